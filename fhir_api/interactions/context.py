@@ -1,0 +1,83 @@
+"""What every interaction works with: one tenant's store and the compiled rules of FHIR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fhir_api.model.outcome import Issue
+from fhir_api.model.resource import Resource
+from fhir_api.model.versions import StoredVersion
+from fhir_api.search.entries import IndexEntries
+from fhir_api.search.query import Clause
+from fhir_api.store.port import TenantStore
+
+
+class Rules(Protocol):
+    """The FHIR definitions, compiled once for each process."""
+
+    def is_resource_type(self, name: str) -> bool:
+        """Tell whether *name* is a resource type of R4 that instances can have."""
+
+    def check(self, resource: Resource) -> Sequence[Issue]:
+        """Return what is wrong with the resource's structure; empty when it is sound."""
+
+    def extract(self, resource: Resource) -> IndexEntries:
+        """Return what the resource puts into the search index."""
+
+    def criteria(self, resource_type: str, query: str) -> tuple[Clause, ...]:
+        """Parse conditional criteria such as ``identifier=http://x|1``.
+
+        Raises:
+            FhirError: a parameter is unknown, has no value, or is not a search parameter (``_sort`` and the like).
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one request.
+
+    Attributes:
+        bundle_bytes: largest batch or transaction.
+        conditional_delete: most resources one conditional delete removes.
+    """
+
+    bundle_bytes: int = 64 * 1024 * 1024
+    conditional_delete: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request's world.
+
+    Attributes:
+        store: the tenant's store.
+        rules: compiled definitions.
+        base_url: the FHIR base as clients see it, without a trailing slash; links back to it are stored relative.
+        limits: bounds on this request.
+        check_structure: off only for bulk loads that the operator has declared.
+    """
+
+    store: TenantStore
+    rules: Rules
+    base_url: str
+    limits: Limits = field(default_factory=Limits)
+    check_structure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an interaction that writes gives back.
+
+    Attributes:
+        version: what is current now (for a conditional create that found a match: that match).
+        status: 200, 201 or 204.
+        issues: remarks for the client, such as a delete that found nothing.
+    """
+
+    version: StoredVersion | None
+    status: int
+    issues: tuple[Issue, ...] = ()
+
+

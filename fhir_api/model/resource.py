@@ -1,0 +1,143 @@
+"""A resource as text and as tree, and the one layout in which bodies are stored.
+
+The text is never written anew from the tree: decimals keep their digits (``72.50``), because bytes are cut and joined.
+
+Spec: https://hl7.org/fhir/R4/json.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import orjson
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+
+_TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
+_TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{0,63}")
+MAX_DEPTH = 100
+"""How deep JSON may nest; real resources stay below 30."""
+
+
+@dataclass(slots=True)
+class Resource:
+    """One resource as it arrived.
+
+    Attributes:
+        resource_type: from ``resourceType``.
+        tree: parsed JSON (floats for decimals: good for checking and indexing, never written back).
+        text: compact JSON with every number as the client wrote it.
+    """
+
+    resource_type: str
+    tree: dict[str, Any]
+    text: bytes
+
+    @property
+    def logical_id(self) -> str | None:
+        """The id inside the resource, if it is there and is text."""
+        logical_id = self.tree.get("id")
+        return logical_id if isinstance(logical_id, str) else None
+
+
+def parse(raw: bytes) -> Resource:
+    """Read the JSON of one resource.
+
+    Raises:
+        FhirError: MALFORMED, with line and column, for text that is not JSON, has a key twice, nests too deep, or is
+            not an object with a ``resourceType``.
+    """
+    tree = parse_json(raw)
+    if not isinstance(tree, dict):
+        raise refuse(ErrorKind.MALFORMED, f"Expected a resource (a JSON object), found {_json_kind(tree)}.")
+    resource_type = tree.get("resourceType")
+    if not isinstance(resource_type, str) or not _TYPE_NAME.fullmatch(resource_type):
+        raise refuse(ErrorKind.MALFORMED, "The resource has no 'resourceType', or it is not a type's name.")
+    return Resource(resource_type, tree, compact(raw))
+
+
+def parse_json(raw: bytes) -> Any:
+    """Read JSON strictly: RFC 8259 in UTF-8, no key twice, no more than ``MAX_DEPTH`` levels.
+
+    Raises:
+        FhirError: MALFORMED.
+    """
+    try:
+        tree = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise refuse(ErrorKind.MALFORMED, f"The body is not JSON: {_reason(error)}.") from None
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth_exceeded(raw):
+        raise refuse(ErrorKind.MALFORMED, f"The body nests deeper than {MAX_DEPTH} levels.")
+    # A parser drops all but the last of equal keys; each dropped key takes a colon with it.
+    if raw.count(b":") != orjson.dumps(tree).count(b":") or _ESCAPED_COLON.search(raw):
+        _refuse_duplicate_keys(raw)
+    return tree
+
+
+def compact(raw: bytes) -> bytes:
+    """Return JSON without insignificant white space; strings and numbers stay as written."""
+    return bytes(msgspec.json.format(raw, indent=-1))
+
+
+def body(resource: Resource, key: ResourceKey) -> bytes:
+    """Return the text to store for *resource* under *key*.
+
+    The layout is ``{"resourceType":…,"id":…,"meta":{…},…}`` with ``meta.versionId`` and ``meta.lastUpdated`` taken out
+    (see :mod:`fhir_api.model.versions`).
+    """
+    members = _TOP_LEVEL.decode(resource.text)
+    members.pop("resourceType", None)
+    members.pop("id", None)
+    meta = members.pop("meta", None)
+    head = f'{{"resourceType":"{key.resource_type}","id":"{key.logical_id}","meta":'.encode()
+    rest = b"".join(b',"%b":%b' % (name.encode(), bytes(value)) for name, value in members.items())
+    return b"%b{%b}%b}" % (head, _kept_meta(meta), rest)
+
+
+def _kept_meta(meta: msgspec.Raw | None) -> bytes:
+    if meta is None:
+        return b""
+    members = _TOP_LEVEL.decode(meta)
+    for name in ("versionId", "_versionId", "lastUpdated", "_lastUpdated"):
+        members.pop(name, None)
+    return b",".join(b'"%b":%b' % (name.encode(), bytes(value)) for name, value in members.items())
+
+
+def _reason(error: orjson.JSONDecodeError) -> str:
+    return f"{error.msg.split(':')[0]} (line {error.lineno}, column {error.colno})"
+
+
+def _json_kind(tree: object) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return names.get(type(tree), "null")
+
+
+def _depth_exceeded(raw: bytes) -> bool:
+    depth = 0
+    for mark in re.finditer(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', raw):
+        sign = mark.group()[:1]
+        if sign in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif sign in b"]}":
+            depth -= 1
+    return False
+
+
+def _refuse_duplicate_keys(raw: bytes) -> None:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in members:
+                raise refuse(ErrorKind.MALFORMED, f"The JSON property '{name[:64]}' stands twice in one object.")
+            members[name] = value
+        return members
+
+    json.loads(raw, object_pairs_hook=unique)

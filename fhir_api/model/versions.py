@@ -1,0 +1,76 @@
+"""A stored version of a resource, and how its bytes leave the server.
+
+The stored body carries no ``meta.versionId`` and ``meta.lastUpdated``: the store decides both when it commits, and
+:meth:`StoredVersion.resource` puts them in on the way out. So a version can be written without knowing its number, an
+unchanged update is seen by comparing bytes, and bodies compress better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from fhir_api.model.keys import ResourceKey
+
+
+class Change(IntEnum):
+    """What made a version; the numbers are stored."""
+
+    CREATE = 1
+    UPDATE = 2
+    DELETE = 3
+    PATCH = 4
+
+    @property
+    def method(self) -> str:
+        """The HTTP verb that ``Bundle.entry.request.method`` shows in a history."""
+        return _METHODS[self]
+
+
+_METHODS = {Change.CREATE: "POST", Change.UPDATE: "PUT", Change.DELETE: "DELETE", Change.PATCH: "PATCH"}
+
+
+def instant(milliseconds: int) -> str:
+    """Return milliseconds since 1970 as a FHIR instant in UTC, such as ``2026-11-23T08:00:00.123Z``."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One version of one resource, as stored.
+
+    Attributes:
+        key: type and logical id.
+        version_id: 1, 2, 3 … within the resource; goes on after a deletion.
+        last_updated: milliseconds since 1970, UTC.
+        change: what made this version.
+        body: compact JSON as :func:`fhir_api.model.resource.body` lays it out; empty for a deletion.
+    """
+
+    key: ResourceKey
+    version_id: int
+    last_updated: int
+    change: Change
+    body: bytes
+
+    @property
+    def is_deletion(self) -> bool:
+        """Whether this version says that the resource is gone."""
+        return self.change is Change.DELETE
+
+    @property
+    def etag(self) -> str:
+        """The weak ETag of this version, ``W/"3"``."""
+        return f'W/"{self.version_id}"'
+
+    def resource(self) -> bytes:
+        """Return the resource as compact JSON, with ``meta.versionId`` and ``meta.lastUpdated``."""
+        resource_type, logical_id = self.key
+        # {"resourceType":"…","id":"…","meta":{ : every stored body starts like this
+        at = 35 + len(resource_type) + len(logical_id)
+        stamp = f'"versionId":"{self.version_id}","lastUpdated":"{instant(self.last_updated)}"'.encode()
+        body = self.body
+        comma = b"" if body[at : at + 1] == b"}" else b","
+        return b"%b%b%b%b" % (body[:at], stamp, comma, body[at:])

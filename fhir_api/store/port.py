@@ -1,0 +1,138 @@
+"""What a store must do: FHIR's interactions for one tenant, and nothing else.
+
+A :class:`TenantStore` exists only for a tenant; ``fhir_api.store.memory`` and ``fhir_api.store.postgres`` implement it
+under one contract suite (``tests/contract``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.search.entries import IndexEntries
+from fhir_api.search.query import Clause, Query
+
+Extract = Callable[[str, bytes], IndexEntries]
+"""Give the index entries of a stored body: ``extract(resource_type, body)``."""
+
+
+class Expect(Enum):
+    """What must be true of a resource before a write, when it is not one certain version."""
+
+    ANYTHING = "anything"
+    ABSENT = "absent"
+    """Nothing was ever stored under the key."""
+
+
+@dataclass(slots=True)
+class Write:
+    """One change to one resource.
+
+    Attributes:
+        key: the resource.
+        change: create, update, patch or delete.
+        body: the text to store (empty for a delete).
+        entries: its index entries (None for a delete).
+        expected: the version that must be current, or an :class:`Expect`.
+        skip_unchanged: give the current version back instead of storing equal bytes again.
+    """
+
+    key: ResourceKey
+    change: Change
+    body: bytes
+    entries: IndexEntries | None
+    expected: int | Expect = Expect.ANYTHING
+    skip_unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which versions are asked for.
+
+    Attributes:
+        resource_type: None for the whole server.
+        logical_id: None for a whole type.
+        since: only versions at or after this instant (milliseconds), or None.
+        at: only versions that were current at some time in ``[low, high)``, or None.
+        count: versions a page holds at most.
+        cursor: where the page starts; None for the newest.
+    """
+
+    resource_type: str | None
+    logical_id: str | None
+    count: int
+    since: int | None = None
+    at: tuple[int, int] | None = None
+    cursor: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Versions in order, and where the next page starts (None: there is no more).
+
+    Attributes:
+        matches: what was asked for.
+        included: resources that ``_include`` and ``_revinclude`` add, each once, none of them in *matches*.
+        next_cursor: opaque; handed back as ``cursor``.
+        total: how many match in all, when it was asked for.
+    """
+
+    matches: Sequence[StoredVersion]
+    next_cursor: bytes | None = None
+    total: int | None = None
+    included: Sequence[StoredVersion] = ()
+
+
+class Reader(Protocol):
+    """Reading, the same inside and outside a transaction."""
+
+    async def current(self, key: ResourceKey) -> StoredVersion | None:
+        """Return the newest version, a deletion too; None if nothing was ever stored."""
+
+    async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
+        """Return the newest versions of several resources; what was never stored is left out."""
+
+    async def version(self, key: ResourceKey, version_id: int) -> StoredVersion | None:
+        """Return one version; None if there is none of that number."""
+
+    async def history(self, query: HistoryQuery) -> Page:
+        """Return versions, newest first."""
+
+    async def search(self, query: Query) -> Page:
+        """Return current resources that match, in a stable order."""
+
+    async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
+        """Return up to *limit* keys of current resources that match (for conditional interactions)."""
+
+
+class Transaction(Reader, Protocol):
+    """Several reads and writes that happen together or not at all."""
+
+    async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
+        """Carry out writes of different resources; see :meth:`TenantStore.write`."""
+
+
+class TenantStore(Reader, Protocol):
+    """One tenant's resources."""
+
+    async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
+        """Store the changes durably, all or none, and return the versions in the order of *writes*.
+
+        A delete of what is already deleted gives the deletion that is there. A delete of what was never stored is
+        refused with NOT_FOUND.
+
+        Raises:
+            FhirError: PRECONDITION_FAILED if ``expected`` is a version that is not current; CONFLICT if it is
+                ``ABSENT`` and something is there, or if writers kept colliding.
+        """
+
+    def transaction(self, locks: Sequence[str] = ()) -> AbstractAsyncContextManager[Transaction]:
+        """Begin a transaction that holds the named *locks* until it ends; leaving by an exception undoes everything.
+
+        A lock's name is any text, such as normalised search criteria: whoever holds it is alone with it in this tenant.
+        """
