@@ -1,0 +1,49 @@
+"""From a package to the files of ``conformance/data``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from conformance.build.definitions import compile_compartments, compile_operations, compile_search_parameters
+from conformance.build.package import DISTRIBUTION, read_package
+from conformance.build.structures import compile_nodes
+from conformance.build.value_sets import Terminology
+from conformance.manifest import Manifest
+
+
+def compile_package(archive: bytes) -> dict[str, bytes]:
+    """Return the data files by name, compiled from the archive of the R4 package; equal input gives equal bytes."""
+    package = read_package(archive)
+    nodes, skipped_structures = compile_nodes(package)
+    parameters, skipped_parameters = compile_search_parameters(package)
+    terminology = Terminology(package)
+    bound = {
+        element.binding.value_set
+        for node in nodes
+        for element in node.elements
+        if element.binding and element.binding.strength == "required" and element.binding.value_set
+    }
+    rows: dict[str, list[msgspec.Struct]] = {
+        "nodes.jsonl": [*nodes],
+        "search_parameters.jsonl": [*parameters],
+        "value_sets.jsonl": [terminology.codes(value_set) for value_set in sorted(bound)],
+        "compartments.jsonl": [*compile_compartments(package)],
+        "operations.jsonl": [*compile_operations(package)],
+    }
+    manifest = Manifest(
+        package=package.name,
+        version=package.version,
+        canonical=package.canonical,
+        licence=package.licence,
+        distribution=DISTRIBUTION,
+        sha256=package.sha256,
+        rows={name: len(members) for name, members in rows.items()},
+        skipped={"StructureDefinition": skipped_structures, "SearchParameter": skipped_parameters},
+    )
+    return {name: _lines(members) for name, members in {**rows, "manifest.jsonl": [manifest]}.items()}
+
+
+def _lines(rows: Iterable[msgspec.Struct]) -> bytes:
+    return msgspec.json.Encoder().encode_lines(rows)
