@@ -1,4 +1,4 @@
-"""Compartments: which search parameters put a resource into the record of a patient, practitioner, encounter …
+"""Compartments: which search parameters put a resource into the record of a patient, an encounter and such.
 
 Spec: https://hl7.org/fhir/R4/compartmentdefinition.html
 """
@@ -14,7 +14,7 @@ from msgspec import Struct
 from conformance.rows import read_rows
 
 
-class CompartmentDefinition(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class CompartmentDefinition(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One compartment.
 
     Attributes:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from conformance.rows import read_rows
 
 
-class Manifest(Struct, frozen=True, forbid_unknown_fields=True):
+class Manifest(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What the data was compiled from.
 
     Attributes:

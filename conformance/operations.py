@@ -12,7 +12,7 @@ from msgspec import Struct
 from conformance.rows import read_rows
 
 
-class OperationParameter(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class OperationParameter(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A parameter of an operation.
 
     Attributes:
@@ -38,7 +38,7 @@ class OperationParameter(Struct, frozen=True, omit_defaults=True, forbid_unknown
     documentation: str = ""
 
 
-class OperationDefinition(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class OperationDefinition(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One operation.
 
     Attributes:
@@ -48,7 +48,8 @@ class OperationDefinition(Struct, frozen=True, omit_defaults=True, forbid_unknow
         type: whether it can be called at ``[base]/Type/$code``.
         instance: whether it can be called at ``[base]/Type/id/$code``.
         resource: types it can be called on; ``Resource`` is any.
-        affects_state: whether it changes content, and so has to be called by POST.
+        affects_state: whether the definition says that it changes content; the definitions of R4 itself never say so,
+            not even of ``$meta-add``, so False does not allow a call by GET.
         parameters: its parameters in the order of the definition.
         description: for a person, in Markdown.
     """

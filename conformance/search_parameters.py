@@ -25,7 +25,7 @@ class Component(NamedTuple):
     expression: str
 
 
-class SearchParameterDefinition(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class SearchParameterDefinition(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One search parameter.
 
     Attributes:

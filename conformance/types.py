@@ -57,7 +57,7 @@ class Constraint(NamedTuple):
     expression: str | None
 
 
-class Element(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Element(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One element of a node.
 
     Attributes:
@@ -97,7 +97,7 @@ class Element(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
         return {f"{self.name}{kind.code[0].upper()}{kind.code[1:]}": kind for kind in self.types}
 
 
-class Node(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Node(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A type, or a backbone element, with its elements.
 
     Attributes:

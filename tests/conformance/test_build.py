@@ -1,0 +1,60 @@
+"""The committed data is what the build makes of the official package."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from hashlib import sha256
+from pathlib import Path
+
+import orjson
+import pytest
+
+from conformance.build import compile_package
+from conformance.build.package import PackageError, download, read_package
+from conformance.manifest import manifest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def archive() -> bytes:
+    """Return the official package; the test is skipped where it is neither cached nor within reach."""
+    try:
+        return download(ROOT / ".cache").read_bytes()
+    except PackageError as error:
+        pytest.skip(f"the R4 package is not here ({error}); `make conformance` fetches it")
+
+
+def test_the_package_is_the_one_the_data_was_made_from(archive: bytes):
+    assert sha256(archive).hexdigest() == manifest().sha256
+
+
+def test_a_rebuild_changes_nothing(archive: bytes):
+    committed = {path.name: path.read_bytes() for path in (ROOT / "conformance" / "data").iterdir()}
+    assert compile_package(archive) == committed
+
+
+def packed(**members: object) -> bytes:
+    """Return a package archive with these files in its ``package`` folder."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as files:
+        for name, content in members.items():
+            raw = orjson.dumps(content)
+            entry = tarfile.TarInfo(f"package/{name}.json")
+            entry.size = len(raw)
+            files.addfile(entry, io.BytesIO(raw))
+    return buffer.getvalue()
+
+
+def test_an_archive_without_manifest_is_no_package():
+    with pytest.raises(PackageError, match=r"package\.json"):
+        read_package(packed(other={"resourceType": "Patient", "id": "1"}))
+
+
+def test_definitions_are_sorted_whatever_the_order_in_the_archive():
+    about = {"name": "n", "version": "1", "canonical": "c", "license": "CC0-1.0"}
+    second = {"resourceType": "ValueSet", "id": "b", "url": "b"}
+    first = {"resourceType": "ValueSet", "id": "a", "url": "a"}
+    package = read_package(packed(second=second, **{"package": about}, first=first))
+    assert [row["id"] for row in package.of_type("ValueSet")] == ["a", "b"]
