@@ -1,0 +1,1 @@
+"""The platform that every part of Stanforis Health stands on."""

@@ -1,0 +1,1 @@
+"""What happened, in order: the change log and what is projected from it."""

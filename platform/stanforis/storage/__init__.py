@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL, and the PostgreSQL that comes with the suite."""

@@ -1,0 +1,1 @@
+"""Who is served: one installation serves many tenants, and keeps them apart."""

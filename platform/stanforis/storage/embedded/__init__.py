@@ -2,6 +2,6 @@
 
 from stanforis.storage.embedded.cluster import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.embedded.install import EmbeddedPostgresError
-from stanforis.storage.embedded.lock import FolderInUse, FolderLock
+from stanforis.storage.embedded.lock import FolderInUseError, FolderLock
 
-__all__ = ["ConnectionInfo", "EmbeddedPostgres", "EmbeddedPostgresError", "FolderInUse", "FolderLock"]
+__all__ = ["ConnectionInfo", "EmbeddedPostgres", "EmbeddedPostgresError", "FolderInUseError", "FolderLock"]

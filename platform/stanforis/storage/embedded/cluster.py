@@ -97,7 +97,7 @@ class EmbeddedPostgres:
             holder: who is named to another process that wants the same folder.
 
         Raises:
-            FolderInUse: another process uses the folder.
+            FolderInUseError: another process uses the folder.
             EmbeddedPostgresError: PostgreSQL cannot run here, or its files are of another version.
         """
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -52,7 +52,9 @@ def run_as() -> RunAs:
     try:
         entry = pwd.getpwuid(os.geteuid())
     except KeyError:
-        message = f"PostgreSQL needs a user with a name, and user number {os.geteuid()} has none. Add it to /etc/passwd."
+        message = (
+            f"PostgreSQL needs a user with a name, and user number {os.geteuid()} has none. Add it to /etc/passwd."
+        )
         raise EmbeddedPostgresError(message) from None
     return RunAs(entry.pw_name, entry.pw_uid, entry.pw_gid, is_other=False)
 
@@ -69,7 +71,15 @@ def _make_user(name: str) -> pwd.struct_passwd:
     if useradd is None:
         message = f"PostgreSQL does not run as root, and there is no useradd to make the user {name}. Use another user."
         raise EmbeddedPostgresError(message)
-    options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
+    options = [
+        "--system",
+        "--user-group",
+        "--no-create-home",
+        "--home-dir",
+        "/nonexistent",
+        "--shell",
+        "/usr/sbin/nologin",
+    ]
     made = subprocess.run([useradd, *options, name], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
     entry = _entry_of(name)
     if entry is None:

@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 
 
-class FolderInUse(RuntimeError):
+class FolderInUseError(RuntimeError):
     """Another process uses the folder."""
 
     def __init__(self, folder: Path, holder: str) -> None:
-        super().__init__(f"The data folder {folder} is in use by {holder or 'another process'}. Stop it, or use --data.")
+        super().__init__(
+            f"The data folder {folder} is in use by {holder or 'another process'}. Stop it, or use --data."
+        )
         self.holder = holder
 
 
@@ -26,7 +28,7 @@ class FolderLock:
         """Take the lock and leave *holder*, a text such as ``process 12``, for whoever is refused.
 
         Raises:
-            FolderInUse: another process holds it.
+            FolderInUseError: another process holds it.
         """
         descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -34,7 +36,7 @@ class FolderLock:
         except BlockingIOError:
             named = os.read(descriptor, 200).decode(errors="replace").strip()
             os.close(descriptor)
-            raise FolderInUse(self._folder, named) from None
+            raise FolderInUseError(self._folder, named) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, holder.encode(), 0)
         self._descriptor = descriptor

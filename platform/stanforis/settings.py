@@ -1,0 +1,200 @@
+"""Every setting of the suite: its name, meaning, unit and default.
+
+A setting ``page_size`` is read from the environment variable ``STANFORIS_PAGE_SIZE``; command-line options win over it.
+Settings are read once, at the start, and handed down; nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+PREFIX = "STANFORIS_"
+_MEBIBYTE = 1024 * 1024
+_Value = TypeVar("_Value")
+
+
+class SettingError(ValueError):
+    """A setting cannot be used; the text names it, what was found and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is known about a setting beside its value.
+
+    Attributes:
+        doc: its meaning, one sentence.
+        unit: what a number counts; empty where there is none.
+        read: turns the variable's text into the value.
+        expected: what *read* accepts, for people.
+    """
+
+    doc: str
+    unit: str
+    read: Callable[[str], Any]
+    expected: str
+
+
+def _setting(default: _Value, doc: str, unit: str, read: Callable[[str], _Value], expected: str) -> _Value:
+    made: _Value = field(default=default, metadata={"described": Described(doc, unit, read, expected)})
+    return made
+
+
+def _number(default: int, low: int, high: int, unit: str, doc: str) -> int:
+    def read(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return _setting(default, doc, unit, read, f"a whole number from {low} to {high}")
+
+
+def _text(default: str, doc: str, expected: str = "text") -> str:
+    return _setting(default, doc, "", str, expected)
+
+
+def _choice(default: str, choices: tuple[str, ...], doc: str) -> str:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return _setting(default, doc, "", read, "one of " + ", ".join(choices))
+
+
+def _switch(*, default: bool, doc: str) -> bool:
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+
+    def read(text: str) -> bool:
+        try:
+            return words[text.lower()]
+        except KeyError:
+            raise ValueError from None
+
+    return _setting(default, doc, "", read, "true or false")
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, OSError):
+        raise ValueError from None
+    return text
+
+
+def _default_data() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/stanforis")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "stanforis"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one installation."""
+
+    data: Path = field(
+        default_factory=_default_data,
+        metadata={"described": Described("Folder of everything this installation stores.", "", Path, "a path")},
+    )
+    host: str = _text("127.0.0.1", "Address to listen on; only loopback while there is no access control.")
+    port: int = _number(8080, 0, 65535, "", "TCP port to listen on; 0 takes a free one.")
+    workers: int = _number(0, 0, 256, "processes", "API processes; 0 starts one for each processor core.")
+    base_url: str = _text("", "FHIR base as clients see it; by default `http://HOST:PORT/fhir`.", "a URL")
+    drain_time: int = _number(20, 0, 3600, "seconds", "How long requests in flight may take once a stop was asked for.")
+
+    database_url: str = _text(
+        "", "Outside PostgreSQL 15 or newer, as the role that owns the tables; empty starts the embedded one.", "a URL"
+    )
+    database_app_url: str = _text(
+        "",
+        "The same database as the role the server works as, which neither owns tables nor bypasses row-level security; "
+        "by default the owner's connection takes the role `stanforis_app`.",
+        "a URL",
+    )
+    database_pool_size: int = _number(8, 1, 1000, "connections", "Most database connections of one API process.")
+    database_wait: int = _number(
+        5, 1, 600, "seconds", "How long a request waits for a database connection before it is answered with 503."
+    )
+    statement_timeout: int = _number(
+        30, 1, 3600, "seconds", "How long one database statement may run before the request is answered with 503."
+    )
+
+    time_zone: str = _setting(
+        "UTC", "Zone of dates and times that name none, when they are searched.", "", _zone, "an IANA zone"
+    )
+    page_size: int = _number(50, 1, 10_000, "resources", "Matches on a page when the client does not say (`_count`).")
+    page_size_max: int = _number(1000, 1, 10_000, "resources", "Most matches on a page, whatever the client asks for.")
+    body_limit: int = _number(
+        64 * _MEBIBYTE, 1024, 4096 * _MEBIBYTE, "bytes", "Largest request body, also once it is unpacked."
+    )
+    url_limit: int = _number(8192, 256, 65536, "bytes", "Longest request URL.")
+    conditional_delete_limit: int = _number(
+        1000, 1, 100_000, "resources", "Most resources that one conditional delete removes."
+    )
+    check_structure: bool = _switch(
+        default=True, doc="Check every resource against the FHIR definitions; false only for a bulk load you trust."
+    )
+    secret: str = _text(
+        "",
+        "Key that signs page cursors, the same on every host (32 characters or more); by default in the data folder.",
+    )
+
+    log_level: str = _choice("info", ("debug", "info", "warning", "error"), "Least severe log line that is written.")
+    log_format: str = _choice("json", ("json", "text"), "Log lines for machines or for a person at a terminal.")
+    log_requests: bool = _switch(default=True, doc="Write a line for each request (route, status, time; never an id).")
+    tracing_endpoint: str = _text(
+        "", "OpenTelemetry collector (OTLP over HTTP); empty turns traces off. Needs the extra `tracing`.", "a URL"
+    )
+
+    def __post_init__(self) -> None:
+        """Check what concerns several settings.
+
+        Raises:
+            SettingError: two settings do not fit together.
+        """
+        if self.page_size > self.page_size_max:
+            raise SettingError(
+                f"{PREFIX}PAGE_SIZE is {self.page_size}, above {PREFIX}PAGE_SIZE_MAX ({self.page_size_max})."
+            )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **given: object) -> Self:
+        """Return the settings of *environment* (this process's by default); those *given* and not None win.
+
+        Raises:
+            SettingError: a variable has a value that cannot be used, or starts with the prefix and names no setting.
+        """
+        environment = os.environ if environment is None else environment
+        known = {variable(name): (name, described) for name, described in described_settings().items()}
+        values: dict[str, Any] = {}
+        for key, text in environment.items():
+            if not key.startswith(PREFIX):
+                continue
+            if key not in known:
+                raise SettingError(f"{key} is no setting; see docs/settings.md for those there are.")
+            name, described = known[key]
+            values[name] = _read(key, text, described)
+        return cls(**values | {name: value for name, value in given.items() if value is not None})
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of the setting *name*."""
+    return PREFIX + name.upper()
+
+
+def described_settings() -> dict[str, Described]:
+    """Return what is known about each setting, by its name, in the order of the documentation."""
+    return {each.name: each.metadata["described"] for each in fields(Settings)}
+
+
+def _read(key: str, text: str, described: Described) -> object:
+    try:
+        return described.read(text.strip())
+    except ValueError:
+        # The value itself is not shown: a database URL may hold a password.
+        raise SettingError(f"{key} has a value that cannot be used; expected is {described.expected}.") from None
