@@ -109,7 +109,6 @@ class EmbeddedPostgres:
             self._write_configuration()
             self._shorten_socket_path()
             self._launch(program_folder)
-            self._ensure_roles()
         except BaseException:
             self.stop()
             raise
@@ -173,9 +172,24 @@ class EmbeddedPostgres:
         made = self._run_as_user([str(program_folder / "initdb"), "-D", self._inner_path(unfinished), *options])
         if made.returncode:
             raise EmbeddedPostgresError(f"PostgreSQL could not create its files in {self.data_dir}: {made.stderr}")
+        self._create_roles(program_folder, unfinished)
         unfinished.rename(self._cluster)
 
-    def _run_as_user(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def _create_roles(self, program_folder: Path, folder: Path) -> None:
+        # PostgreSQL's single-user mode tells of errors in its output only, not by its exit status.
+        command = [
+            str(program_folder / "postgres"),
+            "--single",
+            "-D",
+            self._inner_path(folder),
+            "-j",
+            configuration.SUPERUSER,
+        ]
+        made = self._run_as_user(command, configuration.FIRST_STATEMENTS)
+        if made.returncode or "ERROR:" in made.stderr:
+            raise EmbeddedPostgresError(f"PostgreSQL could not create its roles in {self.data_dir}: {made.stderr}")
+
+    def _run_as_user(self, command: list[str], statements: str = "") -> subprocess.CompletedProcess[str]:
         user = self._started_user()
         return subprocess.run(  # noqa: S603 - our own program and words
             command,
@@ -185,6 +199,7 @@ class EmbeddedPostgres:
             pass_fds=self._passed(),
             env=_environment(),
             cwd="/",
+            input=statements,
             capture_output=True,
             text=True,
             check=False,
@@ -294,26 +309,6 @@ class EmbeddedPostgres:
             time.sleep(10 * _POLL_SECONDS)
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
 
-    def _ensure_roles(self) -> None:
-        # Imported here: the CLI's help and the workers do without psycopg.
-        import psycopg  # noqa: PLC0415
-        from psycopg import sql  # noqa: PLC0415
-
-        roles = {configuration.OWNER: "LOGIN", configuration.APPLICATION: "LOGIN NOSUPERUSER NOBYPASSRLS NOINHERIT"}
-        folder = str(self._short_folder / "postgres" if self._short_folder else self._cluster)
-        with psycopg.connect(host=folder, user=configuration.SUPERUSER, dbname="postgres", autocommit=True) as session:
-            present = {row[0] for row in session.execute("SELECT rolname FROM pg_roles")}
-            for role, attributes in roles.items():
-                if role not in present:
-                    session.execute(sql.SQL("CREATE ROLE {} " + attributes).format(sql.Identifier(role)))
-            database = sql.Identifier(configuration.DATABASE)
-            if not session.execute("SELECT 1 FROM pg_database WHERE datname = %s", [configuration.DATABASE]).fetchone():
-                owner = sql.Identifier(configuration.OWNER)
-                session.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
-            session.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
-            app = sql.Identifier(configuration.APPLICATION)
-            session.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, app))
-
     def _started_user(self) -> RunAs:
         if self._user is None:
             self._user = run_as()
@@ -330,6 +325,7 @@ def _die_with(parent: int) -> Callable[[], None]:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
 
     def in_child() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
         if os.getppid() != parent:
             os._exit(1)

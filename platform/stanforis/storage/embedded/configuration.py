@@ -13,6 +13,20 @@ OWNER = "stanforis_owner"
 APPLICATION = "stanforis_app"
 DATABASE = "stanforis"
 
+FIRST_STATEMENTS = f"""\
+CREATE ROLE {OWNER} LOGIN;
+
+CREATE ROLE {APPLICATION} LOGIN NOSUPERUSER NOBYPASSRLS NOINHERIT;
+
+CREATE DATABASE {DATABASE} OWNER {OWNER};
+
+REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
+
+GRANT CONNECT ON DATABASE {DATABASE} TO {APPLICATION};
+
+"""
+"""What a new cluster is told, for PostgreSQL's single-user mode (an empty line ends a statement)."""
+
 HOST_BASED_AUTHENTICATION = """\
 # Rewritten at each start. Only the socket, and only users of the operating system named in pg_ident.conf.
 local all all peer map=stanforis
