@@ -96,7 +96,9 @@ class UriEntry(NamedTuple):
     uri: str
 
 
-Component = TokenEntry | IdentifierEntry | ReferenceEntry | DateEntry | StringEntry | NumberEntry | QuantityEntry | UriEntry
+Component = (
+    TokenEntry | IdentifierEntry | ReferenceEntry | DateEntry | StringEntry | NumberEntry | QuantityEntry | UriEntry
+)
 
 
 class CompositeEntry(NamedTuple):

@@ -38,8 +38,10 @@ class Parameter:
         url: canonical of the SearchParameter.
         targets: types a reference may point at.
         components: the parameters of a composite, in order.
+        element_types: FHIR types of the elements it looks at, such as ``("CodeableConcept", "Reference")``, sorted.
         is_identifier: its token values are :class:`~fhir_api.search.entries.IdentifierEntry`.
         is_canonical: a reference parameter on canonical elements.
+        ignores_case: a token parameter on texts; codes in entries and values are case-folded.
     """
 
     resource_type: str
@@ -50,6 +52,10 @@ class Parameter:
     url: str
     targets: tuple[str, ...] = ()
     components: tuple[Parameter, ...] = ()
+    element_types: tuple[str, ...] = ()
+    is_identifier: bool = False
+    is_canonical: bool = False
+    ignores_case: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +176,21 @@ class ChainClause:
 
 @dataclass(frozen=True, slots=True)
 class HasClause:
-    """``_has:Observation:patient:code=x``: some *source_type* points here through *reference* and satisfies *clause*."""
+    """``_has:Observation:patient:code=x``: a *source_type* points here by *reference* and satisfies *clause*."""
 
     source_type: str
     reference: Parameter
     clause: Clause
 
 
-Clause = ValueClause | MissingClause | IdClause | LastUpdatedClause | ChainClause | HasClause
+@dataclass(frozen=True, slots=True)
+class AnyClause:
+    """At least one of *clauses* holds (none of an empty tuple does): compartments, searches across types."""
+
+    clauses: tuple[Clause, ...]
+
+
+Clause = ValueClause | MissingClause | IdClause | LastUpdatedClause | ChainClause | HasClause | AnyClause
 
 
 @dataclass(frozen=True, slots=True)

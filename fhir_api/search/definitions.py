@@ -1,0 +1,200 @@
+"""The search parameters of every resource type, compiled from the published definitions.
+
+Spec: https://hl7.org/fhir/R4/searchparameter-registry.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, cached_property
+from types import MappingProxyType
+
+from conformance.compartments import compartments
+from conformance.search_parameters import SearchParameterDefinition, search_parameters
+from conformance.types import is_subtype, resource_types
+from fhir_api.search.entries import parameter_key
+from fhir_api.search.query import Parameter
+from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, routes
+from fhir_api.search.types.registry import LEAVES
+from fhir_api.search.types.token import CASELESS_TYPES, IDENTIFYING_TYPES
+
+NOT_INDEXED = frozenset(
+    {"_id", "_lastUpdated", "_text", "_content", "_query", "_filter", "_list", "_has", "_type", "near"}
+)
+"""Parameters that are answered by other means than index entries, or not at all."""
+
+PRIMARY_DATES = (
+    "date",
+    "effective-time",
+    "effective",
+    "onset-date",
+    "recorded-date",
+    "authoredon",
+    "authored-on",
+    "authored",
+    "datetime",
+    "datewritten",
+    "whenhandedover",
+    "whenprepared",
+    "started",
+    "start",
+    "occurrence",
+    "sent",
+    "issued",
+    "timestamp",
+    "collected",
+    "identified",
+    "period",
+    "start-date",
+    "recorded",
+    "created",
+    "entered-date",
+)
+"""Codes of date parameters, the first of a type is its primary clinical date: "newest first" orders by it.
+
+What happened to the patient comes before what was done about it, and that before when it was written down.
+"""
+
+
+class SearchDefinitions:
+    """The registry of search parameters; the parameters of a type are compiled when they are first asked for."""
+
+    def __init__(self, definitions: tuple[SearchParameterDefinition, ...]) -> None:
+        self._definitions = definitions
+        self._parameters: dict[str, Mapping[str, Parameter]] = {}
+        self._by_url = {definition.url: definition for definition in definitions}
+
+    @cached_property
+    def resource_types(self) -> frozenset[str]:
+        """Names of all resource types that can be searched."""
+        return frozenset(resource_types())
+
+    def parameters(self, resource_type: str) -> Mapping[str, Parameter]:
+        """Return the indexed parameters of a type by code, those of Resource and DomainResource with them.
+
+        Raises:
+            KeyError: no such resource type.
+        """
+        found = self._parameters.get(resource_type)
+        if found is None:
+            if resource_type not in self.resource_types:
+                raise KeyError(resource_type)
+            found = MappingProxyType(self._compile(resource_type))
+            self._parameters[resource_type] = found
+        return found
+
+    def parameter(self, resource_type: str, code: str) -> Parameter | None:
+        """Return one indexed parameter; None if the type has none of that code."""
+        return self.parameters(resource_type).get(code)
+
+    def primary_date(self, resource_type: str) -> Parameter | None:
+        """Return the date parameter by which "newest first" orders the type; None if it has none."""
+        known = self.parameters(resource_type)
+        candidates = (known[code] for code in PRIMARY_DATES if code in known)
+        return next((parameter for parameter in candidates if is_single(parameter)), None)
+
+    def compartment(self, compartment: str, resource_type: str) -> tuple[str, ...]:
+        """Return the reference parameters that put *resource_type* into *compartment*; empty if it never is inside."""
+        return compartments().get(compartment, {}).get(resource_type, ())
+
+    def _compile(self, resource_type: str) -> dict[str, Parameter]:
+        own = [
+            definition
+            for definition in self._definitions
+            if any(is_subtype(resource_type, base) for base in definition.base) and definition.code not in NOT_INDEXED
+        ]
+        # a composite's components are parameters of the same type
+        simple = {row.code: _simple(resource_type, row) for row in own if row.type != "composite"}
+        composite = {row.code: self._composite(resource_type, row, simple) for row in own if row.type == "composite"}
+        return dict(sorted((simple | composite).items()))
+
+    def _composite(
+        self, resource_type: str, definition: SearchParameterDefinition, simple: Mapping[str, Parameter]
+    ) -> Parameter:
+        components = tuple(simple[self._by_url[component.url].code] for component in definition.components)
+        return Parameter(
+            resource_type,
+            definition.code,
+            "composite",
+            parameter_key(resource_type, definition.code),
+            definition.expression or "",
+            definition.url,
+            components=components,
+        )
+
+    def component_expressions(self, composite: Parameter) -> tuple[str, ...]:
+        """Return the expressions of a composite's components, in order."""
+        return tuple(component.expression for component in self._by_url[composite.url].components)
+
+
+def leaf_routes(parameter: Parameter) -> tuple[Route, ...]:
+    """Return the routes to elements that have something for the index.
+
+    Raises:
+        Unroutable: the expression needs the whole of FHIRPath.
+    """
+    found = routes(parameter.expression, parameter.resource_type)
+    return usable(found, parameter)
+
+
+def usable(found: tuple[Route, ...], parameter: Parameter) -> tuple[Route, ...]:
+    """Return those *found* routes that end at a type which *parameter* can index; an Extension stands for its value."""
+    leaves = LEAVES[parameter.type]
+    values = (routes("value", parameter.resource_type, "Extension") if way.type == "Extension" else () for way in found)
+    inside = tuple(
+        replace(value, steps=(*way.steps, *value.steps), from_resource=way.from_resource)
+        for way, ends in zip(found, values, strict=True)
+        for value in ends
+    )
+    return tuple(way for way in (*found, *inside) if way.type in leaves)
+
+
+def is_single(parameter: Parameter) -> bool:
+    """Tell whether a resource has one value for the parameter at most."""
+    found = leaf_routes(parameter)
+    return not any(step.repeats for way in found for step in way.steps) and len({way.element for way in found}) == 1
+
+
+def _simple(resource_type: str, definition: SearchParameterDefinition) -> Parameter:
+    parameter = Parameter(
+        resource_type,
+        definition.code,
+        definition.type,
+        parameter_key(resource_type, definition.code),
+        definition.expression or "",
+        definition.url,
+        definition.target,
+    )
+    types = _element_types(parameter)
+    return Parameter(
+        resource_type,
+        definition.code,
+        definition.type,
+        parameter.key,
+        parameter.expression,
+        definition.url,
+        definition.target,
+        (),
+        types,
+        is_identifier=definition.type == "token" and not IDENTIFYING_TYPES.isdisjoint(types),
+        is_canonical=definition.type == "reference" and "canonical" in types,
+        ignores_case=definition.type == "token" and not CASELESS_TYPES.isdisjoint(types),
+    )
+
+
+def _element_types(parameter: Parameter) -> tuple[str, ...]:
+    if parameter.type not in LEAVES or not parameter.expression:
+        return ()
+    if is_present_and_not_false(parameter.expression, parameter.resource_type) is not None:
+        return ("boolean",)
+    try:
+        return tuple(sorted({way.type for way in leaf_routes(parameter)}))
+    except Unroutable:
+        return ()
+
+
+@cache
+def base_definitions() -> SearchDefinitions:
+    """Return the search parameters of the base specification."""
+    return SearchDefinitions(search_parameters())

@@ -1,0 +1,56 @@
+"""The extractor: index entries of any resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, tzinfo
+from typing import Any
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.resource import Resource
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.entries import IndexEntries
+from fhir_api.search.extract.plan import plan
+from fhir_api.search.extract.source import generate
+
+ExtractFunction = Callable[[dict[str, Any]], IndexEntries]
+
+
+class Extractor:
+    """Gives index entries; the function for a type is generated when its first resource comes."""
+
+    def __init__(self, definitions: SearchDefinitions, zone: tzinfo = UTC) -> None:
+        self._definitions = definitions
+        self._zone = zone
+        self._functions: dict[str, ExtractFunction] = {}
+
+    def extract(self, resource: Resource) -> IndexEntries:
+        """Return what *resource* puts into the index.
+
+        Its own references have to be relative already; ``meta`` counts as it stands in the tree.
+
+        Raises:
+            FhirError: INVALID for a resource whose structure is not that of its type (it was not checked before).
+        """
+        return self.extract_tree(resource.resource_type, resource.tree)
+
+    def extract_tree(self, resource_type: str, tree: dict[str, Any]) -> IndexEntries:
+        """Return what a resource, given as parsed JSON, puts into the index; see :meth:`extract`."""
+        function = self._functions.get(resource_type) or self._compile(resource_type)
+        try:
+            return function(tree)
+        except (AttributeError, TypeError, ValueError, KeyError):
+            # no cause: it would carry values of a patient
+            raise refuse(
+                ErrorKind.INVALID,
+                "The resource cannot be indexed: its structure is not that of its type.",
+                expression=resource_type,
+            ) from None
+
+    def _compile(self, resource_type: str) -> ExtractFunction:
+        source, names = generate(plan(self._definitions, resource_type), self._zone)
+        # the source is made from the definitions of the specification, whose texts enter it as literals only
+        exec(compile(source, f"<search parameters of {resource_type}>", "exec"), names)  # noqa: S102 - see above
+        function: ExtractFunction = names["extract"]  # type: ignore[assignment]  # what the source defines
+        self._functions[resource_type] = function
+        return function

@@ -1,0 +1,99 @@
+"""Quantity parameters.
+
+Spec: https://hl7.org/fhir/R4/search.html#quantity
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fhir_api.search.entries import QuantityEntry
+from fhir_api.search.query import Parameter, QuantityValue
+from fhir_api.search.types.escapes import split, unescape
+from fhir_api.search.types.number import compare, read_number
+from fhir_api.search.types.reading import Reading, malformed
+
+Add = Callable[[QuantityEntry], None]
+
+CURRENCIES = "urn:iso:std:iso:4217"
+"""The code system of ``Money.currency``."""
+
+_WITH_CODE = 3
+
+
+def quantity(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add a Quantity (Age, Duration, Count, Distance too) that has a value."""
+    amount = value.get("value")
+    if amount is not None:
+        add(QuantityEntry(key, amount, value.get("system"), value.get("code"), value.get("unit")))
+
+
+def money(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add an amount of Money; its currency is the unit."""
+    amount = value.get("value")
+    if amount is not None:
+        currency = value.get("currency")
+        add(QuantityEntry(key, amount, CURRENCIES if currency else None, currency, currency))
+
+
+def range_(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add both ends of a Range."""
+    for end in ("low", "high"):
+        if limit := value.get(end):
+            quantity(add, key, limit)
+
+
+def sampled_data(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add the least and the greatest sample, in the unit of ``origin``."""
+    origin = value.get("origin") or {}
+    start, factor = origin.get("value") or 0, value.get("factor", 1)
+    limits = {"L": value.get("lowerLimit"), "U": value.get("upperLimit")}
+    samples: list[float] = []
+    for sample in (value.get("data") or "").split():
+        if sample in limits:
+            limit = limits[sample]
+            if limit is not None:
+                samples.append(limit)
+        elif sample != "E":
+            samples.append(start + float(sample) * factor)
+    for amount in sorted({min(samples), max(samples)}) if samples else ():
+        add(QuantityEntry(key, amount, origin.get("system"), origin.get("code"), origin.get("unit")))
+
+
+LEAVES: dict[str, Callable[..., None]] = {
+    **dict.fromkeys(("Quantity", "Age", "Duration", "Count", "Distance"), quantity),
+    "Money": money,
+    "Range": range_,
+    "SampledData": sampled_data,
+}
+"""What each FHIR type puts into the index."""
+
+
+def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> QuantityValue:
+    """Read ``[prefix]number``, ``number|system|code`` or ``number||code``.
+
+    Raises:
+        FhirError: MALFORMED when it is none of them.
+    """
+    parts = split(text, "|")
+    number = read_number(parameter, unescape(parts[0]))
+    if len(parts) == 1:
+        return QuantityValue(number, None, None)
+    if len(parts) != _WITH_CODE:
+        raise malformed(parameter, "'number', 'number|system|code' or 'number||code'")
+    system, code = unescape(parts[1]) or None, unescape(parts[2]) or None
+    if system is not None and code is None:
+        raise malformed(parameter, "a code of the unit after its system")
+    return QuantityValue(number, system, code)
+
+
+def matches(entry: QuantityEntry, value: QuantityValue, modifier: str | None = None) -> bool:
+    """Tell whether number and unit are what *value* asks for; units are compared as written."""
+    if value.code is not None:
+        if value.system is None:
+            if value.code not in {entry.code, entry.unit}:
+                return False
+        elif (value.system, value.code) != (entry.system, entry.code):
+            return False
+    return compare(entry.value, value.number)

@@ -1,0 +1,128 @@
+"""Token parameters: codes and identifiers.
+
+Spec: https://hl7.org/fhir/R4/search.html#token
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fhir_api.search.entries import IdentifierEntry, TokenEntry
+from fhir_api.search.query import Parameter, TokenValue
+from fhir_api.search.types.escapes import split, unescape
+from fhir_api.search.types.reading import Reading, malformed
+
+Add = Callable[[Any], None]
+Entry = type[TokenEntry] | type[IdentifierEntry]
+
+_OF_TYPE_PARTS = 3
+
+
+def coding(add: Add, key: int, value: dict[str, Any], entry: Entry = TokenEntry) -> None:
+    """Add a Coding; one without system and code is kept as a value that only ``:missing`` sees."""
+    add(entry(key, value.get("system"), value.get("code") or ""))
+
+
+def codeable_concept(add: Add, key: int, value: dict[str, Any], entry: Entry = TokenEntry) -> None:
+    """Add each Coding of a CodeableConcept; one of text alone is seen by ``:missing`` only."""
+    codings = value.get("coding")
+    if not codings:
+        add(entry(key, None, ""))
+        return
+    for member in codings:
+        add(entry(key, member.get("system"), member.get("code") or ""))
+
+
+def identifier(add: Add, key: int, value: dict[str, Any], entry: Entry = IdentifierEntry) -> None:
+    """Add an Identifier, once for each coding of its type."""
+    system, code = value.get("system"), value.get("value") or ""
+    kind = value.get("type")
+    codings = kind.get("coding") if kind else None
+    if codings and entry is IdentifierEntry:
+        for member in codings:
+            add(IdentifierEntry(key, system, code, member.get("system"), member.get("code")))
+    else:
+        add(entry(key, system, code))
+
+
+def contact_point(add: Add, key: int, value: dict[str, Any], entry: Entry = IdentifierEntry) -> None:
+    """Add the value of a ContactPoint; it has no system."""
+    add(entry(key, None, (value.get("value") or "").casefold()))
+
+
+def boolean(add: Add, key: int, value: object, entry: Entry = TokenEntry) -> None:
+    """Add ``true`` or ``false``."""
+    add(entry(key, None, "true" if value else "false"))
+
+
+def code(add: Add, key: int, value: str, entry: Entry = TokenEntry, systems: Mapping[str, str] | None = None) -> None:
+    """Add a code; *systems* gives the system that its required binding implies."""
+    add(entry(key, systems.get(value) if systems else None, value))
+
+
+def string(add: Add, key: int, value: str, entry: Entry = IdentifierEntry) -> None:
+    """Add a string, which is compared without case."""
+    add(entry(key, None, value.casefold()))
+
+
+def uri(add: Add, key: int, value: str, entry: Entry = IdentifierEntry) -> None:
+    """Add a uri or an id as written."""
+    add(entry(key, None, value))
+
+
+LEAVES: dict[str, Callable[..., None]] = {
+    "Coding": coding,
+    "CodeableConcept": codeable_concept,
+    "Identifier": identifier,
+    "ContactPoint": contact_point,
+    "boolean": boolean,
+    "code": code,
+    "string": string,
+    "markdown": string,
+    **dict.fromkeys(("uri", "url", "canonical", "oid", "uuid", "id"), uri),
+}
+"""What each FHIR type puts into the index."""
+
+IDENTIFYING_TYPES = frozenset(
+    {"Identifier", "ContactPoint", "string", "markdown", "uri", "url", "canonical", "oid", "uuid", "id"}
+)
+"""Types whose values name one thing: their parameters have :class:`IdentifierEntry` entries."""
+
+CASELESS_TYPES = frozenset({"string", "markdown", "ContactPoint"})
+"""Types that are compared without case."""
+
+
+def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> TokenValue:
+    """Read ``code``, ``system|code``, ``|code``, ``system|``; with ``:of-type`` ``system|code|value``.
+
+    Raises:
+        FhirError: MALFORMED for another number of parts or nothing to look for.
+    """
+    parts = [unescape(part) for part in split(text, "|")]
+    if modifier == "of-type":
+        if len(parts) != _OF_TYPE_PARTS or not all(parts):
+            raise malformed(parameter, "'system|code|value', all three of them, with ':of-type'")
+        system, type_code, value = parts
+        return TokenValue(system, value, type_code=type_code)
+    if parameter.ignores_case:
+        parts[-1] = parts[-1].casefold()
+    if len(parts) == 1:
+        return TokenValue(None, parts[0], any_system=True)
+    if len(parts) > len(("system", "code")) or not any(parts):
+        raise malformed(parameter, r"'code', 'system|code', '|code' or 'system|' (a '|' in a code is written '\|')")
+    return TokenValue(parts[0] or None, parts[1] or None)
+
+
+def matches(entry: TokenEntry | IdentifierEntry, value: TokenValue, modifier: str | None = None) -> bool:
+    """Tell whether one entry is what *value* asks for (``:not`` is applied to the set of entries, not here)."""
+    if modifier == "of-type":
+        return (
+            isinstance(entry, IdentifierEntry)
+            and entry.code == value.code
+            and entry.type_code == value.type_code
+            and entry.type_system == value.system
+        )
+    if value.any_system:
+        return entry.code == value.code
+    return entry.system == value.system and (value.code is None or entry.code == value.code)

@@ -1,0 +1,62 @@
+"""Uri parameters.
+
+Spec: https://hl7.org/fhir/R4/search.html#uri
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fhir_api.search.entries import UriEntry
+from fhir_api.search.query import Parameter, UriValue
+from fhir_api.search.types.escapes import unescape
+from fhir_api.search.types.reading import Reading, malformed
+
+Add = Callable[[UriEntry], None]
+
+
+def uri(add: Add, key: int, value: str) -> None:
+    """Add a uri as written."""
+    add(UriEntry(key, value))
+
+
+def canonical(add: Add, key: int, value: str) -> None:
+    """Add a canonical as written, and without its version: a search without version finds every version."""
+    add(UriEntry(key, value))
+    if "|" in value:
+        add(UriEntry(key, value.partition("|")[0]))
+
+
+LEAVES: dict[str, Callable[..., None]] = {
+    **dict.fromkeys(("uri", "url", "oid", "uuid", "id"), uri),
+    "canonical": canonical,
+}
+"""What each FHIR type puts into the index."""
+
+
+def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> UriValue:
+    """Read a uri.
+
+    Raises:
+        FhirError: MALFORMED when it is empty, or for ``:above`` and ``:below`` of a urn.
+    """
+    uri_text = unescape(text)
+    if modifier in {"above", "below"} and uri_text.startswith("urn:"):
+        raise malformed(parameter, f"a URL with ':{modifier}', not a urn")
+    return UriValue(uri_text)
+
+
+def matches(entry: UriEntry, value: UriValue, modifier: str | None = None) -> bool:
+    """Tell whether a uri equals the value, starts with it (``:below``) or is a start of it (``:above``).
+
+    Starts end at a path segment: ``http://a/b`` is above ``http://a/b/c`` and not above ``http://a/bc``.
+    """
+    if modifier == "below":
+        return _starts_with(entry.uri, value.uri)
+    if modifier == "above":
+        return _starts_with(value.uri, entry.uri)
+    return entry.uri == value.uri
+
+
+def _starts_with(uri_text: str, start: str) -> bool:
+    return uri_text == start or uri_text.startswith(start if start.endswith("/") else f"{start}/")
