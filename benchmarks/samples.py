@@ -1,0 +1,66 @@
+"""What benchmarks read: bundles from a folder, or made by the generator, and resources as they are stored."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import orjson
+from stanforis.demo.generator import bundles
+
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.resource import body, compact, parse
+
+_URN = re.compile(rb"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_OPEN = {".gz": gzip.open, ".bz2": bz2.open}
+
+
+class Entry(msgspec.Struct):
+    """What is needed of a transaction entry."""
+
+    resource: msgspec.Raw
+    fullUrl: str = ""  # noqa: N815 - FHIR's name
+
+
+class Transaction(msgspec.Struct):
+    """A transaction Bundle with its resources unparsed."""
+
+    entry: list[Entry]
+
+
+_decoder = msgspec.json.Decoder(Transaction)
+
+
+def texts(folder: Path | None, patients: int = 100, seed: int = 1) -> Iterator[bytes]:
+    """Yield transaction Bundles: every ``*.json[.gz|.bz2]`` of *folder*, or *patients* generated ones."""
+    if folder is None:
+        yield from bundles(patients, seed=seed)
+        return
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _OPEN and ".json" in path.suffixes:
+            with _OPEN[path.suffix](path) as stream:
+                yield stream.read()
+        elif path.suffix == ".json":
+            yield path.read_bytes()
+
+
+def resources(bundle: bytes) -> list[tuple[str, bytes]]:
+    """Return ``(full_url, resource)`` of each entry, compact, references between entries made relative."""
+    entries = [(entry.fullUrl, compact(bytes(entry.resource))) for entry in _decoder.decode(bundle).entry]
+    named = {}
+    for full_url, resource in entries:
+        tree = orjson.loads(resource)
+        named[full_url.encode()] = f"{tree['resourceType']}/{tree['id']}".encode()
+    return [(url, _URN.sub(lambda urn: named.get(urn[0], urn[0]), resource)) for url, resource in entries]
+
+
+def stored_bodies(folder: Path | None, patients: int = 100, seed: int = 1) -> Iterator[bytes]:
+    """Yield every resource of the bundles in the layout in which it is stored."""
+    for bundle in texts(folder, patients, seed):
+        for _, text in resources(bundle):
+            resource = parse(text)
+            yield body(resource, ResourceKey(resource.resource_type, resource.logical_id or "none"))

@@ -1,0 +1,1 @@
+"""Demonstration data: a small Rwandan clinic, and a generator of synthetic records."""
