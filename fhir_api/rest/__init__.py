@@ -1,0 +1,1 @@
+"""The REST surface: from HTTP to interactions and back."""

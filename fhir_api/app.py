@@ -1,0 +1,182 @@
+"""The ASGI application: FHIR below ``/fhir``, and what an operator needs beside it.
+
+``/health/live`` says that the process answers, ``/health/ready`` that its database does too, ``/metrics`` gives
+Prometheus's text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+
+from stanforis.settings import Settings
+from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
+
+from fhir_api.definitions import compiled_definitions
+from fhir_api.interactions.context import Context, Limits
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.rest.asgi import FhirEndpoint
+from fhir_api.rest.contexts import Contexts
+from fhir_api.rest.cursors import Cursors
+from fhir_api.rest.errors import refusal
+from fhir_api.rest.receiving import Receive, Scope, Send
+from fhir_api.rest.response import Response
+from fhir_api.rest.surface import build_api
+from fhir_api.store.opening import OpenStores, Stores, open_postgres
+
+BASE_PATH = "/fhir"
+TENANT = 1
+"""The one tenant there is for now."""
+
+_BASE = BASE_PATH.encode()
+_BELOW = _BASE + b"/"
+_READY_SECONDS = 2.0
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings, *, open_stores: OpenStores = open_postgres) -> Application:
+    """Return the application, with all that can be shared by processes forked after this.
+
+    The stores are opened when the server starts the application (ASGI lifespan) and closed when it stops it.
+
+    Args:
+        settings: read once, by the caller.
+        open_stores: opens the stores; tests give memory ones.
+    """
+    return Application(settings, open_stores)
+
+
+class Application:
+    """Answers HTTP and the server's lifespan."""
+
+    def __init__(self, settings: Settings, open_stores: OpenStores) -> None:
+        """Prepare everything but the stores."""
+        self._settings = settings
+        self._open_stores = open_stores
+        self._metrics = Metrics()
+        self._definitions = compiled_definitions(settings)
+        self._api = build_api(
+            self._definitions.resource_types,
+            self._definitions.search,
+            self._definitions.parse_search,
+            Cursors(_secret(settings), str(TENANT)),
+        )
+        self._stores: Stores | None = None
+        self._tracing: Tracing | None = None
+        self._fhir: FhirEndpoint | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI event stream."""
+        match scope["type"]:
+            case "http":
+                path: bytes = scope["raw_path"]
+                if self._fhir is not None and (path.startswith(_BELOW) or path == _BASE):
+                    await self._fhir(scope, receive, send)
+                else:
+                    await _send(scope, await self._beside(scope, path), send)
+            case "lifespan":
+                await self._lifespan(receive, send)
+            case "websocket":
+                await send({"type": "websocket.close", "code": 1000})
+
+    async def start(self) -> None:
+        """Open the stores and begin to answer below the base."""
+        settings = self._settings
+        self._tracing = configure_tracing(settings.tracing_endpoint)
+        self._stores = await self._open_stores(settings)
+        context = Context(
+            store=self._stores.for_tenant(TENANT),
+            rules=self._definitions,
+            base_url=settings.base_url.rstrip("/") or f"http://{_authority(settings)}{BASE_PATH}",
+            limits=Limits(bundle_bytes=settings.body_limit, conditional_delete=settings.conditional_delete_limit),
+            check_structure=settings.check_structure,
+        )
+        self._fhir = FhirEndpoint(
+            self._api,
+            Contexts(context, BASE_PATH),
+            self._metrics,
+            RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
+            tracing=self._tracing,
+            prefix=BASE_PATH,
+            body_limit=settings.body_limit,
+            url_limit=settings.url_limit,
+        )
+
+    async def stop(self) -> None:
+        """Close what was opened."""
+        self._fhir = None
+        if self._stores is not None:
+            await self._stores.close()
+        if self._tracing is not None:
+            self._tracing.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self.start()
+                except Exception:  # noqa: BLE001 - whatever it was, the server has to say so
+                    _log.exception("the server could not start")
+                    await self.stop()
+                    await send({"type": "lifespan.startup.failed", "message": "The server could not start."})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _beside(self, scope: Scope, path: bytes) -> Response:
+        if scope["method"] not in ("GET", "HEAD"):
+            error = refuse(ErrorKind.METHOD_NOT_ALLOWED, "Only GET and HEAD are possible here.")
+            return refusal(error, (b"allow", b"GET, HEAD"))
+        match path:
+            case b"/health/live":
+                return Response(200, b'{"status":"live"}', media_type=b"application/json")
+            case b"/health/ready":
+                if await self._is_ready():
+                    return Response(200, b'{"status":"ready"}', media_type=b"application/json")
+                headers = ((b"retry-after", b"2"),)
+                return Response(503, b'{"status":"not ready"}', media_type=b"application/json", headers=headers)
+            case b"/metrics":
+                return Response(200, self._metrics.render(), media_type=Metrics.content_type.encode())
+            case _:
+                diagnostics = f"There is nothing at this URL; the FHIR base is {BASE_PATH}."
+                return refusal(refuse(ErrorKind.NOT_FOUND, diagnostics, code="not-supported"))
+
+    async def _is_ready(self) -> bool:
+        """Tell whether the database answers within a bound."""
+        if self._stores is None:
+            return False
+        try:
+            async with asyncio.timeout(_READY_SECONDS):
+                await self._stores.ready()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong, the answer is "not ready"
+            _log.warning("not ready: %s", type(error).__name__)
+            return False
+        return True
+
+
+async def _send(scope: Scope, response: Response, send: Send) -> None:
+    body = response.body if isinstance(response.body, bytes) else b""
+    headers = [
+        (b"content-type", response.media_type or b"application/fhir+json;charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        *response.headers,
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _secret(settings: Settings) -> bytes:
+    """Return the key of page cursors; without a setting one that only this process knows."""
+    return settings.secret.encode() if settings.secret else secrets.token_bytes(32)
+
+
+def _authority(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"

@@ -1,0 +1,173 @@
+"""The CapabilityStatement, made from what is wired: routes, search parameters, formats.
+
+Spec: https://hl7.org/fhir/R4/http.html#capabilities, https://hl7.org/fhir/R4/capabilitystatement.html
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import orjson
+
+from conformance.compartments import compartments
+from fhir_api.formats.xml import to_xml
+from fhir_api.interactions.context import Context
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.rest.negotiation import FHIR_JSON, FHIR_XML, JSON, PRESENTATION_PARAMETERS, presentation
+from fhir_api.rest.reading import check_known
+from fhir_api.rest.request import Request
+from fhir_api.rest.response import Response
+from fhir_api.rest.wiring import Api, Route
+from fhir_api.search.query import Parameter
+
+PATCH_FORMATS = ("application/json-patch+json",)
+_CANONICAL = "http://hl7.org/fhir/"
+_OF_TYPE = (
+    "read",
+    "vread",
+    "update",
+    "patch",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+)
+"""Codes of http://hl7.org/fhir/type-restful-interaction."""
+_OF_SYSTEM = ("transaction", "batch", "search-system", "history-system")
+_KNOWN = PRESENTATION_PARAMETERS | {"mode", "_summary"}
+
+
+class SearchParameters(Protocol):
+    """Which parameters can be searched by."""
+
+    def parameters(self, resource_type: str) -> Mapping[str, Parameter]:
+        """Return the parameters of a type by code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The statement's JSON, cut where the base URL belongs."""
+
+    before_url: bytes
+    after_url: bytes
+
+    def __call__(self, base_url: str) -> bytes:
+        """Return the CapabilityStatement of the server at *base_url*."""
+        return b"%b%b%b" % (self.before_url, orjson.dumps(base_url), self.after_url)
+
+
+async def capabilities(api: Api, context: Context, request: Request) -> Response:
+    """Answer ``GET /metadata``."""
+    check_known(request, _KNOWN)
+    for name, value in request.query:
+        if name == "mode" and value not in ("full", "normative"):
+            raise refuse(ErrorKind.NOT_SUPPORTED, "mode is full or normative.")
+    body = api.describe(context.base_url)
+    looks = presentation(request.header(b"accept"), request.query) or JSON
+    if looks.is_xml and not looks.is_pretty:
+        return Response(200, _as_xml(body), media_type=looks.content_type)
+    return Response(200, body)
+
+
+@lru_cache(maxsize=2)
+def _as_xml(body: bytes) -> bytes:
+    return to_xml(body)
+
+
+def statement(
+    routes: Iterable[Route], types: Iterable[str], search: SearchParameters, *, deletes_multiple: bool
+) -> Statement:
+    """Return the statement of a server with these *routes*, resource *types* and *search* parameters."""
+    interactions = {route.interaction for route in routes}
+    if "transaction" in interactions:
+        interactions.add("batch")
+    parameters = {name: search.parameters(name) for name in sorted(types)}
+    pointing = _pointing(parameters)
+    general = _general(interactions, deletes_multiple=deletes_multiple)
+    rest = {
+        "mode": "server",
+        "security": {"cors": False, "description": "None yet: the server listens on loopback only."},
+        "resource": [
+            {
+                "type": name,
+                "profile": f"{_CANONICAL}StructureDefinition/{name}",
+                **general,
+                "searchInclude": _includes(name, known),
+                "searchRevInclude": sorted(pointing[name] | pointing["Resource"]),
+                "searchParam": _searched(known),
+            }
+            for name, known in parameters.items()
+        ],
+        "interaction": [{"code": code} for code in _OF_SYSTEM if code in interactions],
+        "searchParam": _searched(search.parameters("Basic"), only=("_",)),
+        "compartment": [f"{_CANONICAL}CompartmentDefinition/{code.lower()}" for code in sorted(compartments())],
+    }
+    text = orjson.dumps(_head() | {"rest": [rest]})
+    before, _, after = text.partition(b'"\\u0000"')
+    return Statement(before, after)
+
+
+def _head() -> dict[str, Any]:
+    release = version("stanforis-health")
+    formats = [FHIR_JSON.decode(), FHIR_XML.decode(), "json", "xml"]
+    return {
+        "resourceType": "CapabilityStatement",
+        "name": "StanforisHealth",
+        "title": "Stanforis Health FHIR server",
+        "status": "active",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "kind": "instance",
+        "software": {"name": "Stanforis Health", "version": release},
+        # The base URL comes here for each request; NUL cannot stand anywhere else.
+        "implementation": {"description": "A FHIR R4 server", "url": "\0"},
+        "fhirVersion": "4.0.1",
+        "format": formats,
+        "patchFormat": [*PATCH_FORMATS],
+    }
+
+
+def _general(interactions: set[str], *, deletes_multiple: bool) -> dict[str, Any]:
+    """Return what holds for every resource type."""
+    found: dict[str, Any] = {
+        "interaction": [{"code": code} for code in _OF_TYPE if code in interactions],
+        "versioning": "versioned",
+        "readHistory": "vread" in interactions,
+        "updateCreate": "update" in interactions,
+        "conditionalCreate": "create" in interactions,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": "conditional-update" in interactions,
+    }
+    if "conditional-delete" in interactions:
+        found["conditionalDelete"] = "multiple" if deletes_multiple else "single"
+    return found | {"referencePolicy": ["literal", "logical", "local"]}
+
+
+def _pointing(parameters: Mapping[str, Mapping[str, Parameter]]) -> dict[str, set[str]]:
+    """Return for each type the parameters, as ``Observation:subject``, whose references may point at it."""
+    pointing: defaultdict[str, set[str]] = defaultdict(set)
+    for name, known in parameters.items():
+        for parameter in known.values():
+            if parameter.type == "reference":
+                for target in parameter.targets:
+                    pointing[target].add(f"{name}:{parameter.code}")
+    return pointing
+
+
+def _includes(name: str, known: Mapping[str, Parameter]) -> list[str]:
+    return ["*", *(f"{name}:{code}" for code in sorted(known) if known[code].type == "reference")]
+
+
+def _searched(known: Mapping[str, Parameter], only: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    own = [
+        {"name": "_id", "definition": f"{_CANONICAL}SearchParameter/Resource-id", "type": "token"},
+        {"name": "_lastUpdated", "definition": f"{_CANONICAL}SearchParameter/Resource-lastUpdated", "type": "date"},
+    ]
+    indexed = [known[code] for code in sorted(known) if not only or code.startswith(only)]
+    return own + [{"name": each.code, "definition": each.url, "type": each.type} for each in indexed]

@@ -1,0 +1,50 @@
+"""The one table from what went wrong to HTTP.
+
+Spec: https://hl7.org/fhir/R4/http.html#Status-Codes
+"""
+
+from __future__ import annotations
+
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.model.outcome import operation_outcome
+from fhir_api.rest.response import Header, Response
+
+STATUS: dict[ErrorKind, int] = {
+    ErrorKind.MALFORMED: 400,
+    ErrorKind.INVALID: 400,
+    ErrorKind.NOT_SUPPORTED: 400,
+    ErrorKind.FORBIDDEN: 403,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.METHOD_NOT_ALLOWED: 405,
+    ErrorKind.NOT_ACCEPTABLE: 406,
+    ErrorKind.CONFLICT: 409,
+    ErrorKind.DELETED: 410,
+    ErrorKind.PRECONDITION_FAILED: 412,
+    ErrorKind.TOO_LARGE: 413,
+    ErrorKind.URI_TOO_LONG: 414,
+    ErrorKind.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorKind.UNPROCESSABLE: 422,
+    ErrorKind.INTERNAL: 500,
+    ErrorKind.TOO_COSTLY: 503,
+    ErrorKind.UNAVAILABLE: 503,
+}
+"""The HTTP status of every kind."""
+
+RETRY_AFTER: dict[ErrorKind, bytes] = {ErrorKind.TOO_COSTLY: b"30", ErrorKind.UNAVAILABLE: b"2"}
+"""Seconds after which a refused request may be tried again."""
+
+
+def refusal(error: FhirError, *headers: Header) -> Response:
+    """Return the answer to a request that was refused: status and OperationOutcome."""
+    issues = error.issues or refuse(error.kind, "The request was refused.").issues
+    wait = RETRY_AFTER.get(error.kind)
+    if wait is not None:
+        headers = (*headers, (b"retry-after", wait))
+    return Response(STATUS[error.kind], operation_outcome(issues), headers=headers)
+
+
+def failure(request_id: str) -> Response:
+    """Return the answer to a request that met a fault of the server: nothing but the id to look for in its log."""
+    return refusal(
+        refuse(ErrorKind.INTERNAL, f"The server failed. Its log has the cause under request id {request_id}.")
+    )

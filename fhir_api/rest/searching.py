@@ -1,0 +1,80 @@
+"""Search of a type, of all types and of a compartment, by GET and by POST.
+
+Spec: https://hl7.org/fhir/R4/http.html#search
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from conformance.compartments import compartments
+from fhir_api.interactions import search as search_interaction
+from fhir_api.interactions.context import Context
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.rest import bundles
+from fhir_api.rest.cursors import CURSOR_PARAMETER
+from fhir_api.rest.headers import preferences
+from fhir_api.rest.negotiation import PRESENTATION_PARAMETERS
+from fhir_api.rest.paging import page_links, query_text
+from fhir_api.rest.request import Pair, Request
+from fhir_api.rest.response import Response
+from fhir_api.rest.subset import show
+from fhir_api.rest.wiring import Api
+
+_NOT_SEARCHED = PRESENTATION_PARAMETERS | {CURSOR_PARAMETER}
+
+
+async def search_system(api: Api, context: Context, request: Request) -> Response:
+    """Answer ``GET /`` and ``POST /_search``."""
+    return await _search(api, context, request, "", None)
+
+
+async def search_type(api: Api, context: Context, request: Request) -> Response:
+    """Answer ``GET /{type}`` and ``POST /{type}/_search``."""
+    resource_type = request.segments[0]
+    return await _search(api, context, request, resource_type, resource_type)
+
+
+async def search_compartment(api: Api, context: Context, request: Request) -> Response:
+    """Answer ``GET /{type}/{id}/{type}``, ``GET /{type}/{id}/*`` and their ``_search`` forms."""
+    centre, logical_id, inside = request.segments[:3]
+    members = compartments().get(centre)
+    if members is None:
+        raise refuse(ErrorKind.NOT_FOUND, f"R4 has no compartment of type '{centre}'.", code="not-supported")
+    if inside != "*" and inside not in members:
+        diagnostics = f"'{inside}' is never in the compartment of a {centre}."
+        raise refuse(ErrorKind.NOT_FOUND, diagnostics, code="not-supported")
+    path = f"{centre}/{logical_id}/{inside}"
+    resource_type = None if inside == "*" else inside
+    return await _search(api, context, request, path, resource_type, (centre, logical_id))
+
+
+async def _search(
+    api: Api,
+    context: Context,
+    request: Request,
+    path: str,
+    resource_type: str | None,
+    compartment: tuple[str, str] | None = None,
+) -> Response:
+    pairs = [pair for pair in request.query if pair[0] not in _NOT_SEARCHED]
+    lenient = preferences(request.header(b"prefer")).lenient
+    understood = api.parse_search(resource_type, pairs, compartment=compartment, lenient=lenient)
+    query = understood.query
+    text = query_text(path, understood.used)
+    cursor = _cursor(request)
+    if cursor is not None:
+        query = replace(query, cursor=api.cursors.open(text, cursor))
+    page = await search_interaction.search(context.store, query)
+    following = None if page.next_cursor is None else api.cursors.seal(text, page.next_cursor)
+    shown = [*understood.used, *(pair for pair in request.query if pair[0] in _NOT_SEARCHED)]
+    links = page_links(context.base_url, path, shown, following)
+    body = bundles.searchset(context.base_url, page, show(query.summary, query.elements), links, understood.issues)
+    return Response(200, body)
+
+
+def _cursor(request: Request) -> str | None:
+    given: list[Pair] = [pair for pair in request.query if pair[0] == CURSOR_PARAMETER]
+    if len(given) > 1:
+        raise refuse(ErrorKind.MALFORMED, f"{CURSOR_PARAMETER} can be given once.", code="value")
+    return given[0][1] if given else None

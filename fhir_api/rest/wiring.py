@@ -1,0 +1,111 @@
+"""What the REST layer is wired to, handed to every route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from fhir_api.interactions.context import Context
+from fhir_api.model.outcome import Issue
+from fhir_api.rest.cursors import Cursors
+from fhir_api.rest.request import Pair, Request
+from fhir_api.rest.response import Response
+from fhir_api.search.query import Query
+
+
+class Understood(NamedTuple):
+    """A search as understood.
+
+    Attributes:
+        query: what the store carries out.
+        used: the parameters that took part, for the self link.
+        issues: what was ignored because the client asked for lenient handling.
+    """
+
+    query: Query
+    used: Sequence[Pair]
+    issues: Sequence[Issue] = ()
+
+
+class ParseSearch(Protocol):
+    """Reads search parameters."""
+
+    def __call__(
+        self, resource_type: str | None, pairs: Sequence[Pair], *, compartment: tuple[str, str] | None, lenient: bool
+    ) -> Understood:
+        """Return the search; *resource_type* None is every type, *compartment* such as ``("Patient", "1")``.
+
+        Raises:
+            FhirError: NOT_SUPPORTED or MALFORMED, naming the parameter.
+        """
+
+
+class Describe(Protocol):
+    """Gives the CapabilityStatement."""
+
+    def __call__(self, base_url: str) -> bytes:
+        """Return it as JSON."""
+
+
+class Route(NamedTuple):
+    """One line of the REST surface.
+
+    Attributes:
+        method: HTTP verb; GET answers HEAD as well.
+        path: below the base: ``/{type}/{id}/_history``.
+        interaction: its code in http://hl7.org/fhir/restful-interaction, or a name of the same kind.
+        handler: carries it out.
+        takes: what the body is, see :mod:`fhir_api.rest.body`; None where there is none.
+    """
+
+    method: str
+    path: str
+    interaction: str
+    handler: Handler
+    takes: str | None = None
+
+
+class Node:
+    """One place in the tree of paths: the routes that end here, and the places below.
+
+    Attributes:
+        routes: by method.
+        literals: places below by the segment's text.
+        of_type: the place below for the name of a resource type.
+        of_id: the place below for a logical id or version id.
+    """
+
+    __slots__ = ("literals", "of_id", "of_type", "routes")
+
+    def __init__(self) -> None:
+        """Make an empty place."""
+        self.routes: dict[str, Route] = {}
+        self.literals: dict[str, Node] = {}
+        self.of_type: Node | None = None
+        self.of_id: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The REST layer's fixed parts.
+
+    Attributes:
+        root: the tree of routes.
+        resource_types: every type this server knows.
+        parse_search: from parameters to a query.
+        cursors: signs and opens page cursors.
+        describe: the CapabilityStatement.
+        deletes_multiple: whether one conditional delete may remove several resources.
+    """
+
+    root: Node
+    resource_types: frozenset[str]
+    parse_search: ParseSearch
+    cursors: Cursors
+    describe: Describe
+    deletes_multiple: bool = True
+
+
+Handler = Callable[[Api, Context, Request], Awaitable[Response]]
+"""Carries out one interaction."""
