@@ -41,8 +41,8 @@ _DEPTH = 4
 
 def train() -> bytes:
     """Return the trained dictionary; the same for the same definitions, generator and zstd."""
-    samples = [stored(text) for text in ndjson(_PATIENTS, seed=20_261_123)]
-    samples += _definition_samples(Random(1))  # noqa: S311 - training data, not a secret
+    samples: list[bytes | bytearray | memoryview] = [stored(text) for text in ndjson(_PATIENTS, seed=20_261_123)]
+    samples += _definition_samples(Random(1))
     return zstandard.train_dictionary(SIZE, samples, level=LEVEL).as_bytes()
 
 
@@ -76,11 +76,24 @@ def _instance(name: str, chance: Random, depth: int) -> dict[str, Any]:
 _LEFT_OUT = {"id", "meta", "extension", "modifierExtension", "contained", "implicitRules", "language"}
 _LIKELY = (0.25, 0.6)
 _TEXTS = {
-    "boolean": True, "integer": 1, "positiveInt": 1, "unsignedInt": 0, "decimal": 1.0, "dateTime": "2024-05-02T10:15:00+02:00",
-    "date": "2024-05-02", "instant": "2024-05-02T10:15:00.000+02:00", "time": "10:15:00", "base64Binary": "AAAA",
-    "uri": "http://example.org/fhir/", "url": "https://example.org/fhir/", "canonical": "http://hl7.org/fhir/StructureDefinition/",
-    "uuid": "urn:uuid:", "oid": "urn:oid:1.2.840.", "id": "example", "markdown": "",
-}  # fmt: skip
+    "boolean": True,
+    "integer": 1,
+    "positiveInt": 1,
+    "unsignedInt": 0,
+    "decimal": 1.0,
+    "dateTime": "2024-05-02T10:15:00+02:00",
+    "date": "2024-05-02",
+    "instant": "2024-05-02T10:15:00.000+02:00",
+    "time": "10:15:00",
+    "base64Binary": "AAAA",
+    "uri": "http://example.org/fhir/",
+    "url": "https://example.org/fhir/",
+    "canonical": "http://hl7.org/fhir/StructureDefinition/",
+    "uuid": "urn:uuid:",
+    "oid": "urn:oid:1.2.840.",
+    "id": "example",
+    "markdown": "",
+}
 
 
 def _value(element: Element, kind: ElementType, chance: Random, depth: int) -> object:

@@ -16,7 +16,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.resource import body, compact, parse
 
 _URN = re.compile(rb"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_OPEN = {".gz": gzip.open, ".bz2": bz2.open}
+_EXPAND = {".gz": gzip.decompress, ".bz2": bz2.decompress}
 
 
 class Entry(msgspec.Struct):
@@ -41,9 +41,8 @@ def texts(folder: Path | None, patients: int = 100, seed: int = 1) -> Iterator[b
         yield from bundles(patients, seed=seed)
         return
     for path in sorted(folder.iterdir()):
-        if path.suffix in _OPEN and ".json" in path.suffixes:
-            with _OPEN[path.suffix](path) as stream:
-                yield stream.read()
+        if path.suffix in _EXPAND and ".json" in path.suffixes:
+            yield _EXPAND[path.suffix](path.read_bytes())
         elif path.suffix == ".json":
             yield path.read_bytes()
 

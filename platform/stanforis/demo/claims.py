@@ -16,7 +16,8 @@ from stanforis.demo.vocabulary import Concept
 
 BLUE_BUTTON = "https://bluebutton.cms.gov/resources/"
 """Where the codes live with which Medicare explains its payments."""
-_PAYERS = ("Mutuelle de Santé", "RSSB", "MMI", "Medicare", "Medicaid", "NO_INSURANCE", "Blue Cross Blue Shield", "Aetna")
+_PLACES = (("21", "Inpatient Hospital"), ("19", "Off Campus-Outpatient Hospital"), ("20", "Urgent Care Facility"))
+_PAYERS = ("Mutuelle de Santé", "RSSB", "MMI", "Medicare", "Medicaid", "NO_INSURANCE", "Aetna")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ def claim(visit: Visit, items: Items) -> str:
     """Add the Claim of a visit."""
     payer = visit.record.one_of(_PAYERS)
     tree = _claim_head(visit, "institutional", payer)
-    tree["supportingInfo"] = _listed(items.immunizations, "informationSequence", "valueReference")
-    tree["diagnosis"] = _listed(items.diagnoses, "sequence", "diagnosisReference")
-    tree["procedure"] = _listed(items.procedures, "sequence", "procedureReference")
+    tree["supportingInfo"] = _listed(items.immunizations, "valueReference")
+    tree["diagnosis"] = _listed(items.diagnoses, "diagnosisReference")
+    tree["procedure"] = _listed(items.procedures, "procedureReference")
     tree["insurance"] = [{"sequence": 1, "focal": True, "coverage": {"display": payer}}]
     tree["item"] = _claim_items(visit, items)
     tree["total"] = money(visit.record.chance.choice((129.16, 125, 77.49, 1500.5)), visit.record.style.currency)
@@ -70,11 +71,9 @@ def _claim_head(visit: Visit, kind: str, payer: str) -> Tree:
     }
 
 
-def _listed(charged: Sequence[tuple[str, Concept]], _label: str, element: str) -> list[Tree] | None:
+def _listed(charged: Sequence[tuple[str, Concept]], element: str) -> list[Tree] | None:
     """Number the references from 1; None for none."""
-    category: Tree = (
-        {"category": term("claiminformationcategory", "info")} if element == "valueReference" else {}
-    )
+    category: Tree = {"category": term("claiminformationcategory", "info")} if element == "valueReference" else {}
     return [
         {"sequence": number, **category, element: {"reference": reference}}
         for number, (reference, _) in enumerate(charged, 1)
@@ -86,9 +85,10 @@ def _claim_items(visit: Visit, items: Items) -> list[Tree]:
         {"sequence": 1, "productOrService": codeable(items.visit_type), "encounter": [{"reference": visit.encounter}]}
     ]
     charged = (
-        ("informationSequence", items.immunizations, True), ("diagnosisSequence", items.diagnoses, False),
+        ("informationSequence", items.immunizations, True),
+        ("diagnosisSequence", items.diagnoses, False),
         ("procedureSequence", items.procedures, True),
-    )  # fmt: skip
+    )
     for element, group, has_price in charged:
         for number, (_, concept) in enumerate(group, 1):
             item: Tree = {"sequence": len(listed) + 1, element: [number], "productOrService": codeable(concept)}
@@ -122,34 +122,61 @@ def explanation_of_benefit(visit: Visit, claimed: str, items: Items) -> str:
         "claim": {"reference": claimed},
         "outcome": "complete",
         "careTeam": [
-            {"sequence": 1, "provider": {"reference": visit.practitioner.reference},
-             "role": term("claimcareteamrole", "primary", "Primary Care Practitioner")}
+            {
+                "sequence": 1,
+                "provider": {"reference": visit.practitioner.reference},
+                "role": term("claimcareteamrole", "primary", "Primary Care Practitioner"),
+            }
         ],
         "diagnosis": [
-            {"sequence": number, "diagnosisReference": {"reference": reference},
-             "type": [term("ex-diagnosistype", "principal")]}
+            {
+                "sequence": number,
+                "diagnosisReference": {"reference": reference},
+                "type": [term("ex-diagnosistype", "principal")],
+            }
             for number, (reference, _) in enumerate(items.diagnoses, 1)
-        ] or None,
+        ]
+        or None,
         "insurance": [{"focal": True, "coverage": {"reference": "#coverage", "display": payer}}],
         "item": _benefit_items(visit, items),
         "total": [
-            {"category": _coded("https://bluebutton.cms.gov/resources/codesystem/adjudication" if record.style.profiles
-                                else f"{TERMINOLOGY}adjudication", "submitted", "Submitted Amount")
-             | {"text": "Submitted Amount"},
-             "amount": money(129.16, record.style.currency)}
+            {
+                "category": _coded(
+                    "https://bluebutton.cms.gov/resources/codesystem/adjudication"
+                    if record.style.profiles
+                    else f"{TERMINOLOGY}adjudication",
+                    "submitted",
+                    "Submitted Amount",
+                )
+                | {"text": "Submitted Amount"},
+                "amount": money(129.16, record.style.currency),
+            }
         ],
         "payment": {"amount": money(round(record.chance.uniform(0, 900), 2), record.style.currency)},
-    }  # fmt: skip
+    }
     return record.add("ExplanationOfBenefit", None, tree)
 
 
 def _contained(visit: Visit, payer: str) -> list[Tree]:
     """Return the referral and the coverage, which exist only inside the benefit."""
     patient, practitioner = {"reference": visit.patient.reference}, {"reference": visit.practitioner.reference}
-    referral = {"resourceType": "ServiceRequest", "id": "referral", "status": "completed", "intent": "order",
-                "subject": patient, "requester": practitioner, "performer": [practitioner]}  # fmt: skip
-    coverage = {"resourceType": "Coverage", "id": "coverage", "status": "active", "type": {"text": payer},
-                "beneficiary": patient, "payor": [{"display": payer}]}  # fmt: skip
+    referral = {
+        "resourceType": "ServiceRequest",
+        "id": "referral",
+        "status": "completed",
+        "intent": "order",
+        "subject": patient,
+        "requester": practitioner,
+        "performer": [practitioner],
+    }
+    coverage = {
+        "resourceType": "Coverage",
+        "id": "coverage",
+        "status": "active",
+        "type": {"text": payer},
+        "beneficiary": patient,
+        "payor": [{"display": payer}],
+    }
     return [referral, coverage]
 
 
@@ -180,15 +207,14 @@ def _adjudication(visit: Visit) -> list[Tree]:
         if name == "line_prcsg_ind_cd":
             step["reason"] = _variable(name, "A", "Allowed")
         else:
-            step["amount"] = money(round(chance.uniform(10, 3000), 2 + 3 * (chance.random() < 0.3)), currency)
+            step["amount"] = money(round(chance.uniform(10, 3000), chance.choice((2, 2, 5))), currency)
         steps.append(step)
     return steps
 
 
 def _benefit_items(visit: Visit, items: Items) -> list[Tree]:
     service = _variable("line_cms_type_srvc_cd", "1", "Medical care")
-    place = term("ex-serviceplace", *visit.record.one_of((("21", "Inpatient Hospital"), ("19", "Off Campus-Outpatient Hospital"),
-                                                          ("20", "Urgent Care Facility"))))  # fmt: skip
+    place = term("ex-serviceplace", *visit.record.one_of(_PLACES))
     listed = []
     for item in _claim_items(visit, items):
         sequences = {name: value for name, value in item.items() if name.endswith("equence")}

@@ -33,9 +33,16 @@ def shown(record: Record, party: Party) -> Tree:
 
 
 def encounter(
-    visit_type: Concept, record: Record, patient: Party, practitioner: Party, organization: Party, location: Party,
-    start: str, end: str, reason: Concept | None,
-) -> str:  # fmt: skip
+    visit_type: Concept,
+    record: Record,
+    patient: Party,
+    practitioner: Party,
+    organization: Party,
+    location: Party,
+    start: str,
+    end: str,
+    reason: Concept | None,
+) -> str:
     """Add the Encounter and return its reference."""
     rich = record.style.profiles
     participant: Tree = {"individual": shown(record, practitioner)}
@@ -44,8 +51,15 @@ def encounter(
         participant = kind | {"period": period(start, end)} | participant
     patient_class = record.one_of(("AMB", "AMB", "EMER", "IMP", "WELLNESS" if not rich else "VR"))
     tree: Tree = {
-        "identifier": [{"use": "official", "system": "https://records.example.org/visits",
-                        "value": f"{record.chance.getrandbits(48):012x}"}] if rich else None,
+        "identifier": [
+            {
+                "use": "official",
+                "system": "https://records.example.org/visits",
+                "value": f"{record.chance.getrandbits(48):012x}",
+            }
+        ]
+        if rich
+        else None,
         "status": "finished",
         "class": {"system": f"{TERMINOLOGY}v3-ActCode", "code": patient_class},
         "type": [codeable(visit_type)],
@@ -55,7 +69,7 @@ def encounter(
         "reasonCode": [{"coding": [coding(reason)]}] if reason else None,
         "location": [{"location": shown(record, location)}] if rich else None,
         "serviceProvider": shown(record, organization),
-    }  # fmt: skip
+    }
     return record.add("Encounter", "us-core-encounter", tree)
 
 
@@ -68,14 +82,15 @@ def condition(visit: Visit, concept: Concept) -> str:
         "clinicalStatus": term("condition-clinical", "resolved" if resolved else "active"),
         "verificationStatus": term("condition-ver-status", "confirmed"),
         "category": [term("condition-category", "encounter-diagnosis", "Encounter Diagnosis")]
-        if record.style.profiles else None,
+        if record.style.profiles
+        else None,
         "code": codeable(concept),
         "subject": {"reference": visit.patient.reference},
         "encounter": {"reference": visit.encounter},
         "onsetDateTime": visit.at,
         "abatementDateTime": abatement if resolved else None,
         "recordedDate": visit.at,
-    }  # fmt: skip
+    }
     return record.add("Condition", "us-core-condition", tree)
 
 
@@ -92,7 +107,7 @@ def observation(visit: Visit, category: str, concept: Concept, value: Tree, prof
     record = visit.record
     tree: Tree = {
         "status": "final",
-        "category": [term("observation-category", category, category if not record.style.profiles else _TITLES[category])],
+        "category": [term("observation-category", category, _TITLES[category] if record.style.profiles else category)],
         "code": codeable(concept),
         "subject": {"reference": visit.patient.reference},
         "encounter": {"reference": visit.encounter},
@@ -104,8 +119,16 @@ def observation(visit: Visit, category: str, concept: Concept, value: Tree, prof
     return record.add("Observation", profile, tree)
 
 
-_TITLES = {"vital-signs": "Vital signs", "laboratory": "Laboratory", "survey": "Survey", "procedure": "Procedure",
-           "social-history": "Social History", "exam": "Exam", "imaging": "Imaging", "therapy": "Therapy"}  # fmt: skip
+_TITLES = {
+    "vital-signs": "Vital signs",
+    "laboratory": "Laboratory",
+    "survey": "Survey",
+    "procedure": "Procedure",
+    "social-history": "Social History",
+    "exam": "Exam",
+    "imaging": "Imaging",
+    "therapy": "Therapy",
+}
 
 
 def vital_sign(visit: Visit, measurement: Measurement) -> str:
@@ -131,7 +154,7 @@ def coded_finding(visit: Visit, category: str, concept: Concept, answers: tuple[
 
 def survey(visit: Visit, concept: Concept, questions: tuple[tuple[Concept, Concept], ...]) -> str:
     """Add an Observation with a component for each question."""
-    components = [{"code": codeable(question), "valueCodeableConcept": codeable(answer)} for question, answer in questions]
+    components = [{"code": codeable(asked), "valueCodeableConcept": codeable(answer)} for asked, answer in questions]
     return observation(visit, "survey", concept, {"component": components})
 
 
@@ -184,7 +207,8 @@ def medication_request(visit: Visit, reason: str | None) -> tuple[str, Concept]:
         "status": record.one_of(("stopped", "active", "completed")),
         "intent": "order",
         "category": [term("medicationrequest-category", "community", "Community") | {"text": "Community"}]
-        if record.style.profiles else None,
+        if record.style.profiles
+        else None,
         "medicationCodeableConcept": codeable(concept),
         "subject": {"reference": visit.patient.reference},
         "encounter": {"reference": visit.encounter},
@@ -192,7 +216,7 @@ def medication_request(visit: Visit, reason: str | None) -> tuple[str, Concept]:
         "requester": shown(record, visit.practitioner),
         "reasonReference": [{"reference": reason}] if reason else None,
         "dosageInstruction": [_dosage(record)] if record.happens(0.6) else None,
-    }  # fmt: skip
+    }
     return record.add("MedicationRequest", "us-core-medicationrequest", tree), concept
 
 
@@ -201,7 +225,7 @@ def _dosage(record: Record) -> Tree:
         as_needed = Concept(SNOMED, "418914006", "Take as needed")
         extra: Tree = {"additionalInstruction": [codeable(as_needed)]} if record.happens(0.4) else {}
         return {"sequence": 1, "text": "Take as needed.", **extra, "asNeededBoolean": True}
-    ordered = {"type": {"coding": [{"system": f"{TERMINOLOGY}dose-rate-type", "code": "ordered", "display": "Ordered"}]}}
+    ordered = {"type": term("dose-rate-type", "ordered", "Ordered")}
     return {
         "sequence": 1,
         "timing": {"repeat": {"frequency": record.one_of((1, 2, 3)), "period": 1.0, "periodUnit": "d"}},
@@ -250,12 +274,15 @@ def care_plan(visit: Visit, treated: Concept, reason: str) -> str:
     status = record.one_of(("in-progress", "completed"))
     goals = [goal(visit, text) for text in _GOALS[: record.chance.randrange(3)]]
     details = [
-        {"detail": {"code": codeable(activity), "status": status}
-         | ({"location": shown(record, visit.location)} if record.style.profiles else {})}
+        {
+            "detail": {"code": codeable(activity), "status": status}
+            | ({"location": shown(record, visit.location)} if record.style.profiles else {})
+        }
         for activity in activities
-    ]  # fmt: skip
+    ]
     items = "".join(f"<li>{activity.display}</li>" for activity in activities)
-    summary = f"Care Plan for {plan.display}.<br/>Activities: <ul>{items}</ul><br/>Care plan is meant to treat {treated.display}."
+    meant = f"Care plan is meant to treat {treated.display}."
+    summary = f"Care Plan for {plan.display}.<br/>Activities: <ul>{items}</ul><br/>{meant}"
     tree: Tree = {
         "text": narrative(summary),
         "status": "active" if status == "in-progress" else "completed",
@@ -271,9 +298,13 @@ def care_plan(visit: Visit, treated: Concept, reason: str) -> str:
     return record.add("CarePlan", "us-core-careplan", tree)
 
 
-_GOALS = ("Hemoglobin A1c total in Blood < 7.0", "Maintain blood pressure below 140/90 mm[Hg]",
-          "Glucose [Mass/volume] in Blood < 108", "Address patient knowledge deficit on self-monitoring",
-          "Improve and maintenance of optimal foot health: aim at early detection of peripheral vascular problems")  # fmt: skip
+_GOALS = (
+    "Hemoglobin A1c total in Blood < 7.0",
+    "Maintain blood pressure below 140/90 mm[Hg]",
+    "Glucose [Mass/volume] in Blood < 108",
+    "Address patient knowledge deficit on self-monitoring",
+    "Improve and maintenance of optimal foot health: aim at early detection of peripheral vascular problems",
+)
 
 
 def goal(visit: Visit, text: str) -> str:
@@ -291,7 +322,11 @@ def imaging_study(visit: Visit) -> str:
     """Add an ImagingStudy of one series and one instance."""
     record = visit.record
     uid = f"urn:oid:1.2.840.99999999.{record.chance.randrange(10**8)}.{record.chance.randrange(10**12)}"
-    modality = {"system": "http://dicom.nema.org/resources/ontology/DCM", "code": "DX", "display": "Digital Radiography"}
+    modality = {
+        "system": "http://dicom.nema.org/resources/ontology/DCM",
+        "code": "DX",
+        "display": "Digital Radiography",
+    }
     chest = coding(Concept(SNOMED, "51185008", "Thoracic structure (body structure)"))
     storage = {"system": "urn:ietf:rfc:3986", "code": "urn:oid:1.2.840.10008.5.1.4.1.1.1.1"}
     tree: Tree = {
@@ -303,12 +338,24 @@ def imaging_study(visit: Visit) -> str:
         "numberOfSeries": 1,
         "numberOfInstances": 1,
         "series": [
-            {"uid": uid.removeprefix("urn:oid:") + ".1", "number": 1, "modality": modality, "numberOfInstances": 1,
-             "bodySite": chest, "started": visit.at,
-             "instance": [{"uid": uid.removeprefix("urn:oid:") + ".1.1", "sopClass": storage, "number": 1,
-                           "title": "Image of chest"}]}
+            {
+                "uid": uid.removeprefix("urn:oid:") + ".1",
+                "number": 1,
+                "modality": modality,
+                "numberOfInstances": 1,
+                "bodySite": chest,
+                "started": visit.at,
+                "instance": [
+                    {
+                        "uid": uid.removeprefix("urn:oid:") + ".1.1",
+                        "sopClass": storage,
+                        "number": 1,
+                        "title": "Image of chest",
+                    }
+                ],
+            }
         ],
-    }  # fmt: skip
+    }
     return record.add("ImagingStudy", None, tree)
 
 
@@ -317,8 +364,11 @@ def document(visit: Visit) -> str:
     record = visit.record
     note = codeable(Concept(LOINC, "34117-2", "History and physical note"), text=False)
     content = {"contentType": "text/plain; charset=utf-8", "data": "Q2hpZWYgY29tcGxhaW50OiBub25lLgo="}
-    layout = {"system": "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem", "code": "urn:ihe:iti:xds:2017:mimeTypeSufficient",
-              "display": "mimeType Sufficient"}  # fmt: skip
+    layout = {
+        "system": "http://ihe.net/fhir/ValueSet/IHE.FormatCode.codesystem",
+        "code": "urn:ihe:iti:xds:2017:mimeTypeSufficient",
+        "display": "mimeType Sufficient",
+    }
     tree: Tree = {
         "status": "current",
         "type": note,
@@ -330,4 +380,3 @@ def document(visit: Visit) -> str:
         "context": {"encounter": [{"reference": visit.encounter}], "period": period(visit.at, visit.until)},
     }
     return record.add("DocumentReference", "us-core-documentreference", tree)
-

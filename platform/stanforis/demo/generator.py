@@ -55,9 +55,7 @@ def _visit_times(chance: Random, born: datetime, visits: int) -> list[datetime]:
     """Return times after birth, oldest first, half of them in the last twelve years."""
     early = max(born, _LAST_DAY - timedelta(days=12 * 365))
     starts = (chance.choice((born, early)) for _ in range(visits))
-    return sorted(
-        start + timedelta(seconds=chance.random() * (_LAST_DAY - start).total_seconds()) for start in starts
-    )
+    return sorted(start + timedelta(seconds=chance.random() * (_LAST_DAY - start).total_seconds()) for start in starts)
 
 
 def _visit(

@@ -15,26 +15,41 @@ from stanforis.demo.vocabulary import Concept
 RWANDA_IDENTIFIERS = "https://fhir.stanforis.example/rw/sid/"
 """Where identifier systems of Rwanda live as long as the country publishes none."""
 
-_KINYARWANDA = (
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_KINYARWANDA = _words(
     "Uwimana Mukamana Habimana Niyonzima Uwase Mugisha Ishimwe Nshimiyimana Hakizimana Mukandayisenga Ndayisaba "
     "Nsengiyumva Iradukunda Uwineza Bizimana Tuyishime Umutoni Nkurunziza Mukeshimana Byiringiro Kayitesi Rukundo"
-).split()
+)
 _GIVEN_RW = {
-    "female": "Aline Claudine Josiane Vestine Chantal Diane Espérance Jeanne Immaculée Solange".split(),
-    "male": "Jean Emmanuel Eric Patrick Innocent Théogène Faustin Olivier Claude Samuel".split(),
+    "female": _words("Aline Claudine Josiane Vestine Chantal Diane Espérance Jeanne Immaculée Solange"),
+    "male": _words("Jean Emmanuel Eric Patrick Innocent Théogène Faustin Olivier Claude Samuel"),
 }
-_FAMILY = "Smith Johnson Garcia Müller Brown Nguyen Walter Reilly Kunze Hansen Ortiz Becker Schmidt Abbott Kling".split()
+_FAMILY = _words("Smith Johnson Garcia Müller Brown Nguyen Walter Reilly Kunze Hansen Ortiz Becker Schmidt Abbott")
 _GIVEN = {
-    "female": "Mary Linda Anna Susan Maria Carla Elena Ruth Grace Julia".split(),
-    "male": "James Robert John Peter Carlos Daniel Mark Leo Henry Paul".split(),
+    "female": _words("Mary Linda Anna Susan Maria Carla Elena Ruth Grace Julia"),
+    "male": _words("James Robert John Peter Carlos Daniel Mark Leo Henry Paul"),
 }
 _SECTORS = (
-    ("Kigali City", "Gasabo", "Remera"), ("Kigali City", "Kicukiro", "Kanombe"), ("Southern Province", "Huye", "Ngoma"),
-    ("Northern Province", "Musanze", "Muhoza"), ("Western Province", "Rubavu", "Gisenyi"),
-    ("Eastern Province", "Rwamagana", "Kigabiro"), ("Eastern Province", "Nyagatare", "Karangazi"),
-)  # fmt: skip
-_CITIES = (("Springfield", "MA", "01101"), ("Worcester", "MA", "01603"), ("Boston", "MA", "02108"),
-           ("Salem", "MA", "01970"), ("Denver", "CO", "80202"), ("Portland", "OR", "97201"))  # fmt: skip
+    ("Kigali City", "Gasabo", "Remera"),
+    ("Kigali City", "Kicukiro", "Kanombe"),
+    ("Southern Province", "Huye", "Ngoma"),
+    ("Northern Province", "Musanze", "Muhoza"),
+    ("Western Province", "Rubavu", "Gisenyi"),
+    ("Eastern Province", "Rwamagana", "Kigabiro"),
+    ("Eastern Province", "Nyagatare", "Karangazi"),
+)
+_CITIES = (
+    ("Springfield", "MA", "01101"),
+    ("Worcester", "MA", "01603"),
+    ("Boston", "MA", "02108"),
+    ("Salem", "MA", "01970"),
+    ("Denver", "CO", "80202"),
+    ("Portland", "OR", "97201"),
+)
 
 
 def name(chance: Random, gender: str, country: str, *, use: str | None = "official", prefix: str | None = None) -> Tree:
@@ -51,10 +66,17 @@ def address(chance: Random, country: str) -> Tree:
     """Return an Address: province, district and sector in Rwanda; line, city, state and postal code elsewhere."""
     if country == "RW":
         province, district, sector = chance.choice(_SECTORS)
-        return {"use": "home", "line": [f"KG {chance.randrange(1, 600)} St", sector], "city": sector,
-                "district": district, "state": province, "country": "RW"}  # fmt: skip
+        return {
+            "use": "home",
+            "line": [f"KG {chance.randrange(1, 600)} St", sector],
+            "city": sector,
+            "district": district,
+            "state": province,
+            "country": "RW",
+        }
     city, state, code = chance.choice(_CITIES)
-    line = f"{chance.randrange(100, 1100)} {chance.choice(_FAMILY)} {chance.choice(('Street', 'Avenue', 'Lane', 'Way'))}"
+    road = chance.choice(("Street", "Avenue", "Lane", "Way"))
+    line = f"{chance.randrange(100, 1100)} {chance.choice(_FAMILY)} {road}"
     return {"line": [line], "city": city, "state": state, "postalCode": code, "country": "US"}
 
 
@@ -62,7 +84,8 @@ def phone(chance: Random, country: str) -> Tree:
     """Return a ContactPoint."""
     if country == "RW":
         return {"system": "phone", "value": f"+25078{chance.randrange(10**7):07d}", "use": "mobile"}
-    return {"system": "phone", "value": f"555-{chance.randrange(200, 999)}-{chance.randrange(10**4):04d}", "use": "home"}
+    number = f"555-{chance.randrange(200, 999)}-{chance.randrange(10**4):04d}"
+    return {"system": "phone", "value": number, "use": "home"}
 
 
 def identifier(code: str, display: str, system: str, value: str) -> Tree:
@@ -78,7 +101,7 @@ def patient(record: Record, born: date, died: str | None) -> Party:
     shown = " ".join((*official["given"], official["family"]))
     married = record.happens(0.5)
     tree: Tree = {
-        "text": narrative(f"Record of {shown}, made by chance.") if record.style.narrative or country == "US" else None,
+        "text": narrative(f"Record of {shown}, made by chance.") if country == "US" else None,
         "extension": _us_extensions(record, gender) if country == "US" else None,
         "identifier": _rwandan_identifiers(chance, born) if country == "RW" else _us_identifiers(chance),
         "active": True if country == "RW" else None,
@@ -89,13 +112,18 @@ def patient(record: Record, born: date, died: str | None) -> Party:
         "deceasedDateTime": died,
         "address": [_located(chance, address(chance, country), country)],
         "maritalStatus": {
-            "coding": [{"system": f"{TERMINOLOGY}v3-MaritalStatus", "code": "M" if married else "S",
-                        "display": "Married" if married else "Never Married"}],
+            "coding": [
+                {
+                    "system": f"{TERMINOLOGY}v3-MaritalStatus",
+                    "code": "M" if married else "S",
+                    "display": "Married" if married else "Never Married",
+                }
+            ],
             "text": "M" if married else "S",
         },
         "multipleBirthBoolean": False,
         "communication": [{"language": _language(country)}],
-    }  # fmt: skip
+    }
     return Party(record.add("Patient", "us-core-patient", tree), shown)
 
 
@@ -109,11 +137,14 @@ def _located(chance: Random, home: Tree, country: str) -> Tree:
         return home
     places = (("latitude", chance.uniform(25, 48)), ("longitude", chance.uniform(-120, -70)))
     position = [{"url": part, "valueDecimal": degrees} for part, degrees in places]
-    return {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/geolocation", "extension": position}], **home}
+    return {
+        "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/geolocation", "extension": position}],
+        **home,
+    }
 
 
 def _rwandan_identifiers(chance: Random, born: date) -> list[Tree]:
-    national = f"1{born.year}{chance.choice('78')}{chance.randrange(10**7):07d}{chance.randrange(10)}{chance.randrange(100):02d}"
+    national = f"1{born.year}{chance.choice('78')}{chance.randrange(10**10):010d}"
     upi = f"{chance.randrange(10**6):06d}-{chance.randrange(10**4):04d}-{chance.randrange(10**4):04d}"
     return [
         identifier("NI", "National unique individual identifier", RWANDA_IDENTIFIERS + "nid", national),
@@ -141,12 +172,16 @@ def _us_extensions(record: Record, gender: str) -> list[Tree]:
     return [
         _census("us-core-race", *record.one_of(races)),
         _census("us-core-ethnicity", *record.one_of(ethnicities)),
-        {"url": "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName",
-         "valueString": f"{record.one_of(_GIVEN['female'])} {record.one_of(_FAMILY)}"},
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName",
+            "valueString": f"{record.one_of(_GIVEN['female'])} {record.one_of(_FAMILY)}",
+        },
         {"url": US_CORE + "us-core-birthsex", "valueCode": gender[0].upper()},
-        {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace",
-         "valueAddress": {"city": city, "state": state, "country": "US"}},
-    ]  # fmt: skip
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace",
+            "valueAddress": {"city": city, "state": state, "country": "US"},
+        },
+    ]
 
 
 def _census(extension: str, code: str, display: str) -> Tree:

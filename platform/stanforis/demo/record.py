@@ -21,14 +21,12 @@ class Style:
     Attributes:
         country: ISO 3166-1 alpha-2; decides names, addresses, identifiers, money, medicines.
         profiles: resources claim US Core profiles and carry what these ask for.
-        narrative: resources carry a generated text.
         offset: zone of every time, such as ``+02:00``.
         tags: put into ``meta.tag``.
     """
 
     country: str = "RW"
     profiles: bool = False
-    narrative: bool = False
     offset: str = "+02:00"
     tags: tuple[tuple[str, str], ...] = ()
 
@@ -41,7 +39,7 @@ class Style:
 STYLES = (
     Style(),
     Style(country="US", offset="+00:00"),
-    Style(country="US", profiles=True, narrative=True, offset="-05:00", tags=(("urn:stanforis:demo", "synthetic"),)),
+    Style(country="US", profiles=True, offset="-05:00", tags=(("urn:stanforis:demo", "synthetic"),)),
 )
 
 

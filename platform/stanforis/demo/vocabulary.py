@@ -55,6 +55,18 @@ def _measurements(table: str) -> tuple[Measurement, ...]:
     )
 
 
+def _plans(table: str) -> tuple[tuple[Concept, tuple[Concept, ...]], ...]:
+    """Read plans, each followed by its activities, which stand further in."""
+    plans: list[tuple[Concept, list[Concept]]] = []
+    for line in table.strip("\n").splitlines():
+        (concept,) = _concepts(SNOMED, line)
+        if line.startswith(" " * 8):
+            plans[-1][1].append(concept)
+        else:
+            plans.append((concept, []))
+    return tuple((plan, tuple(activities)) for plan, activities in plans)
+
+
 VITAL_SIGNS = _measurements("""
     8302-2 cm 48 195 1 Body Height
     29463-7 kg 3 110 1 Body Weight
@@ -119,7 +131,7 @@ PANELS = (
     6768-6 U/L 20 140 2 Alkaline phosphatase [Enzymatic activity/volume] in Serum or Plasma
     1742-6 U/L 7 56 2 Alanine aminotransferase [Enzymatic activity/volume] in Serum or Plasma
     1920-8 U/L 10 40 2 Aspartate aminotransferase [Enzymatic activity/volume] in Serum or Plasma
-    33914-3 mL/min/{1.73_m2} 15 120 2 Glomerular filtration rate/1.73 sq M.predicted [Volume Rate/Area] in Serum or Plasma
+    33914-3 mL/min/{1.73_m2} 15 120 2 Glomerular filtration rate/1.73 sq M.predicted [Volume Rate/Area] in Blood
 """
         ),
     ),
@@ -406,26 +418,36 @@ VACCINES = _concepts(
     208 SARS-COV-2 (COVID-19) vaccine, mRNA, spike protein, LNP, preservative free, 30 mcg/0.3mL dose
     """,
 )
-PLANS: tuple[tuple[Concept, tuple[Concept, ...]], ...] = tuple(
-    (plan, activities)
-    for plan, *activities in (
-        _concepts(SNOMED, table)
-        for table in (
-            "698360004 Diabetes self management plan\n160670007 Diabetic diet\n229065009 Exercise therapy",
-            "443402002 Lifestyle education regarding hypertension\n386463000 Prescribed activity/exercise education\n"
-            "413473000 Counseling about alcohol consumption\n1151000175103 Dietary approaches to stop hypertension diet",
-            "53950000 Respiratory therapy\n304510005 Recommendation to avoid exercise\n"
-            "371605008 Deep breathing and coughing exercises",
-            "134435003 Routine antenatal care\n135892000 Antenatal education\n312404004 Antenatal blood tests",
-            "385691007 Fracture care\n183051005 Recommendation to rest\n408580007 Physical activity target light exercise",
-            "736376001 Infectious disease care plan (record artifact)\n409524006 Airborne precautions (procedure)",
-            "225358003 Wound care\n385949008 Dressing change management\n439830001 Behavior to prevent infection",
-            "91251008 Physical therapy procedure\n229586001 Rest and ice treatments\n229070002 Stretching and strengthening",
-            "735985000 Diabetes self management plan (record artifact)\n160670007 Diabetic diet",
-            "736254007 Psychiatry care plan (record artifact)\n228557008 Cognitive and behavioral therapy (regime/therapy)",
-        )
-    )
-)
+PLANS = _plans("""
+    698360004 Diabetes self management plan
+        160670007 Diabetic diet
+        229065009 Exercise therapy
+    443402002 Lifestyle education regarding hypertension
+        386463000 Prescribed activity/exercise education
+        413473000 Counseling about alcohol consumption
+        1151000175103 Dietary approaches to stop hypertension diet
+    53950000 Respiratory therapy
+        304510005 Recommendation to avoid exercise
+        371605008 Deep breathing and coughing exercises
+    134435003 Routine antenatal care
+        135892000 Antenatal education
+        312404004 Antenatal blood tests
+    385691007 Fracture care
+        183051005 Recommendation to rest
+        408580007 Physical activity target light exercise
+    736376001 Infectious disease care plan (record artifact)
+        409524006 Airborne precautions (procedure)
+    225358003 Wound care
+        385949008 Dressing change management
+        439830001 Behavior to prevent infection
+    91251008 Physical therapy procedure
+        229586001 Rest and ice treatments
+        229070002 Stretching and strengthening
+    735985000 Diabetes self management plan (record artifact)
+        160670007 Diabetic diet
+    736254007 Psychiatry care plan (record artifact)
+        228557008 Cognitive and behavioral therapy (regime/therapy)
+""")
 ALLERGIES = _concepts(
     SNOMED,
     """
