@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from stanforis.errors import OperatorError
+
 PREFIX = "STANFORIS_"
 _MEBIBYTE = 1024 * 1024
 _Value = TypeVar("_Value")
 
 
-class SettingError(ValueError):
+class SettingError(OperatorError):
     """A setting cannot be used; the text names it, what was found and what is expected."""
 
 
@@ -145,7 +147,9 @@ class Settings:
     )
 
     log_level: str = _choice("info", ("debug", "info", "warning", "error"), "Least severe log line that is written.")
-    log_format: str = _choice("json", ("json", "text"), "Log lines for machines or for a person at a terminal.")
+    log_format: str = _choice(
+        "auto", ("auto", "json", "text"), "Log lines; `auto` is text at a terminal, JSON elsewhere."
+    )
     log_requests: bool = _switch(default=True, doc="Write a line for each request (route, status, time; never an id).")
     tracing_endpoint: str = _text(
         "", "OpenTelemetry collector (OTLP over HTTP); empty turns traces off. Needs the extra `tracing`.", "a URL"

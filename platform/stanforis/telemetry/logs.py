@@ -110,11 +110,18 @@ def fault(exc_info: _ExcInfo) -> dict[str, Any]:
     }
 
 
+def resolved_format(log_format: str) -> str:
+    """Return ``json`` or ``text``; ``auto`` becomes text when standard error is a terminal."""
+    if log_format != "auto":
+        return log_format
+    return "text" if sys.stderr.isatty() else "json"
+
+
 def configure_logging(level: str = "info", log_format: str = "json") -> None:
     """Send every record of the standard library's logging to standard error in *log_format* (``json`` or ``text``)."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(TextFormatter() if log_format == "text" else JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # asyncio and uvicorn say with each connection what the request lines say already.
-    for name in ("asyncio", "uvicorn.access"):
+    # Their chatter about starts, stops and connections says nothing that the supervisor and the request lines do not.
+    for name in ("asyncio", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import (
@@ -19,6 +20,34 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+@dataclass(slots=True)
+class _Sharing:
+    """How the processes of this installation share their counts; prometheus_client keeps this for a whole process.
+
+    Attributes:
+        folder: where the counts are; None when there is one process.
+        slot: this process's number.
+    """
+
+    folder: Path | None = None
+    slot: int = -1
+
+
+_sharing = _Sharing()
+
+
+def share(folder: Path) -> None:
+    """Count together with the processes that will be forked from this one, by files in the empty *folder*."""
+    _sharing.folder = folder
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    values.ValueClass = values.MultiProcessValue(lambda: _sharing.slot)  # type: ignore[no-untyped-call] # its signature
+
+
+def take_slot(slot: int) -> None:
+    """Count as process number *slot* from now on; whoever replaces a dead process takes its number."""
+    _sharing.slot = slot
+
+
 class Metrics:
     """Counts and times requests.
 
@@ -27,17 +56,8 @@ class Metrics:
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, folder: Path | None = None, slot: int = 0) -> None:
-        """Count for this process alone, or with the others that share *folder*.
-
-        Args:
-            folder: where the processes keep their counts, empty at the start.
-            slot: this process's number; one that replaces a dead one takes its number and goes on counting.
-        """
-        self._folder = folder
-        if folder is not None:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-            values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call] # its signature
+    def __init__(self) -> None:
+        """Count for this process alone, or, after :func:`share`, together with the others."""
         self._registry = CollectorRegistry()
         labels = ("route", "method", "status")
         self._requests = Counter("stanforis_http_requests", "Requests answered.", labels, registry=self._registry)
@@ -68,10 +88,10 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return the counts of all processes in Prometheus's text format (media type :attr:`content_type`)."""
-        if self._folder is None:
+        if _sharing.folder is None:
             return generate_latest(self._registry)
         everyone = CollectorRegistry()
-        multiprocess.MultiProcessCollector(everyone, str(self._folder))  # type: ignore[no-untyped-call] # its signature
+        multiprocess.MultiProcessCollector(everyone, str(_sharing.folder))  # type: ignore[no-untyped-call] # its signature
         return generate_latest(everyone)
 
     def _keep(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:

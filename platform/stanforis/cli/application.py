@@ -1,0 +1,121 @@
+"""The commands and their options; the work itself is imported when a command runs, so that help comes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from stanforis.settings import Settings
+
+DONE_IN_PART = 3
+
+application = typer.Typer(
+    name="stanforis",
+    help="A FHIR R4 server and the health platform behind it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 could not be done, 2 wrong usage or setting, 3 done in part, 130 interrupted.",
+)
+database_commands = typer.Typer(no_args_is_help=True)
+application.add_typer(database_commands, name="db", help="Look after the database's schema.")
+
+Data: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of everything this installation stores.")]
+DatabaseUrl: TypeAlias = Annotated[
+    str | None, typer.Option(help="Outside PostgreSQL (15 or newer) in place of the embedded one.")
+]
+Base: TypeAlias = Annotated[str, typer.Option(help="FHIR base URL of a running server.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+
+LOCAL_BASE = "http://127.0.0.1:8080/fhir"
+
+
+@application.command()
+def up(
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="Loopback address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, max=256, help="API processes; 0: one a core.")] = None,
+    database_url: DatabaseUrl = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Put a few invented patients into an empty server.")] = False,
+) -> None:
+    """Start the server: database, schema and API processes. Ctrl-C stops it."""
+    from stanforis.cli.up import up as run  # noqa: PLC0415
+
+    settings = Settings.from_environment(data=data, host=host, port=port, workers=workers, database_url=database_url)
+    run(settings, _announce, demo=demo)
+
+
+@application.command()
+def load(
+    sources: Annotated[list[Path], typer.Argument(help="Files, and folders with files, of Bundles or NDJSON.")],
+    base: Base = LOCAL_BASE,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 4,
+    new_ids: Annotated[
+        bool, typer.Option("--new-ids", help="Let the server choose ids of what the file creates.")
+    ] = False,
+    report: Annotated[Path, typer.Option(help="Where refused entries are written (NDJSON).")] = Path("refused.ndjson"),
+    as_json: AsJson = False,
+) -> None:
+    """Send files of Bundles and NDJSON (plain, .gz, .bz2) to a running server.
+
+    Resources keep the ids they come with, so that loading a file again changes nothing.
+    """
+    from stanforis.cli.loading.run import load as run  # noqa: PLC0415
+
+    summary = run(sources, base, connections=connections, keep_ids=not new_ids, report=report, as_json=as_json)
+    if summary.refused:
+        raise typer.Exit(DONE_IN_PART)
+
+
+@application.command()
+def bench(
+    base: Base = LOCAL_BASE,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each kind of request is sent.")] = 3.0,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a running server with a small load of reads, searches and writes (it adds a few resources)."""
+    from stanforis.cli.bench import bench as run  # noqa: PLC0415
+
+    run(base, seconds=seconds, connections=connections, as_json=as_json)
+
+
+@application.command()
+def doctor(
+    data: Data = None, port: int | None = None, database_url: DatabaseUrl = None, as_json: AsJson = False
+) -> None:
+    """Say what is wrong with this set-up and how to right it."""
+    from stanforis.cli.doctor import doctor as run  # noqa: PLC0415
+
+    if not run(Settings.from_environment(data=data, port=port, database_url=database_url), as_json=as_json):
+        raise typer.Exit(DONE_IN_PART)
+
+
+@database_commands.command("upgrade")
+def database_upgrade(data: Data = None, database_url: DatabaseUrl = None) -> None:
+    """Bring the schema up to date; `up` does so by itself."""
+    from stanforis.cli import databases  # noqa: PLC0415
+
+    with databases.opened(Settings.from_environment(data=data, database_url=database_url), "stanforis db") as database:
+        databases.upgrade(database)
+    _announce("The schema is up to date.")
+
+
+@database_commands.command("check")
+def database_check(data: Data = None, database_url: DatabaseUrl = None) -> None:
+    """Say whether the schema is up to date (exit code 3 when it is not)."""
+    from stanforis.cli import databases  # noqa: PLC0415
+
+    with databases.opened(Settings.from_environment(data=data, database_url=database_url), "stanforis db") as database:
+        missing = databases.missing_migrations(database)
+    if missing:
+        _announce(f"The schema lacks: {', '.join(missing)}. Run `stanforis db upgrade`.")
+        raise typer.Exit(DONE_IN_PART)
+    _announce("The schema is up to date.")
+
+
+def _announce(line: str) -> None:
+    typer.echo(line)

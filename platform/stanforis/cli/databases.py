@@ -1,0 +1,72 @@
+"""Which database a command works on: the embedded one of the data folder, or an outside one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from stanforis.settings import Settings
+from stanforis.storage.embedded import EmbeddedPostgres
+
+_CONNECTIONS_FOR_OPERATORS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database that accepts connections.
+
+    Attributes:
+        settings: the settings with both database URLs filled in.
+        postgres: the embedded PostgreSQL, when it is that.
+    """
+
+    settings: Settings
+    postgres: EmbeddedPostgres | None
+
+
+@contextmanager
+def opened(settings: Settings, holder: str, workers: int = 1) -> Iterator[Database]:
+    """Give the database of *settings*, started when it is the embedded one, and stop it at the end.
+
+    Args:
+        settings: name the data folder or the database's URL.
+        holder: who is named to others that want the same folder.
+        workers: how many API processes will connect.
+
+    Raises:
+        EmbeddedPostgresError, FolderInUseError: the embedded one cannot be started.
+    """
+    if settings.database_url:
+        # psycopg is imported where an outside database needs it, not in every process that `up` forks.
+        from stanforis.storage.outside import with_application_role  # noqa: PLC0415
+
+        app_url = settings.database_app_url or with_application_role(settings.database_url)
+        yield Database(replace(settings, database_app_url=app_url), None)
+        return
+    connections = workers * settings.database_pool_size + _CONNECTIONS_FOR_OPERATORS
+    postgres = EmbeddedPostgres(settings.data, max_connections=connections)
+    try:
+        found = postgres.start(holder)
+        yield Database(replace(settings, database_url=found.owner_dsn, database_app_url=found.app_dsn), postgres)
+    finally:
+        postgres.stop()
+
+
+def upgrade(database: Database) -> None:
+    """Bring the database's schema up to date.
+
+    Raises:
+        OutsideDatabaseError: an outside database cannot be used as it is.
+    """
+    from fhir_api.store.postgres import migrations  # noqa: PLC0415 - heavy, and needed here only
+
+    settings = database.settings
+    if database.postgres is not None:
+        migrations.upgrade(settings.database_url)
+        return
+    from stanforis.storage import outside  # noqa: PLC0415 - the same
+
+    outside.prepare(settings.database_url)
+    migrations.upgrade(settings.database_url)
+    outside.require_restricted(settings.database_app_url)

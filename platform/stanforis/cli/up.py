@@ -1,0 +1,130 @@
+"""``stanforis up``: the database, its schema and the API processes, as one thing that starts and ends together."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import shutil
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from stanforis.cli import databases
+from stanforis.cli.children import Child
+from stanforis.cli.listening import open_listeners, url_host
+from stanforis.cli.supervisor import Supervisor
+from stanforis.cli.worker import Application, run_worker
+from stanforis.settings import Settings
+from stanforis.storage.secrets import installation_secret
+from stanforis.telemetry import configure_logging, metrics, resolved_format
+
+CreateApp = Callable[[Settings], Application]
+Announce = Callable[[str], None]
+
+
+def fhir_app(settings: Settings) -> Application:
+    """Return the FHIR server's ASGI application."""
+    app: Application = importlib.import_module("fhir_api.app").create_app(settings)
+    return app
+
+
+def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_app, demo: bool = False) -> None:
+    """Serve until INT, TERM or HUP.
+
+    Args:
+        settings: of this installation.
+        announce: told what an operator wants to know, a line at a time.
+        create_app: makes the application, once, before the API processes are forked from this one.
+        demo: put a few invented patients into an empty server.
+
+    Raises:
+        ListenError, FolderInUseError, EmbeddedPostgresError, ChildError, WorkerStartError: it cannot run; see there.
+    """
+    workers = settings.workers or len(os.sched_getaffinity(0))
+    settings = replace(settings, log_format=resolved_format(settings.log_format))
+    configure_logging(settings.log_level, settings.log_format)
+    with ExitStack() as stack:
+        stack.enter_context(_interrupted_by_term())
+        listeners = [stack.enter_context(each) for each in open_listeners(settings.host, settings.port, workers)]
+        settings = _addressed(settings, listeners[0])
+        holder = f"process {os.getpid()} ({settings.base_url})"
+        database = stack.enter_context(databases.opened(settings, holder, workers))
+        metrics.share(stack.enter_context(_counts_folder()))
+        app = _prepared(database, create_app)
+        supervisor = Supervisor(
+            _serving(app, listeners, settings.drain_time), workers, settings.drain_time, database.postgres
+        )
+        supervisor.run(lambda _: _on_ready(settings.base_url, announce, demo=demo))
+        announce("Stopped.")
+
+
+def _prepared(database: databases.Database, create_app: CreateApp) -> Application:
+    """Return the application, made while a child brings the schema up to date."""
+    migration = Child(lambda: databases.upgrade(database))
+    settings = database.settings
+    try:
+        app = create_app(replace(settings, secret=settings.secret or installation_secret(settings.data)))
+    finally:
+        migration.wait()
+    gc.collect()
+    # What was made so far is never collected, so that its pages stay shared between the API processes.
+    gc.freeze()
+    return app
+
+
+def _serving(
+    app: Application, listeners: Sequence[socket.socket], drain_time: int
+) -> Callable[[int, Callable[[], None]], None]:
+    def serve(slot: int, on_ready: Callable[[], None]) -> None:
+        for number, listener in enumerate(listeners):
+            if number != slot:
+                listener.close()
+        metrics.take_slot(slot)
+        run_worker(app, listeners[slot], drain_time, on_ready)
+
+    return serve
+
+
+def _on_ready(base_url: str, announce: Announce, *, demo: bool) -> None:
+    announce(f"FHIR R4 at {base_url}")
+    if demo:
+        from stanforis.cli.demonstration import load_demonstration  # noqa: PLC0415 - only where it is asked for
+
+        # Not waited for: it ends by itself, and the supervisor has to watch the API processes meanwhile.
+        Child(lambda: load_demonstration(base_url, announce))
+
+
+def _addressed(settings: Settings, listener: socket.socket) -> Settings:
+    """Return the settings with the port that was taken and the base URL clients use."""
+    port = listener.getsockname()[1]
+    return replace(settings, port=port, base_url=settings.base_url or f"http://{url_host(settings.host)}:{port}/fhir")
+
+
+@contextmanager
+def _counts_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="stanforis-metrics-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _interrupted_by_term() -> Iterator[None]:
+    """Treat TERM and HUP like Ctrl-C, so that a start that is broken off leaves nothing behind."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
