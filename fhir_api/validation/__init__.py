@@ -1,0 +1,1 @@
+"""Validation: is a resource what its definition says it has to be?"""

@@ -1,0 +1,191 @@
+"""Checks for the shapes of an element.
+
+The *shape* of an element is the tuple of its member names, in the order they stand. Whatever the names decide is
+decided once for each shape. What is left is a check for each value: a shape's plan is interpreted while it is rare, and
+becomes generated source once it has been met a few times.
+
+Generating costs as much as judging a hundred resources, and a client may send ever new shapes: so the number of shapes
+kept and generated is bounded. Beyond it the verdict is slower, never another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from fhir_api.validation.primitives import Json
+
+Check = Callable[[Json], Json]
+"""Tells by a true or false value whether a JSON value is sound; may raise for values of another kind than expected."""
+Shape = tuple[str, ...]
+
+
+class Probe(NamedTuple):
+    """How one value is checked.
+
+    Attributes:
+        check: the check as a function.
+        source: the same as a Python expression over ``{value}`` and the operands, ``{0}`` and so on.
+        operands: what the expression needs.
+    """
+
+    check: Check
+    source: str
+    operands: tuple[object, ...]
+
+
+class Step(NamedTuple):
+    """How one member is checked.
+
+    Attributes:
+        probe: checks one value.
+        bounds: least and greatest number of values of an array; None where the member is no array.
+        has_gaps: whether the array may hold nulls, since another one completes it.
+    """
+
+    probe: Probe
+    bounds: tuple[int, int | None] | None = None
+    has_gaps: bool = False
+
+
+class Plan(NamedTuple):
+    """How an element of one shape is checked: a step for each member, in order, and rules over several members."""
+
+    steps: Sequence[Step]
+    whole: Sequence[Check] = ()
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many shapes may still be kept and generated, and after how many meetings one is generated.
+
+    At least one meeting is needed.
+    """
+
+    shapes: int = 8192
+    generated: int = 2048
+    meetings: int = 4
+
+
+class Shapes(dict[Shape, Check]):
+    """The check for each shape of one structure: ``shapes[tuple(element)](element)`` judges an element.
+
+    The look-up raises what *planned* raises for a shape that breaks a rule.
+    """
+
+    __slots__ = ("_budget", "_planned")
+
+    def __init__(self, planned: Callable[[Shape], Plan], budget: Budget) -> None:
+        super().__init__()
+        self._planned = planned
+        self._budget = budget
+
+    def __missing__(self, shape: Shape) -> Check:
+        plan = self._planned(shape)
+        if self._budget.shapes <= 0:
+            return interpreted(plan)
+        self._budget.shapes -= 1
+        check = self[shape] = self._counted(shape, plan)
+        return check
+
+    def _counted(self, shape: Shape, plan: Plan) -> Check:
+        """Return the interpreted check, which gives way to the generated one when it has been used often."""
+        check = interpreted(plan)
+        left = self._budget.meetings
+
+        def counted(element: Json) -> Json:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                self[shape] = self._promoted(plan, check)
+            return check(element)
+
+        return counted
+
+    def _promoted(self, plan: Plan, check: Check) -> Check:
+        if self._budget.generated <= 0:
+            return check
+        self._budget.generated -= 1
+        return generated(plan)
+
+
+def calling(check: Check) -> Probe:
+    """Return the probe that calls a function."""
+    return Probe(check, "{0}({value})", (check,))
+
+
+def looking_up(memory: dict[Json, Json]) -> Probe:
+    """Return the probe that asks a dictionary, which may learn."""
+    return Probe(memory.__getitem__, "{0}[{value}]", (memory,))
+
+
+def belonging_to(codes: frozenset[str]) -> Probe:
+    """Return the probe that looks into a set."""
+    return Probe(codes.__contains__, "{value} in {0}", (codes,))
+
+
+def shaped(shapes: Shapes) -> Probe:
+    """Return the probe for an element that has members."""
+    return Probe(lambda element: shapes[tuple(element)](element), "{0}[tuple({value})]({value})", (shapes,))
+
+
+def interpreted(plan: Plan) -> Check:
+    """Return a plan's check, ready at once."""
+    checks = tuple(_step_check(step) for step in plan.steps)
+    whole = tuple(plan.whole)
+
+    def element(value: Json) -> bool:
+        for check, member in zip(checks, value.values(), strict=True):
+            if not check(member):
+                return False
+        return all(rule(value) for rule in whole)
+
+    return element
+
+
+def _step_check(step: Step) -> Check:
+    check = step.probe.check
+    if step.bounds is None:
+        return check
+    least, most = step.bounds
+
+    def array(values: Json) -> bool:
+        if type(values) is not list or len(values) < least or (most is not None and len(values) > most):
+            return False
+        return all(check(value) if value is not None or not step.has_gaps else True for value in values)
+
+    return array
+
+
+def generated(plan: Plan) -> Check:
+    """Return a plan's check as compiled Python source: three times as fast, but it takes some 0.3 ms to make."""
+    names: dict[str, Any] = {"__builtins__": {"tuple": tuple, "list": list, "type": type, "len": len}}
+    members = [f"v{index}" for index in range(len(plan.steps))]
+    lines = ["def check(element):", f"    {', '.join(members)}, = element.values()"]
+    for member, step in zip(members, plan.steps, strict=True):
+        operands = [f"{member}_{index}" for index in range(len(step.probe.operands))]
+        names.update(zip(operands, step.probe.operands, strict=True))
+        lines.extend(_step_source(member, operands, step))
+    for index, rule in enumerate(plan.whole):
+        names[f"whole_{index}"] = rule
+        lines.append(f"    if not whole_{index}(element): return False")
+    lines.append("    return True")
+    # The source holds only names made here and the templates of the probes: nothing of a client comes into it.
+    exec(compile("\n".join(lines), "<shape>", "exec"), names)  # noqa: S102
+    check: Check = names["check"]
+    return check
+
+
+def _step_source(member: str, operands: Sequence[str], step: Step) -> list[str]:
+    if step.bounds is None:
+        return [f"    if not ({step.probe.source.format(*operands, value=member)}): return False"]
+    least, most = step.bounds
+    too_few = f"not {member}" if least == 1 else f"len({member}) < {least}"
+    too_many = "" if most is None else f" or len({member}) > {most}"
+    gap = "item is not None and " if step.has_gaps else ""
+    return [
+        f"    if type({member}) is not list or {too_few}{too_many}: return False",
+        f"    for item in {member}:",
+        f"        if {gap}not ({step.probe.source.format(*operands, value='item')}): return False",
+    ]
