@@ -1,4 +1,4 @@
-"""Every type of search parameter by its name.
+"""Every type of search parameter by its name, but for ``composite``, which is built from these.
 
 Spec: https://hl7.org/fhir/R4/valueset-search-param-type.html
 """
@@ -6,9 +6,21 @@ Spec: https://hl7.org/fhir/R4/valueset-search-param-type.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
+from fhir_api.search.entries import (
+    DateEntry,
+    IdentifierEntry,
+    NumberEntry,
+    QuantityEntry,
+    ReferenceEntry,
+    StringEntry,
+    TokenEntry,
+    UriEntry,
+)
+from fhir_api.search.query import Parameter, Value
 from fhir_api.search.types import date, number, quantity, reference, string, token, uri
+from fhir_api.search.types.reading import Reading
 
 LEAVES: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "token": token.LEAVES,
@@ -20,3 +32,26 @@ LEAVES: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "uri": uri.LEAVES,
 }
 """For each type of parameter and each FHIR type: what puts an element into the index."""
+
+PARSERS: Final[Mapping[str, Callable[[Parameter, str, Reading, str | None], Value]]] = {
+    "token": token.parse,
+    "reference": reference.parse,
+    "date": date.parse,
+    "string": string.parse,
+    "number": number.parse,
+    "quantity": quantity.parse,
+    "uri": uri.parse,
+}
+"""For each type of parameter: what reads one value of a query."""
+
+MATCHERS: Final[Mapping[type, Callable[[Any, Any, str | None], bool]]] = {
+    TokenEntry: token.matches,
+    IdentifierEntry: token.matches,
+    ReferenceEntry: reference.matches,
+    DateEntry: date.matches,
+    StringEntry: string.matches,
+    NumberEntry: number.matches,
+    QuantityEntry: quantity.matches,
+    UriEntry: uri.matches,
+}
+"""For each kind of entry: what compares it with a value."""

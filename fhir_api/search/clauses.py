@@ -1,0 +1,224 @@
+"""From one ``name=value`` of a search to clauses: modifiers, lists of values, chains, ``_has``.
+
+Spec: https://hl7.org/fhir/R4/search.html#modifiers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.model.keys import is_logical_id
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.query import (
+    AnyClause,
+    ChainClause,
+    Clause,
+    HasClause,
+    IdClause,
+    LastUpdatedClause,
+    MissingClause,
+    Parameter,
+    UriValue,
+    ValueClause,
+)
+from fhir_api.search.refusals import (
+    IgnorableError,
+    bad_value,
+    shown,
+    unknown_parameter,
+    unknown_type,
+    unsupported,
+    unsupported_modifier,
+)
+from fhir_api.search.types import date
+from fhir_api.search.types.escapes import split, unescape
+from fhir_api.search.types.reading import Reading
+from fhir_api.search.types.values import parse_value
+
+MODIFIERS: dict[str, tuple[str, ...]] = {
+    "token": ("missing", "not", "of-type"),
+    "reference": ("missing", "identifier"),
+    "string": ("missing", "exact", "contains"),
+    "uri": ("missing", "above", "below"),
+    "date": ("missing",),
+    "number": ("missing",),
+    "quantity": ("missing",),
+    "composite": (),
+}
+"""Modifiers of each parameter type; a reference also has the names of its target types."""
+
+UNAVAILABLE = ("_text", "_content", "_filter", "_list", "_query", "near")
+"""Parameters of the specification that are not here."""
+
+_HAS_PARTS = 4
+_LAST_UPDATED = Parameter("Resource", "_lastUpdated", "date", 0, "Resource.meta.lastUpdated", "")
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseReader:
+    """Reads search criteria.
+
+    Attributes:
+        definitions: the parameters there are.
+        reading: what the meaning of values depends on.
+    """
+
+    definitions: SearchDefinitions
+    reading: Reading
+
+    def clauses(self, resource_types: Sequence[str], name: str, value: str) -> tuple[Clause, ...]:
+        """Return clauses that together mean ``name=value`` in a search over *resource_types* (at least one).
+
+        Raises:
+            FhirError: the parameter, modifier or value is not understood.
+        """
+        found = [self.typed(resource_type, name, value) for resource_type in resource_types]
+        if len(found) == 1 or all(clauses == found[0] for clauses in found):
+            return found[0]
+        if all(_excludes(clause) for clauses in found for clause in clauses):
+            return tuple(clause for clauses in found for clause in clauses)
+        if any(len(clauses) > 1 for clauses in found):
+            raise bad_value(name, "a value without '|version' in a search over several types")
+        return (AnyClause(tuple(clauses[0] for clauses in found)),)
+
+    def typed(self, resource_type: str, name: str, value: str) -> tuple[Clause, ...]:
+        """Return clauses that together mean ``name=value`` in a search over one type; see :meth:`clauses`."""
+        if not value:
+            raise refuse(ErrorKind.MALFORMED, f"Search parameter {shown(name)} has no value.", code="value")
+        if name.startswith("_has:"):
+            return (self._has(resource_type, name, value),)
+        head, dot, rest = name.partition(".")
+        code, colon, modifier = head.partition(":")
+        if dot:
+            return (self._chain(resource_type, code, modifier if colon else None, rest, value),)
+        if code in {"_id", "_lastUpdated"}:
+            if colon:
+                raise unsupported_modifier(code, modifier, ("no modifier",))
+            return (_ids(value) if code == "_id" else self._last_updated(value),)
+        return self._values(self._parameter(resource_type, code), modifier if colon else None, value)
+
+    def _parameter(self, resource_type: str, code: str) -> Parameter:
+        parameter = self.definitions.parameter(resource_type, code)
+        if parameter is None:
+            if code in UNAVAILABLE:
+                raise unsupported(code)
+            known = ("_id", "_lastUpdated", *self.definitions.parameters(resource_type))
+            raise unknown_parameter(resource_type, code, known)
+        return parameter
+
+    def _values(self, parameter: Parameter, modifier: str | None, value: str) -> tuple[Clause, ...]:
+        if modifier == "missing" and parameter.type != "composite":
+            if value not in {"true", "false"}:
+                raise bad_value(f"{parameter.code}:missing", "'true' or 'false'")
+            return (MissingClause(parameter, value == "true"),)
+        self._check_modifier(parameter, modifier)
+        texts = split(value, ",")
+        if not all(texts):
+            raise bad_value(parameter.code, "a value between any two commas")
+        clause = ValueClause(
+            parameter,
+            modifier if modifier not in self.definitions.resource_types else None,
+            tuple(parse_value(parameter, text, self.reading, modifier) for text in texts),
+        )
+        return self._with_version(clause)
+
+    def _check_modifier(self, parameter: Parameter, modifier: str | None) -> None:
+        known: Sequence[str] = MODIFIERS[parameter.type]
+        if "Identifier" not in parameter.element_types:
+            known = [name for name in known if name != "of-type"]
+        if modifier is None or modifier in known:
+            return
+        if parameter.type == "reference" and modifier in self.definitions.resource_types:
+            if _may_target(parameter, modifier):
+                return
+            known = (*known, *parameter.targets)
+        raise unsupported_modifier(parameter.code, modifier, known or ("no modifier",))
+
+    def _with_version(self, clause: ValueClause) -> tuple[Clause, ...]:
+        """Split ``url=http://…|2.0`` into the url and the business version.
+
+        Spec: https://hl7.org/fhir/R4/search.html#uri
+        """
+        parameter = clause.parameter
+        if parameter.type != "uri" or parameter.code != "url" or len(clause.values) != 1 or clause.modifier is not None:
+            return (clause,)
+        versions = self.definitions.parameter(parameter.resource_type, "version")
+        (value,) = clause.values
+        if versions is None or not isinstance(value, UriValue) or "|" not in value.uri:
+            return (clause,)
+        url, _, version = value.uri.rpartition("|")
+        version_value = parse_value(versions, version, self.reading)
+        return ValueClause(parameter, None, (UriValue(url),)), ValueClause(versions, None, (version_value,))
+
+    def _last_updated(self, value: str) -> LastUpdatedClause:
+        return LastUpdatedClause(tuple(date.parse(_LAST_UPDATED, text, self.reading) for text in split(value, ",")))
+
+    def _chain(self, resource_type: str, code: str, only: str | None, rest: str, value: str) -> Clause:
+        parameter = self._reference(resource_type, code)
+        if only is not None and not _may_target(parameter, only):
+            raise unsupported_modifier(code, only, parameter.targets)
+        targets: list[tuple[str, Clause]] = []
+        refusal: FhirError | None = None
+        for target in (only,) if only is not None else self._targets(parameter):
+            try:
+                targets.append((target, self._one(target, rest, value)))
+            except FhirError as error:
+                # a name that one target type lacks may be there on another; the value's error says more
+                refusal = error if refusal is None or isinstance(refusal, IgnorableError) else refusal
+        if not targets:
+            raise refusal or unknown_parameter(resource_type, f"{code}.{rest}", ())
+        return ChainClause(parameter, tuple(targets))
+
+    def _has(self, resource_type: str, name: str, value: str) -> Clause:
+        parts = name.split(":", _HAS_PARTS - 1)
+        if len(parts) != _HAS_PARTS or not all(parts):
+            raise refuse(ErrorKind.MALFORMED, "'_has' is written '_has:Type:reference:parameter=value'.")
+        _, source_type, code, rest = parts
+        if source_type not in self.definitions.resource_types:
+            raise unknown_type(source_type, self.definitions.resource_types)
+        parameter = self._reference(source_type, code)
+        if not _may_target(parameter, resource_type):
+            raise bad_value(f"_has:{source_type}:{code}", f"a reference parameter that can point at {resource_type}")
+        return HasClause(source_type, parameter, self._one(source_type, rest, value))
+
+    def _one(self, resource_type: str, name: str, value: str) -> Clause:
+        clauses = self.typed(resource_type, name, value)
+        if len(clauses) > 1:
+            raise bad_value(name, "a value without '|version' inside a chain")
+        return clauses[0]
+
+    def _reference(self, resource_type: str, code: str) -> Parameter:
+        parameter = self._parameter(resource_type, code)
+        if parameter.type != "reference":
+            raise refuse(
+                ErrorKind.MALFORMED,
+                f"Search parameter '{code}' of {resource_type} is not a reference: nothing can be chained to it.",
+            )
+        if parameter.is_canonical:
+            raise unsupported(code, " It holds canonical URLs, which cannot be chained yet.")
+        return parameter
+
+    def _targets(self, parameter: Parameter) -> Sequence[str]:
+        if parameter.targets and "Resource" not in parameter.targets:
+            return parameter.targets
+        return sorted(self.definitions.resource_types)
+
+
+def _ids(value: str) -> IdClause:
+    ids = tuple(unescape(text) for text in split(value, ","))
+    if not all(map(is_logical_id, ids)):
+        raise bad_value("_id", "logical ids (letters, digits, '-' and '.', 64 at most)")
+    return IdClause(ids)
+
+
+def _may_target(parameter: Parameter, resource_type: str) -> bool:
+    return not parameter.targets or resource_type in parameter.targets or "Resource" in parameter.targets
+
+
+def _excludes(clause: Clause) -> bool:
+    """Tell whether a clause asks for the absence of something, so that all types have to fulfil it."""
+    if isinstance(clause, MissingClause):
+        return clause.missing
+    return isinstance(clause, ValueClause) and clause.modifier == "not"

@@ -1,0 +1,190 @@
+"""From request parameters to a query.
+
+Spec: https://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
+from urllib.parse import parse_qsl
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.outcome import Issue
+from fhir_api.search.clauses import ClauseReader
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.includes import parse_include
+from fhir_api.search.query import Clause, Query, Total
+from fhir_api.search.refusals import IgnorableError, bad_value, shown, unknown_type, unsupported
+from fhir_api.search.results import (
+    RESULT_PARAMETERS,
+    parse_count,
+    parse_elements,
+    parse_sort,
+    parse_summary,
+    parse_total,
+)
+from fhir_api.search.types.reading import Reading
+
+_ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type"})
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """What was understood.
+
+    Attributes:
+        query: the search.
+        used: the parameters that went into it, in the order given, for the self link.
+        issues: a warning for each parameter that was left out (only when lenient).
+    """
+
+    query: Query
+    used: tuple[tuple[str, str], ...]
+    issues: tuple[Issue, ...] = ()
+
+
+def parse_query(  # noqa: PLR0913 - settings by name, each with a default
+    definitions: SearchDefinitions,
+    resource_types: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    lenient: bool = False,
+    zone: tzinfo = UTC,
+    default_count: int = 20,
+    max_count: int = 1000,
+    base_url: str = "",
+) -> ParsedQuery:
+    """Read the parameters of a search.
+
+    Args:
+        definitions: the parameters there are.
+        resource_types: the types searched; empty for every type (``_type`` then narrows it).
+        pairs: names and values, percent-decoded, without ``_format``, ``_pretty`` and paging parameters.
+        lenient: leave out unknown parameters with a warning instead of refusing the search.
+        zone: of dates without one.
+        default_count: entries a page holds when ``_count`` is not given.
+        max_count: most entries a page may hold.
+        base_url: of this server, without a trailing slash.
+
+    Raises:
+        FhirError: NOT_SUPPORTED for an unknown parameter or modifier (naming near ones), MALFORMED for a value that
+            cannot be read, or a parameter given twice that can be given once.
+    """
+    _refuse_repeated(pairs)
+    narrowed, searched = _searched_types(definitions, resource_types, pairs)
+    reader = _QueryReader(
+        definitions,
+        searched,
+        ClauseReader(definitions, Reading(zone, base_url)),
+        max_count,
+        Query(narrowed, count=default_count),
+    )
+    used: list[tuple[str, str]] = []
+    issues: list[Issue] = []
+    for name, value in pairs:
+        try:
+            used.append((name, reader.read(name, value)))
+        except IgnorableError as refusal:
+            if not lenient:
+                raise
+            issues.append(refusal.warning)
+    return ParsedQuery(reader.finish(), tuple(used), tuple(issues))
+
+
+def criteria(
+    definitions: SearchDefinitions, resource_type: str, query: str, *, zone: tzinfo = UTC, base_url: str = ""
+) -> tuple[Clause, ...]:
+    """Read the criteria of a conditional interaction, such as ``identifier=http://x|1``.
+
+    Raises:
+        FhirError: as :func:`parse_query`; MALFORMED also when there are none.
+    """
+    reader = ClauseReader(definitions, Reading(zone, base_url))
+    clauses: list[Clause] = []
+    for name, value in parse_qsl(query.removeprefix("?"), keep_blank_values=True):
+        if name.partition(":")[0] in RESULT_PARAMETERS:
+            raise refuse(ErrorKind.MALFORMED, f"{shown(name)} is not a search criterion.")
+        clauses.extend(reader.clauses((resource_type,), name, value))
+    if not clauses:
+        raise refuse(ErrorKind.MALFORMED, "A conditional interaction needs at least one search criterion.")
+    return tuple(clauses)
+
+
+@dataclass(slots=True)
+class _QueryReader:
+    """Takes parameter after parameter into the query."""
+
+    definitions: SearchDefinitions
+    searched: Sequence[str]
+    clause_reader: ClauseReader
+    max_count: int
+    query: Query
+    clauses: list[Clause] = field(default_factory=list)
+
+    def read(self, name: str, value: str) -> str:
+        """Take one parameter in and return its value as it was used."""
+        code = name.partition(":")[0]
+        if code == "_type":
+            return value
+        if code not in RESULT_PARAMETERS:
+            self.clauses.extend(self.clause_reader.clauses(self.searched, name, value))
+            return value
+        if code in {"_include", "_revinclude"}:
+            found = parse_include(self.definitions, self.searched, name, value)
+            self.query = replace(self.query, includes=(*self.query.includes, *found))
+            return value
+        return self._result_parameter(name, value)
+
+    def _result_parameter(self, name: str, value: str) -> str:
+        match name:
+            case "_sort":
+                self.query = replace(self.query, sort=parse_sort(self.definitions, self.searched, value))
+            case "_count":
+                self.query = replace(self.query, count=parse_count(value, self.max_count))
+                return str(self.query.count)
+            case "_total":
+                self.query = replace(self.query, total=parse_total(value))
+            case "_summary":
+                self.query = replace(self.query, summary=parse_summary(value))
+            case "_elements":
+                self.query = replace(self.query, elements=(*self.query.elements, *parse_elements(value)))
+            case "_contained" if value == "false":
+                pass
+            case _:
+                raise unsupported(name if name != "_contained" else f"_contained={value}")
+        return value
+
+    def finish(self) -> Query:
+        """Return the query; one for the count alone asks for an accurate total."""
+        query = replace(self.query, clauses=tuple(self.clauses))
+        if query.summary == "count":
+            query = replace(query, count=0)
+        if query.count == 0 and query.total is Total.NONE:
+            query = replace(query, total=Total.ACCURATE)
+        return query
+
+
+def _refuse_repeated(pairs: Sequence[tuple[str, str]]) -> None:
+    names = [name for name, _ in pairs if name in _ONCE]
+    for name in names:
+        if names.count(name) > 1:
+            raise refuse(ErrorKind.MALFORMED, f"Search parameter '{name}' is given more than once.")
+
+
+def _searched_types(
+    definitions: SearchDefinitions, resource_types: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Return the types for the query (empty for every type), and the types whose parameters may be used."""
+    named = next((value.split(",") for name, value in pairs if name == "_type"), None)
+    if named is not None:
+        for name in named:
+            if name not in definitions.resource_types:
+                raise unknown_type(name, definitions.resource_types)
+        if resource_types:
+            if set(named) != set(resource_types):
+                raise bad_value("_type", f"the type searched, {', '.join(resource_types)}")
+        else:
+            resource_types = tuple(dict.fromkeys(named))
+    return tuple(resource_types), tuple(resource_types) or sorted(definitions.resource_types)

@@ -1,0 +1,27 @@
+"""Values of queries of every type: reading them and comparing index entries with them."""
+
+from __future__ import annotations
+
+from fhir_api.search.entries import Component, CompositeEntry
+from fhir_api.search.query import CompositeValue, Parameter, Value
+from fhir_api.search.types import composite
+from fhir_api.search.types.reading import Reading
+from fhir_api.search.types.registry import MATCHERS, PARSERS
+
+
+def parse_value(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> Value:
+    """Read one value (between commas) of a parameter.
+
+    Raises:
+        FhirError: MALFORMED, saying what is expected.
+    """
+    if parameter.type == "composite":
+        return composite.parse(parameter, text, reading)
+    return PARSERS[parameter.type](parameter, text, reading, modifier)
+
+
+def matches(entry: Component | CompositeEntry, value: Value, modifier: str | None = None) -> bool:
+    """Tell whether one index entry is what *value* asks for."""
+    if isinstance(entry, CompositeEntry):
+        return isinstance(value, CompositeValue) and composite.matches(entry, value)
+    return MATCHERS[type(entry)](entry, value, modifier)

@@ -1,0 +1,96 @@
+"""Whether a resource is what a clause asks for, straight from the specification.
+
+Spec: https://hl7.org/fhir/R4/search.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_api.model.keys import ResourceKey
+from fhir_api.search.entries import ReferenceEntry
+from fhir_api.search.query import (
+    AnyClause,
+    ChainClause,
+    Clause,
+    HasClause,
+    IdClause,
+    LastUpdatedClause,
+    MissingClause,
+    Parameter,
+    ValueClause,
+)
+from fhir_api.search.types.date import compare
+from fhir_api.search.types.values import matches
+from fhir_api.store.memory.state import Record, State
+
+
+def matching(state: State, resource_types: Sequence[str], clauses: Sequence[Clause]) -> list[Record]:
+    """Return the current resources of the types (all types when empty) for which every clause holds."""
+    return [
+        record
+        for record in state.live()
+        if (not resource_types or record.version.key.resource_type in resource_types)
+        and all(holds(state, record, clause) for clause in clauses)
+    ]
+
+
+def holds(state: State, record: Record, clause: Clause) -> bool:  # noqa: PLR0911 - one return for each kind of clause
+    """Tell whether *clause* holds for one resource."""
+    match clause:
+        case ValueClause():
+            return _has_value(record, clause)
+        case MissingClause(parameter=parameter, missing=missing):
+            return (parameter.key not in record.index) is missing
+        case IdClause(ids=ids):
+            return record.version.key.logical_id in ids
+        case LastUpdatedClause(values=values):
+            instant = record.version.last_updated
+            return any(compare(instant, instant + 1, value) for value in values)
+        case ChainClause(reference=reference, targets=targets):
+            return any(
+                target.version.key.resource_type == target_type and holds(state, target, target_clause)
+                for target in targets_of(state, record, (reference,))
+                for target_type, target_clause in targets
+            )
+        case HasClause(source_type=source_type, reference=reference, clause=inner):
+            return any(
+                source.version.key.resource_type == source_type
+                and points_at(source, (reference,), record.version.key)
+                and holds(state, source, inner)
+                for source in state.live()
+            )
+        case AnyClause(clauses=clauses):
+            return any(holds(state, record, inner) for inner in clauses)
+
+
+def _has_value(record: Record, clause: ValueClause) -> bool:
+    modifier = None if clause.modifier == "not" else clause.modifier
+    found = any(
+        matches(entry, value, modifier)
+        for entry in record.index.get(clause.parameter.key, ())
+        for value in clause.values
+    )
+    return found is not (clause.modifier == "not")
+
+
+def references(record: Record, parameters: Sequence[Parameter]) -> list[str]:
+    """Return what a resource points at by reference *parameters*."""
+    entries = (entry for parameter in parameters for entry in record.index.get(parameter.key, ()))
+    return [entry.target for entry in entries if isinstance(entry, ReferenceEntry)]
+
+
+def targets_of(state: State, record: Record, parameters: Sequence[Parameter]) -> list[Record]:
+    """Return the resources here that a resource points at."""
+    found = []
+    for target in references(record, parameters):
+        resource_type, _, logical_id = target.partition("/")
+        current = state.current(ResourceKey(resource_type, logical_id))
+        if current is not None and not current.version.is_deletion:
+            found.append(current)
+    return found
+
+
+def points_at(record: Record, parameters: Sequence[Parameter], key: ResourceKey) -> bool:
+    """Tell whether a resource points at *key*."""
+    return str(key) in references(record, parameters)

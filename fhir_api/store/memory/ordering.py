@@ -1,0 +1,131 @@
+"""Sort keys of resources, and the cursor that says where a page starts.
+
+A resource without a value for a sort key comes before all others in ascending order and after them in descending
+order. Of several values the one that comes first in the order counts.
+
+Spec: https://hl7.org/fhir/R4/search.html#sort
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cmp_to_key
+from typing import NamedTuple
+
+import orjson
+
+from fhir_api.model.dates import EARLIEST
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.search.entries import (
+    CompositeEntry,
+    DateEntry,
+    IdentifierEntry,
+    NumberEntry,
+    QuantityEntry,
+    ReferenceEntry,
+    StringEntry,
+    TokenEntry,
+    UriEntry,
+)
+from fhir_api.search.folding import fold
+from fhir_api.search.query import SortKey
+from fhir_api.store.memory.state import Entry, Record
+
+SortValue = str | int | float | None
+
+
+class Place(NamedTuple):
+    """Where a resource stands in the order: its sort values, and its number among equals."""
+
+    values: tuple[SortValue, ...]
+    number: int
+
+
+def place(record: Record, sort: Sequence[SortKey]) -> Place:
+    """Return where *record* stands."""
+    if not sort:
+        return Place((record.entries.low if record.entries else EARLIEST,), record.number)
+    return Place(tuple(_value(record, key) for key in sort), record.number)
+
+
+def ordered(records: Sequence[Record], sort: Sequence[SortKey]) -> list[Record]:
+    """Return *records* in the order of *sort*; without one, the newest by their primary clinical date first."""
+    places = {id(record): place(record, sort) for record in records}
+    descending = _directions(sort)
+    return sorted(records, key=cmp_to_key(lambda one, other: _compare(places[id(one)], places[id(other)], descending)))
+
+
+def after(records: Sequence[Record], sort: Sequence[SortKey], cursor: bytes) -> list[Record]:
+    """Return those of *records* that come after the place that *cursor* holds.
+
+    Raises:
+        FhirError: MALFORMED for bytes that are no cursor of this order.
+    """
+    values, number = _read(cursor, len(_directions(sort)))
+    start, descending = Place(tuple(values), number), _directions(sort)
+    return [record for record in records if _compare(place(record, sort), start, descending) > 0]
+
+
+def cursor(record: Record, sort: Sequence[SortKey]) -> bytes:
+    """Return the cursor of the page that starts after *record*."""
+    values, number = place(record, sort)
+    return orjson.dumps([list(values), number])
+
+
+def _read(cursor: bytes, length: int) -> tuple[list[SortValue], int]:
+    try:
+        values, number = orjson.loads(cursor)
+        if len(values) == length and isinstance(number, int):
+            return values, number
+    except (ValueError, TypeError):
+        pass
+    raise refuse(ErrorKind.MALFORMED, "The cursor is not one of this search.")
+
+
+def _directions(sort: Sequence[SortKey]) -> tuple[bool, ...]:
+    return tuple(key.descending for key in sort) or (True,)
+
+
+def _compare(one: Place, other: Place, descending: Sequence[bool]) -> int:
+    for mine, theirs, reverse in zip(one.values, other.values, descending, strict=True):
+        sign = _compare_values(mine, theirs)
+        if sign:
+            return -sign if reverse else sign
+    return other.number - one.number
+
+
+def _compare_values(one: SortValue, other: SortValue) -> int:
+    if one is None or other is None:
+        return (one is not None) - (other is not None)
+    if isinstance(one, str) or isinstance(other, str):
+        return (str(one) > str(other)) - (str(one) < str(other))
+    return (one > other) - (one < other)
+
+
+def _value(record: Record, key: SortKey) -> SortValue:
+    if key.parameter is None:
+        return record.version.key.logical_id if key.code == "_id" else record.version.last_updated
+    entries = record.index.get(key.parameter.key, ())
+    values = [value for entry in entries if (value := _entry_value(entry)) is not None]
+    if not values:
+        return None
+    ends = sorted(values, key=cmp_to_key(_compare_values))
+    return ends[-1] if key.descending else ends[0]
+
+
+def _entry_value(entry: Entry) -> SortValue:  # noqa: PLR0911 - one return for each kind of entry
+    match entry:
+        case StringEntry(text=text):
+            return fold(text)
+        case TokenEntry(code=code) | IdentifierEntry(code=code):
+            return code
+        case ReferenceEntry(target=target):
+            return target
+        case DateEntry(low=low):
+            return low
+        case NumberEntry(value=value) | QuantityEntry(value=value):
+            return value
+        case UriEntry(uri=uri):
+            return uri
+        case CompositeEntry():
+            return None

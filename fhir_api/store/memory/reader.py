@@ -1,0 +1,89 @@
+"""Reading from a state: the part that stores and transactions share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import StoredVersion
+from fhir_api.search.query import Clause, Query, Total
+from fhir_api.store.memory.including import included
+from fhir_api.store.memory.matching import matching
+from fhir_api.store.memory.ordering import after, cursor, ordered
+from fhir_api.store.memory.state import Record, State
+from fhir_api.store.port import HistoryQuery, Page
+
+
+class MemoryReader:
+    """Implements :class:`fhir_api.store.port.Reader`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def current(self, key: ResourceKey) -> StoredVersion | None:
+        """Return the newest version, a deletion too; None if nothing was ever stored."""
+        record = self._state.current(key)
+        return None if record is None else record.version
+
+    async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
+        """Return the newest versions of several resources; what was never stored is left out."""
+        records = (self._state.current(key) for key in keys)
+        return {record.version.key: record.version for record in records if record is not None}
+
+    async def version(self, key: ResourceKey, version_id: int) -> StoredVersion | None:
+        """Return one version; None if there is none of that number."""
+        versions = self._state.versions.get(key, ())
+        return versions[version_id - 1].version if 0 < version_id <= len(versions) else None
+
+    async def history(self, query: HistoryQuery) -> Page:
+        """Return versions, newest first."""
+        numbered = list(enumerate(self._state.log))
+        if query.cursor is not None:
+            numbered = numbered[: _position(query.cursor)]
+        found = [(position, record) for position, record in reversed(numbered) if self._is_wanted(record, query)]
+        page = found[: query.count]
+        more = len(found) > len(page) and page
+        return Page([record.version for _, record in page], str(page[-1][0]).encode() if more else None)
+
+    def _is_wanted(self, record: Record, query: HistoryQuery) -> bool:
+        version = record.version
+        if query.resource_type not in {None, version.key.resource_type}:
+            return False
+        if query.logical_id not in {None, version.key.logical_id}:
+            return False
+        if query.since is not None and version.last_updated < query.since:
+            return False
+        return query.at is None or self._was_current(record, *query.at)
+
+    def _was_current(self, record: Record, low: int, high: int) -> bool:
+        versions = self._state.versions[record.version.key]
+        following = versions[record.version.version_id :]
+        return record.version.last_updated < high and (not following or following[0].version.last_updated > low)
+
+    async def search(self, query: Query) -> Page:
+        """Return current resources that match, in a stable order."""
+        found = matching(self._state, query.resource_types, query.clauses)
+        total = None if query.total is Total.NONE else len(found)
+        if query.cursor is not None:
+            found = after(found, query.sort, query.cursor)
+        found = ordered(found, query.sort)
+        page = found[: query.count]
+        more = len(found) > len(page) and page
+        return Page(
+            [record.version for record in page],
+            cursor(page[-1], query.sort) if more else None,
+            total,
+            [record.version for record in included(self._state, page, query.includes)],
+        )
+
+    async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
+        """Return up to *limit* keys of current resources that match (for conditional interactions)."""
+        return [record.version.key for record in matching(self._state, (resource_type,), clauses)[:limit]]
+
+
+def _position(cursor: bytes) -> int:
+    try:
+        return int(cursor)
+    except ValueError:
+        raise refuse(ErrorKind.MALFORMED, "The cursor is not one of this history.") from None

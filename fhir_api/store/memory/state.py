@@ -1,0 +1,128 @@
+"""One tenant's resources and their versions, and the rules of writing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.search.entries import Component, CompositeEntry, IndexEntries
+from fhir_api.store.port import Expect, Write
+
+Entry = Component | CompositeEntry
+
+
+@dataclass(frozen=True)
+class Record:
+    """One version with its index entries.
+
+    Attributes:
+        version: as stored.
+        entries: None for a deletion.
+        number: counts resources in the order of their creation; the same for all versions of one.
+    """
+
+    version: StoredVersion
+    entries: IndexEntries | None
+    number: int
+
+    @cached_property
+    def index(self) -> Mapping[int, Sequence[Entry]]:
+        """The entries of each parameter."""
+        found: dict[int, list[Entry]] = defaultdict(list)
+        entries = self.entries
+        if entries is not None:
+            lists: tuple[Sequence[Entry], ...] = (
+                entries.tokens,
+                entries.identifiers,
+                entries.references,
+                entries.dates,
+                entries.strings,
+                entries.numbers,
+                entries.quantities,
+                entries.uris,
+                entries.composites,
+            )
+            for entry in (entry for kind in lists for entry in kind):
+                found[entry.parameter].append(entry)
+        return found
+
+
+@dataclass(slots=True)
+class State:
+    """All versions of all resources of a tenant.
+
+    Attributes:
+        versions: of each resource, oldest first.
+        log: every version, in the order of commits.
+    """
+
+    versions: dict[ResourceKey, tuple[Record, ...]] = field(default_factory=dict)
+    log: list[Record] = field(default_factory=list)
+
+    def copy(self) -> State:
+        """Return a state that can go its own way."""
+        return State(dict(self.versions), list(self.log))
+
+    def current(self, key: ResourceKey) -> Record | None:
+        """Return the newest version, a deletion too."""
+        versions = self.versions.get(key)
+        return versions[-1] if versions else None
+
+    def live(self) -> Iterator[Record]:
+        """Yield the newest version of each resource that is not deleted, in the order of creation."""
+        return (versions[-1] for versions in self.versions.values() if not versions[-1].version.is_deletion)
+
+    def prepare(self, writes: Sequence[Write], now: int) -> list[Record]:
+        """Return the versions that *writes* make, without storing them; one that changes nothing is there already.
+
+        Raises:
+            FhirError: as :meth:`fhir_api.store.port.TenantStore.write`.
+        """
+        created = len(self.versions)
+        records: list[Record] = []
+        for write in writes:
+            current = self.current(write.key)
+            records.append(_prepare(write, current, created, now))
+            created += current is None
+        return records
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """Store what :meth:`prepare` gave, but for what was there already."""
+        for record in records:
+            versions = self.versions.get(record.version.key, ())
+            if not versions or versions[-1] is not record:
+                self.versions[record.version.key] = (*versions, record)
+                self.log.append(record)
+
+
+def _prepare(write: Write, current: Record | None, created: int, now: int) -> Record:
+    _check(write, current)
+    if current is not None:
+        version = current.version
+        if write.change is Change.DELETE and version.is_deletion:
+            return current
+        if write.skip_unchanged and not version.is_deletion and version.body == write.body:
+            return current
+    elif write.change is Change.DELETE:
+        raise refuse(ErrorKind.NOT_FOUND, f"{write.key} does not exist.")
+    version_id = 1 if current is None else current.version.version_id + 1
+    stored = StoredVersion(write.key, version_id, now, write.change, write.body)
+    return Record(stored, write.entries, created if current is None else current.number)
+
+
+def _check(write: Write, current: Record | None) -> None:
+    if write.expected is Expect.ABSENT:
+        if current is not None:
+            raise refuse(ErrorKind.CONFLICT, f"{write.key} exists already.")
+    elif write.expected is not Expect.ANYTHING:
+        found = None if current is None else current.version.version_id
+        if found != write.expected:
+            raise refuse(
+                ErrorKind.PRECONDITION_FAILED,
+                f"{write.key} is at version {found or 'none'}, not at version {write.expected}.",
+            )
