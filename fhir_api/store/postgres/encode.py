@@ -1,0 +1,243 @@
+"""Index entries as rows of the index tables.
+
+Layout of the tables: ``migrations/versions/0001_foundation.sql``. Every row is its own key, so a changed resource is
+re-indexed by the difference of two row sets.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.entries import (
+    CompositeEntry,
+    DateEntry,
+    IdentifierEntry,
+    IndexEntries,
+    NumberEntry,
+    QuantityEntry,
+    ReferenceEntry,
+    StringEntry,
+    TokenEntry,
+    UriEntry,
+)
+from fhir_api.search.folding import fold
+from fhir_api.store.postgres.hashing import Hasher
+
+FOLDED_LENGTH = 500
+"""Characters of a text that are compared; a longer one would not fit a B-tree page."""
+
+NARROW = 32 * 86_400_000
+"""Milliseconds: intervals up to a month lie under their parameter's number, wider ones under its negative. So a search
+that bounds an interval on both sides reads only the narrow ones between the bounds, and the few wide ones."""
+
+Row = tuple[int | float | str | None, ...]
+
+
+@dataclass(slots=True)
+class IndexRows:
+    """Rows of one resource, or of many, for each index table (without ``tenant_id``).
+
+    *codes* goes to ``token_code``; it is only ever added to.
+    """
+
+    token: list[Row] = field(default_factory=list)
+    codes: list[Row] = field(default_factory=list)
+    reference: list[Row] = field(default_factory=list)
+    date: list[Row] = field(default_factory=list)
+    string: list[Row] = field(default_factory=list)
+    quantity: list[Row] = field(default_factory=list)
+    composite: list[Row] = field(default_factory=list)
+
+    def extend(self, other: IndexRows) -> None:
+        """Add the rows of *other*."""
+        self.token += other.token
+        self.codes += other.codes
+        self.reference += other.reference
+        self.date += other.date
+        self.string += other.string
+        self.quantity += other.quantity
+        self.composite += other.composite
+
+    def minus(self, other: IndexRows) -> IndexRows:
+        """Return the rows that *other* does not have."""
+        return IndexRows(
+            _minus(self.token, other.token), _minus(self.codes, other.codes), _minus(self.reference, other.reference),
+            _minus(self.date, other.date), _minus(self.string, other.string), _minus(self.quantity, other.quantity),
+            _minus(self.composite, other.composite),
+        )  # fmt: skip
+
+    def __bool__(self) -> bool:
+        return bool(self.token or self.reference or self.date or self.string or self.quantity or self.composite)
+
+
+def _minus(rows: list[Row], others: list[Row]) -> list[Row]:
+    gone = set(others)
+    return [row for row in rows if row not in gone]
+
+
+class Encoder:
+    """Turns entries into rows for one installation."""
+
+    def __init__(self, hasher: Hasher) -> None:
+        self.hasher = hasher
+
+    def rows(self, entries: IndexEntries, rid: int) -> IndexRows:
+        """Return the rows of the resource *rid*, each once."""
+        rows = IndexRows()
+        primary = entries.low
+        self._tokens(rows, entries.tokens, primary, rid)
+        for identifier in entries.identifiers:
+            rows.token += [(identifier.parameter, hashed, primary, rid) for hashed in self._identifier(identifier)]
+        for reference in entries.references:
+            self._reference(rows, reference, primary, rid)
+        rows.date = [
+            (parameter if high - low <= NARROW else -parameter, low, high, rid) for parameter, low, high in entries.dates
+        ]
+        rows.string = [self._string(entry, rid) for entry in entries.strings]
+        # uris are texts that are compared as they are
+        rows.string += [(parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid) for parameter, uri in entries.uris]
+        rows.quantity = [(parameter, 0, value, rid) for parameter, value in entries.numbers]
+        for quantity in entries.quantities:
+            rows.quantity += [(quantity.parameter, unit, quantity.value, rid) for unit in self.units(quantity)]
+        for composite in entries.composites:
+            self._composite(rows, composite, rid)
+        return rows if _all_different(rows) else _distinct(rows)
+
+    def _tokens(self, rows: IndexRows, tokens: Iterable[TokenEntry], low: int, rid: int) -> None:
+        token = self.hasher.token
+        for parameter, system, code in tokens:
+            hashed = token(system, code)
+            rows.token.append((parameter, hashed, low, rid))
+            rows.codes.append((parameter, token(None, code), hashed, system, code))
+
+    def _identifier(self, entry: IdentifierEntry) -> list[int]:
+        hasher = self.hasher
+        hashes = [hasher.token(entry.system, entry.code)] if entry.system or entry.code else []
+        if entry.code:
+            hashes.append(hasher.bare(entry.code))
+            if entry.system:
+                hashes.append(hasher.token(entry.system, ""))
+            if entry.type_code:
+                hashes.append(hasher.of_type(entry.type_system, entry.type_code, entry.code))
+        return hashes
+
+    def _reference(self, rows: IndexRows, entry: ReferenceEntry, low: int, rid: int) -> None:
+        hasher, parameter = self.hasher, entry.parameter
+        if entry.target:
+            rows.reference.append((parameter, hasher.text(entry.target), low, rid))
+            if entry.version:
+                rows.reference.append((parameter, hasher.text(f"{entry.target}|{entry.version}"), low, rid))
+        if entry.identifier_value is not None:
+            rows.token.append((parameter, hasher.logical(entry.identifier_system, entry.identifier_value), low, rid))
+            rows.token.append((parameter, hasher.bare_logical(entry.identifier_value), low, rid))
+
+    def _string(self, entry: StringEntry, rid: int) -> Row:
+        return (entry.parameter, fold(entry.text)[:FOLDED_LENGTH], self.hasher.text(entry.text), rid)
+
+    def units(self, entry: QuantityEntry) -> set[int]:
+        """Return the unit keys that find *entry*: any unit, ``system|code``, the code alone, the unit's text."""
+        hasher = self.hasher
+        units = {0}
+        if entry.code:
+            units.add(hasher.bare(entry.code))
+            units.add(hasher.token(entry.system, entry.code))
+        if entry.unit:
+            units.add(hasher.bare(entry.unit))
+        return units
+
+    def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int) -> None:
+        """Lay the components into the row's slots; a quantity needs a row for each of its unit keys."""
+        exact: list[list[int]] = []
+        ordered: list[tuple[float, float]] = []
+        folded = ""
+        for component in entry.components:
+            match component:
+                case TokenEntry(_, system, code):
+                    exact.append([self.hasher.token(system, code)])
+                    rows.codes.append((entry.parameter, self.hasher.token(None, code), exact[-1][0], system, code))
+                case IdentifierEntry():
+                    exact.append(self._identifier(component))
+                case ReferenceEntry(_, target):
+                    exact.append([self.hasher.text(target)])
+                case QuantityEntry(_, value):
+                    exact.append(sorted(self.units(component)))
+                    ordered.append((value, value))
+                case NumberEntry(_, value):
+                    ordered.append((value, value))
+                case DateEntry(_, low, high):
+                    ordered.append((float(low), float(high)))
+                case StringEntry(_, text):
+                    folded = fold(text)[:FOLDED_LENGTH]
+                case UriEntry(_, uri):
+                    exact.append([self.hasher.text(uri)])
+        low, high = _span(ordered)
+        firsts, seconds = [*exact, [0], [0]][:2]
+        rows.composite += [
+            (entry.parameter, first, second, low, high, folded, rid) for first in firsts for second in seconds
+        ]
+
+
+def _span(ordered: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the slots low and high: one range, or two numbers of which each has a slot."""
+    if not ordered:
+        return 0.0, 0.0
+    if len(ordered) == 1:
+        return ordered[0]
+    return ordered[0][0], ordered[1][0]
+
+
+def _all_different(rows: IndexRows) -> bool:
+    return all(
+        len(set(table)) == len(table)
+        for table in (rows.token, rows.reference, rows.date, rows.string, rows.quantity, rows.composite)
+    )
+
+
+def _distinct(rows: IndexRows) -> IndexRows:
+    return IndexRows(
+        list(dict.fromkeys(rows.token)), rows.codes, list(dict.fromkeys(rows.reference)), list(dict.fromkeys(rows.date)),
+        list(dict.fromkeys(rows.string)), list(dict.fromkeys(rows.quantity)), list(dict.fromkeys(rows.composite)),
+    )  # fmt: skip
+
+
+def index_hash(rows: IndexRows, hasher: Hasher) -> int:
+    """Return a hash that is equal for equal rows."""
+    # version 2 of the format has no back references, whose presence depends on how often an object is used
+    tables = (rows.token, rows.reference, rows.date, rows.string, rows.quantity, rows.composite)
+    return hasher.content(marshal.dumps(tables, 2))
+
+
+class PresentBits:
+    """Which parameters have a value, as the bits of ``resource.present``.
+
+    A parameter's bit is its place among its type's parameters in the order of their codes.
+    """
+
+    def __init__(self, definitions: SearchDefinitions) -> None:
+        self._definitions = definitions
+        self._bits: dict[str, dict[int, int]] = {}
+
+    def number(self, resource_type: str, parameter: int) -> int:
+        """Return the bit of a parameter key within its type."""
+        return self._of_type(resource_type)[parameter]
+
+    def _of_type(self, resource_type: str) -> dict[int, int]:
+        bits = self._bits.get(resource_type)
+        if bits is None:
+            parameters = self._definitions.parameters(resource_type)
+            bits = {parameters[code].key: place for place, code in enumerate(sorted(parameters))}
+            self._bits[resource_type] = bits
+        return bits
+
+    def of(self, resource_type: str, entries: IndexEntries) -> bytes:
+        """Return the bits of *entries*, least significant first, as PostgreSQL's ``get_bit`` counts them."""
+        lists = (entries.tokens, entries.identifiers, entries.references, entries.dates, entries.strings,
+                 entries.numbers, entries.quantities, entries.uris, entries.composites)  # fmt: skip
+        of_type = self._of_type(resource_type)
+        bits = 0
+        for parameter in {entry[0] for entries_of_kind in lists for entry in entries_of_kind}:
+            bits |= 1 << of_type[parameter]
+        return bits.to_bytes((bits.bit_length() + 7) // 8, "little")

@@ -1,0 +1,66 @@
+"""64-bit hashes that stand for texts in the index tables.
+
+They are keyed by the installation's secret seed: whoever can write a resource still cannot prepare a value that
+collides with another one's. Results are signed, as PostgreSQL's bigint is.
+"""
+
+from __future__ import annotations
+
+from xxhash import xxh3_64_intdigest
+
+from fhir_api.model.keys import ResourceKey
+
+_SIGN = 1 << 63
+_WRAP = 1 << 64
+_CACHE_LIMIT = 200_000
+
+
+class Hasher:
+    """Hashes of one installation."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed % _WRAP
+        self._tokens: dict[tuple[str | None, str], int] = {}
+
+    def text(self, text: str) -> int:
+        """Return the hash of *text*."""
+        value = xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"), self._seed)
+        return value - _WRAP if value >= _SIGN else value
+
+    def content(self, content: bytes) -> int:
+        """Return the hash of *content*."""
+        value = xxh3_64_intdigest(content, self._seed)
+        return value - _WRAP if value >= _SIGN else value
+
+    def key(self, key: ResourceKey) -> int:
+        """Return the hash of ``Type/id``; the same as of a reference with that text."""
+        return self.text(f"{key.resource_type}/{key.logical_id}")
+
+    def token(self, system: str | None, code: str) -> int:
+        """Return the hash of ``system|code``; an absent system and an empty one are the same."""
+        known = self._tokens.get((system, code))
+        if known is None:
+            if len(self._tokens) > _CACHE_LIMIT:
+                self._tokens.clear()
+            known = self._tokens[system, code] = self.text(f"{system or ''}|{code}")
+        return known
+
+    def bare(self, code: str) -> int:
+        """Return the hash that finds *code* whatever its system."""
+        return self.text(f"\x00{code}")
+
+    def of_type(self, system: str | None, type_code: str, value: str) -> int:
+        """Return the hash for ``:of-type``."""
+        return self.text(f"\x02{system or ''}|{type_code}|{value}")
+
+    def logical(self, system: str | None, value: str) -> int:
+        """Return the hash of a logical reference (``:identifier``)."""
+        return self.text(f"\x01{system or ''}|{value}")
+
+    def bare_logical(self, value: str) -> int:
+        """Return the hash of a logical reference whatever its system."""
+        return self.text(f"\x03{value}")
+
+    def parts(self, *hashes: int) -> int:
+        """Return one hash for several in order."""
+        return self.text(",".join(map(str, hashes)))

@@ -1,0 +1,261 @@
+-- The canonical store: current resources, superseded versions, and the search index as narrow tables.
+-- Reasons and measurements: docs/decisions/0002-storage.md.
+
+CREATE SCHEMA fhir;
+
+-- Secrets and marks of this installation; one row.
+CREATE TABLE fhir.installation (
+    only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    hash_seed   bigint NOT NULL,              -- keys the 64-bit hashes, so that nobody can prepare colliding values
+    cursor_key  bytea NOT NULL,               -- signs page cursors
+    extraction  text                          -- fingerprint of the index definitions the stored index was made with
+);
+INSERT INTO fhir.installation (hash_seed, cursor_key)
+VALUES (('x' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 16))::bit(64)::bigint,
+        sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
+
+CREATE TABLE fhir.tenant (
+    tenant_id   integer PRIMARY KEY,
+    name        text NOT NULL UNIQUE
+);
+INSERT INTO fhir.tenant VALUES (1, 'default');
+
+-- rid: the resource's number inside the store. Workers take blocks of 1,000.
+CREATE SEQUENCE fhir.rid INCREMENT BY 1000;
+
+CREATE TABLE fhir.resource (
+    tenant_id    integer NOT NULL,
+    rid          bigint NOT NULL,
+    id_hash      bigint NOT NULL,             -- hash of Type/id; also what reference rows point at
+    last_updated bigint NOT NULL,             -- milliseconds since 1970
+    low          bigint NOT NULL,             -- primary clinical date, milliseconds since 1970
+    marker       bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    index_hash   bigint NOT NULL,             -- equal hash, equal index rows
+    version      integer NOT NULL,
+    type_id      smallint NOT NULL,
+    change       smallint NOT NULL,           -- 1 create, 2 update, 3 delete, 4 patch
+    fhir_id      text COLLATE "C" NOT NULL,
+    present      bytea NOT NULL,              -- bit n: the type's n-th parameter has a value (for :missing)
+    body         bytea NOT NULL,
+    PRIMARY KEY (tenant_id, rid),
+    UNIQUE (tenant_id, id_hash)
+);
+ALTER TABLE fhir.resource ALTER body SET STORAGE EXTERNAL;   -- it is compressed already
+CREATE INDEX resource_by_update ON fhir.resource (tenant_id, type_id, last_updated, rid);
+CREATE INDEX resource_by_marker ON fhir.resource (tenant_id, marker, rid);
+
+CREATE TABLE fhir.history (
+    tenant_id    integer NOT NULL,
+    rid          bigint NOT NULL,
+    version      integer NOT NULL,
+    last_updated bigint NOT NULL,
+    marker       bigint NOT NULL,
+    type_id      smallint NOT NULL,
+    change       smallint NOT NULL,
+    fhir_id      text COLLATE "C" NOT NULL,
+    body         bytea NOT NULL,
+    PRIMARY KEY (tenant_id, rid, version)
+);
+ALTER TABLE fhir.history ALTER body SET STORAGE EXTERNAL;
+CREATE INDEX history_by_update ON fhir.history (tenant_id, type_id, last_updated, rid, version);
+CREATE INDEX history_by_marker ON fhir.history (tenant_id, marker, rid, version);
+
+-- The index. Each table's rows are their own key; param is the number of (type, parameter).
+CREATE TABLE fhir.token (
+    tenant_id integer NOT NULL, param integer NOT NULL, hash bigint NOT NULL, low bigint NOT NULL, rid bigint NOT NULL,
+    PRIMARY KEY (tenant_id, param, hash, low, rid)
+);
+CREATE STATISTICS fhir.token_values (dependencies, mcv) ON param, hash FROM fhir.token;
+ALTER TABLE fhir.token ALTER hash SET STATISTICS 500;
+
+-- Which coded values a parameter has at all: turns a code without system, or a system without code, into hashes.
+CREATE TABLE fhir.token_code (
+    tenant_id integer NOT NULL, param integer NOT NULL, code_hash bigint NOT NULL, hash bigint NOT NULL,
+    system text COLLATE "C", code text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant_id, param, code_hash, hash)
+);
+
+CREATE TABLE fhir.reference (
+    tenant_id integer NOT NULL, param integer NOT NULL, target bigint NOT NULL, low bigint NOT NULL, rid bigint NOT NULL,
+    PRIMARY KEY (tenant_id, param, target, low, rid)
+);
+CREATE INDEX reference_of_resource ON fhir.reference (tenant_id, rid, param, target);
+CREATE STATISTICS fhir.reference_values (dependencies, mcv) ON param, target FROM fhir.reference;
+ALTER TABLE fhir.reference ALTER target SET STATISTICS 500;
+
+-- param is negative for wide intervals (see encode.py), so that narrow ones are found between two bounds of low.
+CREATE TABLE fhir.date (
+    tenant_id integer NOT NULL, param integer NOT NULL, low bigint NOT NULL, high bigint NOT NULL, rid bigint NOT NULL,
+    PRIMARY KEY (tenant_id, param, low, high, rid)
+);
+CREATE INDEX date_of_resource ON fhir.date (tenant_id, rid, param, low, high);
+
+CREATE TABLE fhir.string (
+    tenant_id integer NOT NULL, param integer NOT NULL,
+    folded text COLLATE "C" NOT NULL,         -- what is compared, cut at 500 characters
+    exact bigint NOT NULL,                    -- hash of the text as written, for :exact
+    rid bigint NOT NULL,
+    PRIMARY KEY (tenant_id, param, folded, exact, rid)
+);
+CREATE INDEX string_of_resource ON fhir.string (tenant_id, rid, param);
+
+-- unit is 0 in the row that any unit finds, else the hash of system|code, code or unit; numbers have only the first.
+CREATE TABLE fhir.quantity (
+    tenant_id integer NOT NULL, param integer NOT NULL, unit bigint NOT NULL, value float8 NOT NULL, rid bigint NOT NULL,
+    PRIMARY KEY (tenant_id, param, unit, value, rid)
+);
+CREATE INDEX quantity_of_resource ON fhir.quantity (tenant_id, rid, param, unit, value);
+
+-- One row a combination: exact components are hashed into first and second, an ordered one is [low, high), text is folded.
+CREATE TABLE fhir.composite (
+    tenant_id integer NOT NULL, param integer NOT NULL, first bigint NOT NULL, second bigint NOT NULL,
+    low float8 NOT NULL, high float8 NOT NULL, folded text COLLATE "C" NOT NULL, rid bigint NOT NULL,
+    PRIMARY KEY (tenant_id, param, first, second, low, high, folded, rid)
+);
+
+-- Every table of tenants keeps them apart, whatever a query says.
+DO $$
+DECLARE name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['resource', 'history', 'token', 'token_code', 'reference', 'date', 'string', 'quantity',
+                                'composite'] LOOP
+        EXECUTE format('ALTER TABLE fhir.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('ALTER TABLE fhir.%I FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY everyone ON fhir.%I USING (true) WITH CHECK (true)', name);
+        EXECUTE format('CREATE POLICY own_tenant ON fhir.%I AS RESTRICTIVE '
+                       'USING (tenant_id = (SELECT current_setting(''stanforis.tenant'')::integer)) '
+                       'WITH CHECK (tenant_id = (SELECT current_setting(''stanforis.tenant'')::integer))', name);
+        EXECUTE format('ALTER TABLE fhir.%I SET (autovacuum_vacuum_insert_scale_factor = 0.1, '
+                       'autovacuum_analyze_scale_factor = 0.05)', name);
+    END LOOP;
+END $$;
+
+-- Store changes of many resources in one call: all of them or, by an error, none.
+-- The arrays of a group run in parallel: new_* are first versions, next_* replace version next_version - 1,
+-- *_add and *_del are index rows (added and removed by their whole key).
+-- Raises 40001 when a resource is not at the version that was read, 23505 when a new one exists already.
+CREATE FUNCTION fhir.write(
+    tenant integer, now_ms bigint,
+    new_rid bigint[], new_id_hash bigint[], new_low bigint[], new_index_hash bigint[], new_type smallint[],
+    new_change smallint[], new_id text[], new_present bytea[], new_body bytea[],
+    next_rid bigint[], next_version integer[], next_low bigint[], next_index_hash bigint[], next_change smallint[],
+    next_present bytea[], next_body bytea[],
+    token_param integer[], token_hash bigint[], token_low bigint[], token_rid bigint[],
+    code_param integer[], code_code_hash bigint[], code_hash bigint[], code_system text[], code_code text[],
+    reference_param integer[], reference_target bigint[], reference_low bigint[], reference_rid bigint[],
+    date_param integer[], date_low bigint[], date_high bigint[], date_rid bigint[],
+    string_param integer[], string_folded text[], string_exact bigint[], string_rid bigint[],
+    quantity_param integer[], quantity_unit bigint[], quantity_value float8[], quantity_rid bigint[],
+    composite_param integer[], composite_first bigint[], composite_second bigint[], composite_low float8[],
+    composite_high float8[], composite_folded text[], composite_rid bigint[]
+) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE moved integer;
+BEGIN
+    PERFORM set_config('stanforis.tenant', tenant::text, true);
+    IF cardinality(next_rid) > 0 THEN
+        WITH superseded AS MATERIALIZED (
+            SELECT r.rid, r.version, r.last_updated, r.marker, r.type_id, r.change, r.fhir_id, r.body
+            FROM unnest(next_rid, next_version) AS n (rid, version)
+            JOIN fhir.resource r ON r.tenant_id = tenant AND r.rid = n.rid AND r.version = n.version - 1
+            ORDER BY r.rid FOR UPDATE OF r
+        )
+        INSERT INTO fhir.history (tenant_id, rid, version, last_updated, marker, type_id, change, fhir_id, body)
+        SELECT tenant, rid, version, last_updated, marker, type_id, change, fhir_id, body FROM superseded;
+        GET DIAGNOSTICS moved = ROW_COUNT;
+        IF moved <> cardinality(next_rid) THEN
+            RAISE EXCEPTION 'a resource is no longer at the version that was read' USING ERRCODE = '40001';
+        END IF;
+        UPDATE fhir.resource r
+        SET version = n.version, last_updated = greatest(now_ms, r.last_updated + 1), low = n.low,
+            marker = pg_current_xact_id()::text::bigint, index_hash = n.index_hash, change = n.change,
+            present = n.present, body = n.body
+        FROM unnest(next_rid, next_version, next_low, next_index_hash, next_change, next_present, next_body)
+            AS n (rid, version, low, index_hash, change, present, body)
+        WHERE r.tenant_id = tenant AND r.rid = n.rid;
+    END IF;
+    IF cardinality(new_rid) > 0 THEN
+        INSERT INTO fhir.resource (tenant_id, rid, id_hash, last_updated, low, index_hash, version, type_id, change,
+                                   fhir_id, present, body)
+        SELECT tenant, n.rid, n.id_hash, now_ms, n.low, n.index_hash, 1, n.type_id, n.change, n.fhir_id, n.present, n.body
+        FROM unnest(new_rid, new_id_hash, new_low, new_index_hash, new_type, new_change, new_id, new_present, new_body)
+            AS n (rid, id_hash, low, index_hash, type_id, change, fhir_id, present, body);
+    END IF;
+    IF cardinality(token_rid) > 0 THEN
+        INSERT INTO fhir.token SELECT tenant, n.* FROM unnest(token_param, token_hash, token_low, token_rid) AS n;
+    END IF;
+    IF cardinality(code_hash) > 0 THEN
+        INSERT INTO fhir.token_code
+        SELECT tenant, n.* FROM unnest(code_param, code_code_hash, code_hash, code_system, code_code) AS n
+        ON CONFLICT DO NOTHING;
+    END IF;
+    IF cardinality(reference_rid) > 0 THEN
+        INSERT INTO fhir.reference
+        SELECT tenant, n.* FROM unnest(reference_param, reference_target, reference_low, reference_rid) AS n;
+    END IF;
+    IF cardinality(date_rid) > 0 THEN
+        INSERT INTO fhir.date SELECT tenant, n.* FROM unnest(date_param, date_low, date_high, date_rid) AS n;
+    END IF;
+    IF cardinality(string_rid) > 0 THEN
+        INSERT INTO fhir.string SELECT tenant, n.* FROM unnest(string_param, string_folded, string_exact, string_rid) AS n;
+    END IF;
+    IF cardinality(quantity_rid) > 0 THEN
+        INSERT INTO fhir.quantity
+        SELECT tenant, n.* FROM unnest(quantity_param, quantity_unit, quantity_value, quantity_rid) AS n;
+    END IF;
+    IF cardinality(composite_rid) > 0 THEN
+        INSERT INTO fhir.composite
+        SELECT tenant, n.* FROM unnest(composite_param, composite_first, composite_second, composite_low, composite_high,
+                                       composite_folded, composite_rid) AS n;
+    END IF;
+END $$;
+
+-- Remove index rows, each by its whole key.
+CREATE FUNCTION fhir.unindex(
+    tenant integer,
+    token_param integer[], token_hash bigint[], token_low bigint[], token_rid bigint[],
+    reference_param integer[], reference_target bigint[], reference_low bigint[], reference_rid bigint[],
+    date_param integer[], date_low bigint[], date_high bigint[], date_rid bigint[],
+    string_param integer[], string_folded text[], string_exact bigint[], string_rid bigint[],
+    quantity_param integer[], quantity_unit bigint[], quantity_value float8[], quantity_rid bigint[],
+    composite_param integer[], composite_first bigint[], composite_second bigint[], composite_low float8[],
+    composite_high float8[], composite_folded text[], composite_rid bigint[]
+) RETURNS void LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM set_config('stanforis.tenant', tenant::text, true);
+    DELETE FROM fhir.token d USING unnest(token_param, token_hash, token_low, token_rid) AS n (param, hash, low, rid)
+    WHERE d.tenant_id = tenant AND d.param = n.param AND d.hash = n.hash AND d.low = n.low AND d.rid = n.rid;
+    DELETE FROM fhir.reference d
+    USING unnest(reference_param, reference_target, reference_low, reference_rid) AS n (param, target, low, rid)
+    WHERE d.tenant_id = tenant AND d.param = n.param AND d.target = n.target AND d.low = n.low AND d.rid = n.rid;
+    DELETE FROM fhir.date d USING unnest(date_param, date_low, date_high, date_rid) AS n (param, low, high, rid)
+    WHERE d.tenant_id = tenant AND d.param = n.param AND d.low = n.low AND d.high = n.high AND d.rid = n.rid;
+    DELETE FROM fhir.string d
+    USING unnest(string_param, string_folded, string_exact, string_rid) AS n (param, folded, exact, rid)
+    WHERE d.tenant_id = tenant AND d.param = n.param AND d.folded = n.folded AND d.exact = n.exact AND d.rid = n.rid;
+    DELETE FROM fhir.quantity d
+    USING unnest(quantity_param, quantity_unit, quantity_value, quantity_rid) AS n (param, unit, value, rid)
+    WHERE d.tenant_id = tenant AND d.param = n.param AND d.unit = n.unit AND d.value = n.value AND d.rid = n.rid;
+    DELETE FROM fhir.composite d
+    USING unnest(composite_param, composite_first, composite_second, composite_low, composite_high, composite_folded,
+                 composite_rid) AS n (param, first, second, low, high, folded, rid)
+    WHERE d.tenant_id = tenant AND d.param = n.param AND d.first = n.first AND d.second = n.second
+      AND d.low = n.low AND d.high = n.high AND d.folded = n.folded AND d.rid = n.rid;
+END $$;
+
+-- Every connection of the server works as this role: it owns nothing and row security binds it.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stanforis_app') THEN
+        CREATE ROLE stanforis_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
+    END IF;
+END $$;
+GRANT USAGE ON SCHEMA fhir TO stanforis_app;
+GRANT SELECT, INSERT, UPDATE ON fhir.resource TO stanforis_app;
+GRANT SELECT, INSERT ON fhir.history, fhir.token_code TO stanforis_app;
+GRANT SELECT, INSERT, DELETE ON fhir.token, fhir.reference, fhir.date, fhir.string, fhir.quantity, fhir.composite
+    TO stanforis_app;
+GRANT SELECT ON fhir.installation, fhir.tenant TO stanforis_app;
+GRANT UPDATE (extraction) ON fhir.installation TO stanforis_app;
+GRANT USAGE ON SEQUENCE fhir.rid TO stanforis_app;

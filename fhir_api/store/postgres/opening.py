@@ -1,0 +1,40 @@
+"""Opening the store: connections, the installation's secrets, the compiled definitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.entries import IndexEntries
+from fhir_api.search.extract.extractor import Extractor
+from fhir_api.store.postgres.encode import Encoder, PresentBits
+from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.session import translated
+from fhir_api.store.postgres.store import PostgresStores, Shared
+from fhir_api.store.postgres.writes import Indexing
+from stanforis.storage.pool import Pool, PoolOptions
+
+ROLE = "stanforis_app"
+"""The role the server works as: it owns nothing, and row security binds it."""
+
+
+async def open_stores(options: PoolOptions, definitions: SearchDefinitions, extractor: Extractor) -> PostgresStores:
+    """Return the stores of a database that is migrated already.
+
+    Raises:
+        FhirError: UNAVAILABLE when the database cannot be reached.
+    """
+    pool = Pool(replace(options, role=ROLE))
+    with translated():
+        async with pool.acquire() as connection:
+            row = await connection.fetchrow("SELECT hash_seed, cursor_key FROM fhir.installation")
+    if row is None:
+        raise LookupError("The database has no row in fhir.installation.")
+
+    def extract(resource_type: str, body: bytes) -> IndexEntries:
+        return extractor.extract_tree(resource_type, orjson.loads(body))
+
+    indexing = Indexing(Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions)
+    return PostgresStores(Shared(pool, indexing), row["cursor_key"])

@@ -1,0 +1,156 @@
+"""Clauses as conditions on one resource."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fhir_api.model.keys import ResourceKey
+from fhir_api.search.query import (
+    AnyClause,
+    ChainClause,
+    Clause,
+    DateValue,
+    HasClause,
+    IdClause,
+    LastUpdatedClause,
+    MissingClause,
+    Parameter,
+    Prefix,
+    ValueClause,
+)
+from fhir_api.store.postgres.search.rows import Keys, RowFinder
+from fhir_api.store.postgres.statement import Arguments
+from fhir_api.store.postgres.types import type_numbers
+from fhir_api.store.postgres.writes import Indexing
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """SQL expressions of the resource that is tested; *id_hash* is None where only index rows are at hand."""
+
+    rid: str
+    low: str
+    id_hash: str | None
+
+
+class Conditions:
+    """Writes conditions into one statement."""
+
+    def __init__(self, arguments: Arguments, indexing: Indexing) -> None:
+        self.arguments = arguments
+        self.finder = RowFinder(arguments, indexing.encoder.hasher)
+        self._indexing = indexing
+        self._aliases = 0
+
+    def holds(self, clause: Clause, candidate: Candidate) -> str:  # noqa: PLR0911 - one return for each kind of clause
+        """Return the condition that *clause* is true of *candidate*."""
+        match clause:
+            case ValueClause(modifier="not"):
+                return f"NOT {self._has_row(clause, candidate)}"
+            case ValueClause():
+                return self._has_row(clause, candidate)
+            case MissingClause(parameter, missing):
+                return self._of_resource(f"{self._present(parameter)} = {0 if missing else 1}", candidate)
+            case IdClause():
+                return self._of_resource(self.has_id(clause), candidate)
+            case LastUpdatedClause():
+                return self._of_resource(self.updated(clause), candidate)
+            case ChainClause():
+                return self._chain(clause, candidate)
+            case HasClause():
+                return self._has(clause, candidate)
+            case AnyClause(clauses):
+                return f"({' OR '.join(self.holds(one, candidate) for one in clauses) or 'false'})"
+
+    def _present(self, parameter: Parameter) -> str:
+        """Return SQL for the bit of ``r`` that says whether the parameter has a value."""
+        number = self._indexing.present.number(parameter.resource_type, parameter.key)
+        bit = self.arguments.bind(number, "integer")
+        return f"CASE WHEN octet_length(r.present) * 8 > {bit} THEN get_bit(r.present, {bit}) ELSE 0 END"
+
+    def alias(self) -> str:
+        """Return a table alias that is not used yet."""
+        self._aliases += 1
+        return f"t{self._aliases}"
+
+    def _has_row(self, clause: ValueClause, candidate: Candidate) -> str:
+        rows = self.finder.rows(clause)
+        if isinstance(rows, Keys):
+            # with the primary date the whole key of the row is known
+            place = f"x.low = {candidate.low} AND x.rid = {candidate.rid}"
+            return f"EXISTS (SELECT FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND {rows.condition} AND {place})"
+        if rows.table == "composite":
+            # no index leads from a resource to its combinations: the matches are read once and looked up
+            found = " UNION ALL ".join(
+                f"SELECT x.rid FROM fhir.composite x WHERE x.tenant_id = c.tenant AND {arm}" for arm in rows.arms
+            )
+            return f"{candidate.rid} = ANY(ARRAY({found}))"
+        return (
+            f"EXISTS (SELECT FROM fhir.{rows.table} x "
+            f"WHERE x.tenant_id = c.tenant AND x.rid = {candidate.rid} AND {rows.condition})"
+        )
+
+    def _of_resource(self, condition: str, candidate: Candidate) -> str:
+        """Return *condition*, which is about an alias ``r`` of ``resource``, for *candidate*."""
+        return f"EXISTS (SELECT FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = {candidate.rid} AND {condition})"
+
+    def has_id(self, clause: IdClause) -> str:
+        """Return the condition on ``r`` that its logical id is one of the clause's."""
+        return f"r.fhir_id = ANY({self.arguments.bind(list(clause.ids), 'text[]')})"
+
+    def id_hashes(self, clause: IdClause, resource_types: tuple[str, ...]) -> str:
+        """Return SQL for the hashes of the clause's ids in each of the types."""
+        hasher = self._indexing.encoder.hasher
+        hashes = [hasher.key(ResourceKey(name, logical_id)) for name in resource_types for logical_id in clause.ids]
+        return self.arguments.bind(hashes, "bigint[]")
+
+    def updated(self, clause: LastUpdatedClause) -> str:
+        """Return the condition on ``r`` that it was last updated in one of the clause's ranges."""
+        return f"({' OR '.join(self._updated(value) for value in clause.values) or 'false'})"
+
+    def _updated(self, value: DateValue) -> str:
+        bind = self.arguments.bind
+        match value.prefix:
+            case Prefix.NE:
+                return f"(r.last_updated < {bind(value.low)} OR r.last_updated >= {bind(value.high)})"
+            case Prefix.GT | Prefix.SA:
+                return f"r.last_updated >= {bind(value.high)}"
+            case Prefix.LT | Prefix.EB:
+                return f"r.last_updated < {bind(value.low)}"
+            case Prefix.GE:
+                return f"r.last_updated >= {bind(value.low)}"
+            case Prefix.LE:
+                return f"r.last_updated < {bind(value.high)}"
+            case _:
+                return f"(r.last_updated >= {bind(value.low)} AND r.last_updated < {bind(value.high)})"
+
+    def _chain(self, clause: ChainClause, candidate: Candidate) -> str:
+        source, target = self.alias(), self.alias()
+        key = self.arguments.bind(clause.reference.key, "integer")
+        reached = Candidate(f"{target}.rid", f"{target}.low", f"{target}.id_hash")
+        kinds = " OR ".join(
+            f"({target}.type_id = {self.type_number(name)} AND {self.holds(inner, reached)})"
+            for name, inner in clause.targets
+        )
+        return (
+            f"EXISTS (SELECT FROM fhir.reference {source} JOIN fhir.resource {target} "
+            f"ON {target}.tenant_id = c.tenant AND {target}.id_hash = {source}.target AND {target}.change <> 3 "
+            f"WHERE {source}.tenant_id = c.tenant AND {source}.rid = {candidate.rid} AND {source}.param = {key} "
+            f"AND ({kinds or 'false'}))"
+        )
+
+    def _has(self, clause: HasClause, candidate: Candidate) -> str:
+        source = self.alias()
+        key = self.arguments.bind(clause.reference.key, "integer")
+        pointing = Candidate(f"{source}.rid", f"{source}.low", None)
+        id_hash = candidate.id_hash or (
+            f"(SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = {candidate.rid})"
+        )
+        return (
+            f"EXISTS (SELECT FROM fhir.reference {source} WHERE {source}.tenant_id = c.tenant "
+            f"AND {source}.param = {key} AND {source}.target = {id_hash} AND {self.holds(clause.clause, pointing)})"
+        )
+
+    def type_number(self, name: str) -> str:
+        """Return SQL for the number of a resource type."""
+        return self.arguments.bind(type_numbers()[name], "smallint")

@@ -1,0 +1,132 @@
+"""Where a search starts: the clause whose index rows are read, and what is left to test on each.
+
+Spec of the choice: docs/search.md. A driver either walks index rows in the wanted order and can stop early, or gives
+the whole set of its resources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhir_api.search.query import (
+    AnyClause,
+    ChainClause,
+    Clause,
+    DateValue,
+    HasClause,
+    IdClause,
+    Prefix,
+    ValueClause,
+)
+from fhir_api.store.postgres.search.conditions import Conditions
+from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
+
+# How few resources a clause of a kind usually leaves; the least is the driver.
+_RANKS = {"reference": 2, "string": 3, "composite": 4, "uri": 5, "number": 7, "quantity": 8, "date": 9}
+_ID_RANK, _IDENTIFIER_RANK, _CHAIN_RANK, _CODE_RANK, _HAS_RANK = 0, 1, 5, 6, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The driver clause (None: every resource of the types is walked) and the clauses that are left."""
+
+    driver: Clause | None
+    others: tuple[Clause, ...]
+
+
+def choose(clauses: Sequence[Clause]) -> Chosen:
+    """Choose where to start."""
+    ranked = [(rank, place) for place, clause in enumerate(clauses) if (rank := _rank(clause)) is not None]
+    if not ranked:
+        return Chosen(None, tuple(clauses))
+    _, first = min(ranked)
+    return Chosen(clauses[first], tuple(clause for place, clause in enumerate(clauses) if place != first))
+
+
+def _rank(clause: Clause) -> int | None:
+    """Return the rank of a clause, None if its resources cannot be listed from an index."""
+    match clause:
+        case IdClause():
+            return _ID_RANK
+        case ValueClause(modifier="not"):
+            return None
+        case ValueClause(parameter, _, values):
+            if any(isinstance(value, DateValue) and value.prefix is Prefix.NE for value in values):
+                return None
+            if parameter.type == "token":
+                return _IDENTIFIER_RANK if parameter.is_identifier else _CODE_RANK
+            return _RANKS.get(parameter.type)
+        case ChainClause(_, targets):
+            inner = [_rank(target) for _, target in targets]
+            return None if None in inner else _CHAIN_RANK
+        case HasClause(_, _, inner_clause):
+            return None if _rank(inner_clause) is None else _HAS_RANK
+        case AnyClause(members):
+            ranks = [_rank(member) for member in members]
+            return None if None in ranks else max((rank for rank in ranks if rank is not None), default=_ID_RANK)
+        case _:
+            return None
+
+
+class Sets:
+    """Writes a clause's resources as a set."""
+
+    def __init__(self, conditions: Conditions, resource_types: tuple[str, ...]) -> None:
+        self._conditions = conditions
+        self._resource_types = resource_types
+
+    def keys(self, clause: Clause) -> Keys | None:
+        """Return the clause as rows of a keyed table, which lie in the order of the primary date; None if it is not."""
+        if isinstance(clause, ValueClause):
+            # asked first, for a finder binds arguments, and an argument that is not used is an error
+            rows = self._conditions.finder.rows(clause) if clause.parameter.type in KEYED else None
+            return rows if isinstance(rows, Keys) else None
+        if isinstance(clause, ChainClause):
+            key = self._conditions.arguments.bind(clause.reference.key, "integer")
+            return Keys("reference", key, f"ARRAY({self._targets(clause)})")
+        return None
+
+    def rids(self, clause: Clause) -> str:
+        """Return a SELECT of the ``rid`` of each resource for which *clause* holds; one may come twice."""
+        match clause:
+            case IdClause():
+                hashes = self._conditions.id_hashes(clause, self._resource_types)
+                return f"SELECT r.rid FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash = ANY({hashes})"
+            case HasClause(source_type, reference, inner):
+                key = self._conditions.arguments.bind(reference.key, "integer")
+                sources = Sets(self._conditions, (source_type,)).rids(inner)
+                return (
+                    "SELECT r.rid FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash IN ("
+                    "SELECT f.target FROM fhir.reference f WHERE f.tenant_id = c.tenant "
+                    f"AND f.param = {key} AND f.rid IN ({sources}))"
+                )
+            case AnyClause(members):
+                return " UNION ALL ".join(self.rids(member) for member in members) or "SELECT NULL::bigint WHERE false"
+            case ValueClause() | ChainClause():
+                return self._row_rids(clause)
+            case _:
+                raise TypeError(f"{type(clause).__name__} has no index rows")
+
+    def _row_rids(self, clause: ValueClause | ChainClause) -> str:
+        keys = self.keys(clause)
+        if keys is not None:
+            return f"SELECT x.rid FROM fhir.{keys.table} x WHERE x.tenant_id = c.tenant AND {keys.condition}"
+        if isinstance(clause, ChainClause):
+            raise TypeError("a chain always has keys")
+        rows = self._conditions.finder.rows(clause)
+        arms = rows.arms if isinstance(rows, Ranges) else (rows.condition,)
+        return " UNION ALL ".join(
+            f"SELECT x.rid FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND {arm}" for arm in arms or ("false",)
+        )
+
+    def _targets(self, clause: ChainClause) -> str:
+        """Return a SELECT of the ``id_hash`` of each resource that a chain may reach."""
+        return " UNION ALL ".join(
+            f"SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant "
+            f"AND r.type_id = {self._conditions.type_number(name)} AND r.rid IN ({self._inner(name, inner)})"
+            for name, inner in clause.targets
+        ) or "SELECT NULL::bigint WHERE false"
+
+    def _inner(self, name: str, clause: Clause) -> str:
+        return Sets(self._conditions, (name,)).rids(clause)

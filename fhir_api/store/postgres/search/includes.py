@@ -1,0 +1,93 @@
+"""``_include`` and ``_revinclude``: references followed from the resources of a page.
+
+Spec: https://hl7.org/fhir/R4/search.html#include
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import StoredVersion
+from fhir_api.search.query import Include
+from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
+from fhir_api.store.postgres.session import Fetch, fenced
+from fhir_api.store.postgres.types import type_numbers
+
+MOST_INCLUDED = 5000
+"""Resources that includes may add to one page; a search that wants more is refused, never cut short in silence."""
+
+# $2 hashes of the resources followed from, $3 parameters, $4 type wanted or 0, $5 limit
+_FOUND = (
+    "SELECT r.* FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.change <> 3 "
+    "AND ($4::smallint = 0 OR r.type_id = $4::smallint) AND {place} ORDER BY r.rid LIMIT $5::bigint"
+)
+FORWARD = fenced(
+    VERSION_COLUMNS,
+    _FOUND.format(
+        place="r.id_hash = ANY(ARRAY(SELECT DISTINCT f.target FROM fhir.resource s "
+        "JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.rid = s.rid AND f.param = ANY($3::integer[]) "
+        "WHERE s.tenant_id = c.tenant AND s.id_hash = ANY($2::bigint[])))"
+    ),
+)
+REVERSE = fenced(
+    VERSION_COLUMNS,
+    _FOUND.format(
+        place="r.rid = ANY(ARRAY(SELECT DISTINCT f.rid FROM fhir.reference f "
+        "WHERE f.tenant_id = c.tenant AND f.param = ANY($3::integer[]) AND f.target = ANY($2::bigint[])))"
+    ),
+)
+
+
+async def follow(
+    fetch: Fetch, hasher: Hasher, matches: Sequence[StoredVersion], includes: Sequence[Include]
+) -> list[StoredVersion]:
+    """Return what *includes* add to *matches*: each resource once, none that is a match.
+
+    Raises:
+        FhirError: TOO_COSTLY when it is more than ``MOST_INCLUDED``.
+    """
+    seen = {version.key for version in matches}
+    included: list[StoredVersion] = []
+    origins, rules = list(matches), list(includes)
+    while origins and rules:
+        found: list[StoredVersion] = []
+        for include in rules:
+            for version in await _one(fetch, hasher, origins, include):
+                if version.key not in seen:
+                    seen.add(version.key)
+                    found.append(version)
+        included += found
+        if len(included) > MOST_INCLUDED:
+            raise refuse(
+                ErrorKind.TOO_COSTLY,
+                f"The includes add more than {MOST_INCLUDED} resources to this page; ask for a smaller '_count'.",
+            )
+        # what was found now is followed by the iterating includes only
+        origins, rules = found, [include for include in rules if include.iterate]
+    return included
+
+
+async def _one(
+    fetch: Fetch, hasher: Hasher, origins: Sequence[StoredVersion], include: Include
+) -> list[StoredVersion]:
+    keys = [version.key for version in origins if _starts_at(include, version.key)]
+    if not keys or not include.parameters:
+        return []
+    wanted = include.source_type if include.reverse else include.target_type
+    rows = await fetch(
+        REVERSE if include.reverse else FORWARD,
+        [hasher.key(key) for key in keys],
+        [parameter.key for parameter in include.parameters],
+        type_numbers()[wanted] if wanted else 0,
+        MOST_INCLUDED + 1,
+    )
+    return stored_versions(rows)
+
+
+def _starts_at(include: Include, key: ResourceKey) -> bool:
+    if include.reverse:
+        return include.target_type in {None, key.resource_type}
+    return include.source_type == key.resource_type

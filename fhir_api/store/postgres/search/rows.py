@@ -1,0 +1,286 @@
+"""Which rows of an index table the values of a parameter find.
+
+Each result is SQL over an alias ``x`` of one table. Meaning of the comparisons: ``fhir_api.search.types``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fhir_api.search.folding import fold
+from fhir_api.search.query import (
+    CompositeValue,
+    DateValue,
+    NumberValue,
+    Parameter,
+    Prefix,
+    QuantityValue,
+    ReferenceValue,
+    StringValue,
+    TokenValue,
+    UriValue,
+    Value,
+    ValueClause,
+)
+from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
+from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.statement import Arguments
+
+KEYED = {"token": "hash", "reference": "target"}
+"""Tables whose rows of one value lie in the order of the primary date, and the column that holds the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Rows of ``token`` or ``reference``: those of *parameter* with a value of *hashes* (SQL of a ``bigint[]``)."""
+
+    table: str
+    parameter: str
+    hashes: str
+
+    @property
+    def condition(self) -> str:
+        """The condition on ``x``."""
+        return f"x.param = {self.parameter} AND x.{KEYED[self.table]} = ANY({self.hashes})"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Rows of another table: those that satisfy one of *arms*, each of which an index serves."""
+
+    table: str
+    arms: tuple[str, ...]
+
+    @property
+    def condition(self) -> str:
+        """The condition on ``x``."""
+        return f"({' OR '.join(self.arms)})" if self.arms else "false"
+
+
+Rows = Keys | Ranges
+
+
+class RowFinder:
+    """Finds rows for clauses of one statement."""
+
+    def __init__(self, arguments: Arguments, hasher: Hasher) -> None:
+        self._arguments = arguments
+        self._hasher = hasher
+
+    def rows(self, clause: ValueClause) -> Rows:
+        """Return the rows that make *clause* true (its ``:not`` left aside)."""
+        parameter, values = clause.parameter, clause.values
+        if parameter.type == "date":
+            return self._dates(parameter.key, values)
+        key = self._arguments.bind(parameter.key, "integer")
+        match parameter.type:
+            case "token":
+                return Keys("token", key, self.token_hashes(key, values, clause.modifier))
+            case "reference" if clause.modifier == "identifier":
+                return Keys("token", key, self._logical_hashes(values))
+            case "reference":
+                return Keys("reference", key, self._reference_hashes(values))
+            case "string":
+                return Ranges("string", self._each(values, lambda value: self._string(key, value, clause.modifier)))
+            case "uri":
+                return Ranges("string", self._each(values, lambda value: self._uri(key, value, clause.modifier)))
+            case "number":
+                return Ranges("quantity", self._each(values, lambda value: self._number(key, value)))
+            case "quantity":
+                return Ranges("quantity", self._each(values, lambda value: self._quantity(key, value)))
+            case _:
+                return Ranges("composite", self._each(values, lambda value: self._composite(key, parameter, value)))
+
+    @staticmethod
+    def _each(values: Sequence[Value], arm: Callable[[Value], str]) -> tuple[str, ...]:
+        return tuple(arm(value) for value in values)
+
+    def _hash_array(self, hashes: Sequence[int]) -> str:
+        return self._arguments.bind(list(hashes), "bigint[]")
+
+    def token_hashes(self, key: str, values: Sequence[Value], modifier: str | None = None) -> str:
+        """Return SQL for the hashes of token values; what has no system, or no code, is looked up in ``token_code``."""
+        hasher = self._hasher
+        exact: list[int] = []
+        codes: list[int] = []
+        systems: list[str] = []
+        for value in values:
+            if not isinstance(value, TokenValue):
+                continue
+            if modifier == "of-type":
+                exact.append(hasher.of_type(value.system, value.type_code or "", value.code or ""))
+            elif value.any_system:
+                exact.append(hasher.bare(value.code or ""))
+                codes.append(hasher.token(None, value.code or ""))
+            elif value.code is None:
+                exact.append(hasher.token(value.system, ""))
+                systems.append(value.system or "")
+            else:
+                exact.append(hasher.token(value.system, value.code))
+        array = self._hash_array(exact)
+        stored = "SELECT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {} AND k.{} = ANY({})"
+        if codes:
+            array += f" || ARRAY({stored.format(key, 'code_hash', self._hash_array(codes))})"
+        if systems:
+            array += f" || ARRAY({stored.format(key, 'system', self._arguments.bind(systems, 'text[]'))})"
+        return array
+
+    def _logical_hashes(self, values: Sequence[Value]) -> str:
+        hasher = self._hasher
+        return self._hash_array([
+            hasher.bare_logical(value.code or "") if value.any_system else hasher.logical(value.system, value.code or "")
+            for value in values
+            if isinstance(value, TokenValue)
+        ])  # fmt: skip
+
+    def _reference_hashes(self, values: Sequence[Value]) -> str:
+        return self._hash_array([
+            self._hasher.text(f"{target}|{value.version}" if value.version else target)
+            for value in values
+            if isinstance(value, ReferenceValue)
+            for target in value.candidates
+        ])  # fmt: skip
+
+    def _dates(self, key: int, values: Sequence[Value]) -> Ranges:
+        narrow, wide = self._arguments.bind(key, "integer"), self._arguments.bind(-key, "integer")
+        arms: list[str] = []
+        for value in values:
+            if isinstance(value, DateValue):
+                condition, starts_after = self._date(value)
+                bound = f" AND x.low > {self._arguments.bind(starts_after)}" if starts_after is not None else ""
+                arms += [f"(x.param = {narrow}{bound} AND {condition})", f"(x.param = {wide} AND {condition})"]
+        return Ranges("date", tuple(arms))
+
+    def _date(self, value: DateValue) -> tuple[str, int | None]:
+        """Return the condition, and what ``low`` must exceed for a narrow interval (None: the condition says it)."""
+        # only what the prefix needs is bound: PostgreSQL refuses an argument that is not used
+        def low() -> str:
+            return self._arguments.bind(value.low)
+
+        def high() -> str:
+            return self._arguments.bind(value.high)
+
+        match value.prefix:
+            case Prefix.NE:
+                return f"NOT (x.low >= {low()} AND x.high <= {high()})", None
+            case Prefix.GT:
+                return f"x.high > {high()}", value.high - NARROW - 1
+            case Prefix.LT:
+                return f"x.low < {low()}", None
+            case Prefix.GE:
+                return f"x.high > {low()}", value.low - NARROW - 1
+            case Prefix.LE:
+                return f"x.low < {high()}", None
+            case Prefix.SA:
+                return f"x.low >= {high()}", None
+            case Prefix.EB:
+                return f"x.low < {low()} AND x.high <= {low()}", None
+            case Prefix.AP:
+                return f"x.low < {high()} AND x.high > {low()}", value.low - NARROW - 1
+            case _:
+                return f"x.low >= {low()} AND x.low < {high()} AND x.high <= {high()}", None
+
+    def _string(self, key: str, value: Value, modifier: str | None) -> str:
+        text = value.text if isinstance(value, StringValue) else ""
+        folded = fold(text)[:FOLDED_LENGTH]
+        if modifier == "exact":
+            exact = self._arguments.bind(self._hasher.text(text))
+            return f"(x.param = {key} AND x.folded = {self._arguments.bind(folded, 'text')} AND x.exact = {exact})"
+        if not folded:
+            return "false"
+        if modifier == "contains":
+            return f"(x.param = {key} AND strpos(x.folded, {self._arguments.bind(folded, 'text')}) > 0)"
+        return f"(x.param = {key} AND {self._starts_with(folded)})"
+
+    def _starts_with(self, start: str) -> str:
+        low, high = self._arguments.bind(start, "text"), self._arguments.bind(_successor(start), "text")
+        return f"x.folded >= {low} AND x.folded < {high}"
+
+    def _uri(self, key: str, value: Value, modifier: str | None) -> str:
+        uri = value.uri if isinstance(value, UriValue) else ""
+        if modifier == "below":
+            inside = self._starts_with((uri if uri.endswith("/") else f"{uri}/")[:FOLDED_LENGTH])
+            return f"(x.param = {key} AND ({self._is_uri([uri])} OR {inside}))"
+        if modifier == "above":
+            return f"(x.param = {key} AND {self._is_uri(_starts(uri))})"
+        return f"(x.param = {key} AND {self._is_uri([uri])})"
+
+    def _is_uri(self, uris: Sequence[str]) -> str:
+        texts = self._arguments.bind([uri[:FOLDED_LENGTH] for uri in uris], "text[]")
+        return f"(x.folded = ANY({texts}) AND x.exact = ANY({self._hash_array([self._hasher.text(u) for u in uris])}))"
+
+    def _number(self, key: str, value: Value) -> str:
+        if not isinstance(value, NumberValue):
+            return "false"
+        return f"(x.param = {key} AND x.unit = 0 AND {self._compared('x.value', value)})"
+
+    def _compared(self, column: str, value: NumberValue) -> str:
+        def bind(number: float) -> str:
+            return self._arguments.bind(number, "float8")
+
+        match value.prefix:
+            case Prefix.NE:
+                return f"NOT ({column} >= {bind(value.low)} AND {column} < {bind(value.high)})"
+            case Prefix.GT | Prefix.SA:
+                return f"{column} > {bind(value.value)}"
+            case Prefix.LT | Prefix.EB:
+                return f"{column} < {bind(value.value)}"
+            case Prefix.GE:
+                return f"{column} >= {bind(value.value)}"
+            case Prefix.LE:
+                return f"{column} <= {bind(value.value)}"
+            case Prefix.AP:
+                return f"{column} >= {bind(value.low)} AND {column} <= {bind(value.high)}"
+            case _:
+                return f"{column} >= {bind(value.low)} AND {column} < {bind(value.high)}"
+
+    def _unit(self, value: QuantityValue) -> str:
+        if value.code is None:
+            return "0"
+        hasher = self._hasher
+        unit = hasher.bare(value.code) if value.system is None else hasher.token(value.system, value.code)
+        return self._arguments.bind(unit)
+
+    def _quantity(self, key: str, value: Value) -> str:
+        if not isinstance(value, QuantityValue):
+            return "false"
+        return f"(x.param = {key} AND x.unit = {self._unit(value)} AND {self._compared('x.value', value.number)})"
+
+    def _composite(self, key: str, parameter: Parameter, value: Value) -> str:
+        """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components."""
+        if not isinstance(value, CompositeValue):
+            return "false"
+        slots = ["x.first", "x.second"]
+        numbers = ["x.low", "x.high"]
+        conditions = [f"x.param = {key}"]
+        for component in value.components:
+            match component:
+                case TokenValue():
+                    conditions.append(f"{slots.pop(0)} = ANY({self.token_hashes(key, [component])})")
+                case ReferenceValue():
+                    conditions.append(f"{slots.pop(0)} = ANY({self._reference_hashes([component])})")
+                case UriValue(uri):
+                    conditions.append(f"{slots.pop(0)} = {self._arguments.bind(self._hasher.text(uri))}")
+                case QuantityValue():
+                    conditions.append(f"{slots.pop(0)} = {self._unit(component)}")
+                    conditions.append(self._compared(numbers.pop(0), component.number))
+                case NumberValue():
+                    conditions.append(self._compared(numbers.pop(0), component))
+                case DateValue():
+                    conditions.append(self._date(component)[0])
+                case StringValue(text):
+                    conditions.append(self._starts_with(fold(text)[:FOLDED_LENGTH]))
+        return f"({' AND '.join(conditions)})"
+
+
+def _successor(start: str) -> str:
+    """Return the least text (in code point order) above every text that begins with *start*."""
+    # U+10FFFF is no character, so nothing that is stored begins with start and sorts behind this
+    return f"{start}\U0010ffff"
+
+
+def _starts(uri: str) -> list[str]:
+    """Return *uri* and every start of it that ends at a path segment, with and without the last slash."""
+    cuts = [place for place, character in enumerate(uri) if character == "/"]
+    return list(dict.fromkeys([uri, *(uri[:cut] for cut in cuts), *(uri[: cut + 1] for cut in cuts)]))

@@ -1,0 +1,256 @@
+"""The store on PostgreSQL.
+
+Everything is found by one statement and changed by one call; several statements share a transaction only when the
+caller asks for one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import asyncpg
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import StoredVersion
+from fhir_api.search.query import Clause, Query
+from fhir_api.store.port import Expect, HistoryQuery, Page, TenantStore, Transaction, Write
+from fhir_api.store.postgres import history, reads
+from fhir_api.store.postgres.encode import Row
+from fhir_api.store.postgres.search import run
+from fhir_api.store.postgres.session import CollisionError, translated, unavailable
+from fhir_api.store.postgres.writes import LOOKUP, Indexing, Plan, by_identity, identity
+from stanforis.storage.pool import Connection, Pool
+
+_ATTEMPTS = 10
+_RID_BLOCK = 1000
+_KNOWN_CODES_LIMIT = 200_000
+_LOCK_NAMES = 4096
+"""Named locks are folded into this many, so that a large transaction cannot fill the database's lock table."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all tenants of one process share."""
+
+    pool: Pool
+    indexing: Indexing
+    rids: list[range] = field(default_factory=list)
+    known_codes: dict[int, set[Row]] = field(default_factory=dict)
+
+    def codes_of(self, tenant_id: int) -> set[Row]:
+        """Return the rows of ``token_code`` that are known to be stored for a tenant."""
+        known = self.known_codes.setdefault(tenant_id, set())
+        if len(known) > _KNOWN_CODES_LIMIT:
+            known.clear()
+        return known
+
+    async def take_rids(self, connection: Connection, count: int) -> list[int]:
+        """Return *count* fresh resource numbers; the sequence is asked once for a thousand of them."""
+        missing = count - sum(map(len, self.rids))
+        if missing > 0:
+            rows = await connection.fetch(
+                "SELECT nextval('fhir.rid') FROM generate_series(1, $1)", -(-missing // _RID_BLOCK)
+            )
+            self.rids += [range(start, start + _RID_BLOCK) for (start,) in rows]
+        taken: list[int] = []
+        while len(taken) < count:
+            block = self.rids.pop()
+            need = count - len(taken)
+            taken += block[:need]
+            if len(block) > need:
+                self.rids.append(block[need:])
+        return taken
+
+
+class _Connections(Protocol):
+    """Where a reader gets its connection: from the pool, or the transaction's own."""
+
+    def __call__(self) -> AbstractAsyncContextManager[Connection]: ...
+
+
+class _PostgresReader:
+    """The reading half, the same inside and outside a transaction."""
+
+    def __init__(self, shared: Shared, tenant_id: int, connections: _Connections) -> None:
+        self._shared = shared
+        self._tenant_id = tenant_id
+        self._tenant = str(tenant_id)
+        self._connections = connections
+
+    async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        with translated():
+            async with self._connections() as connection:
+                return await connection.fetch(statement, self._tenant, *arguments)
+
+    def _place(self, key: ResourceKey) -> tuple[int, int, str] | None:
+        """Return how a key is looked up: hash, type number, id; None for a type that does not exist."""
+        try:
+            type_id, logical_id = identity(key)
+        except KeyError:
+            return None
+        return self._shared.indexing.encoder.hasher.key(key), type_id, logical_id
+
+    async def current(self, key: ResourceKey) -> StoredVersion | None:
+        """See :class:`fhir_api.store.port.Reader`."""
+        place = self._place(key)
+        rows = await self._fetch(reads.CURRENT, *place) if place else []
+        return reads.stored_version(rows[0]) if rows else None
+
+    async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
+        """See :class:`fhir_api.store.port.Reader`."""
+        hashes = [self._shared.indexing.encoder.hasher.key(key) for key in keys]
+        return reads.by_key(await self._fetch(reads.CURRENTS, hashes), keys)
+
+    async def version(self, key: ResourceKey, version_id: int) -> StoredVersion | None:
+        """See :class:`fhir_api.store.port.Reader`."""
+        place = self._place(key)
+        rows = await self._fetch(reads.VERSION, *place, version_id) if place else []
+        return reads.stored_version(rows[0]) if rows else None
+
+    async def history(self, query: HistoryQuery) -> Page:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await history.page(self._fetch, query, self._shared.indexing.encoder.hasher)
+
+    async def search(self, query: Query) -> Page:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await run.page(self._fetch, query, self._shared.indexing)
+
+    async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await run.matching_keys(self._fetch, resource_type, clauses, limit, self._shared.indexing)
+
+
+class _PostgresTransaction(_PostgresReader):
+    """Reads and writes on one connection, between BEGIN and COMMIT."""
+
+    async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
+        """See :class:`fhir_api.store.port.Transaction`; a collision ends the transaction."""
+        with translated():
+            async with self._connections() as connection:
+                versions, _ = await write_once(self._shared, self._tenant_id, connection, writes, look=True)
+        return versions
+
+
+class PostgresTenantStore(_PostgresReader):
+    """One tenant's resources on PostgreSQL."""
+
+    def __init__(self, shared: Shared, tenant_id: int) -> None:
+        super().__init__(shared, tenant_id, shared.pool.acquire)
+
+    async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
+        """See :class:`fhir_api.store.port.TenantStore`."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                with translated():
+                    async with self._shared.pool.acquire() as connection:
+                        versions, codes = await write_once(
+                            self._shared, self._tenant_id, connection, writes, look=attempt > 0
+                        )
+                # only what is committed is known
+                self._shared.codes_of(self._tenant_id).update(codes)
+            except CollisionError:
+                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))  # noqa: S311 - spreads writers, no secret
+            else:
+                return versions
+        raise refuse(ErrorKind.CONFLICT, "Other writers kept changing the same resource; try again.")
+
+    @asynccontextmanager
+    async def transaction(self, locks: Sequence[str] = ()) -> AsyncIterator[Transaction]:
+        """See :class:`fhir_api.store.port.TenantStore`."""
+        with translated():
+            async with self._shared.pool.acquire() as connection:
+                # one round trip; the number is an integer of ours, never a client's text
+                await connection.execute(
+                    f"BEGIN; SELECT set_config('stanforis.tenant', '{self._tenant_id:d}', true)"
+                )
+                try:
+                    await self._lock(connection, locks)
+                    yield _PostgresTransaction(self._shared, self._tenant_id, _lend(connection))
+                    await connection.execute("COMMIT")
+                except BaseException:
+                    await _roll_back(connection)
+                    raise
+
+    async def _lock(self, connection: Connection, names: Sequence[str]) -> None:
+        hasher = self._shared.indexing.encoder.hasher
+        numbers = sorted({hasher.text(f"{self._tenant_id}|{name}") % _LOCK_NAMES for name in names})
+        if numbers:
+            await connection.fetch("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) n", numbers)
+
+
+def _lend(connection: Connection) -> _Connections:
+    @asynccontextmanager
+    async def lend() -> AsyncIterator[Connection]:
+        yield connection
+
+    return lend
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        await connection.execute("ROLLBACK")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.CancelledError):
+        # the pool drops a connection that is closed
+        connection.terminate()
+
+
+async def write_once(
+    shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write], *, look: bool
+) -> tuple[list[StoredVersion], list[Row]]:
+    """Carry out *writes* and return their versions and the code rows that are stored now.
+
+    With *look*, keys that are said to be absent are looked up too (as after a collision).
+    """
+    known = [write for write in writes if look or write.expected is not Expect.ABSENT]
+    stored = {}
+    if known:
+        hashes = [shared.indexing.encoder.hasher.key(write.key) for write in known]
+        stored = by_identity(await connection.fetch(LOOKUP, str(tenant_id), hashes))
+    plan = Plan(shared.indexing)
+    found = [stored.get(identity(write.key)) for write in writes]
+    rids = iter(await shared.take_rids(connection, found.count(None)))
+    versions = [
+        plan.add(write, before, next(rids) if before is None else before.rid)
+        for write, before in zip(writes, found, strict=True)
+    ]
+    if plan:
+        statement, arguments = plan.statement(tenant_id, shared.codes_of(tenant_id))
+        await connection.fetch(statement, *arguments)
+    return versions, plan.added.codes
+
+
+class PostgresStores:
+    """Stores by tenant, on one database.
+
+    Attributes:
+        cursor_key: the installation's secret for signing page cursors.
+    """
+
+    def __init__(self, shared: Shared, cursor_key: bytes) -> None:
+        self._shared = shared
+        self.cursor_key = cursor_key
+
+    def for_tenant(self, tenant_id: int) -> TenantStore:
+        """Return the store of a tenant."""
+        return PostgresTenantStore(self._shared, tenant_id)
+
+    async def ready(self) -> None:
+        """Return when the database answers.
+
+        Raises:
+            FhirError: UNAVAILABLE.
+        """
+        with translated():
+            async with self._shared.pool.acquire() as connection:
+                if await connection.fetchval("SELECT 1") != 1:
+                    raise unavailable()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._shared.pool.close()

@@ -1,0 +1,182 @@
+"""Writing: any number of changes is one call of the function ``fhir.write``.
+
+What is stored already is read first (not at all for new ids), compared, and the difference is sent. The function
+refuses when a resource moved on meanwhile; then the work is done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.store.port import Expect, Extract, Write
+from fhir_api.store.postgres.bodies import pack, unpack
+from fhir_api.store.postgres.encode import Encoder, IndexRows, PresentBits, Row, index_hash
+from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.types import type_numbers
+
+LOOKUP = fenced(
+    "x.id_hash, x.fhir_id, x.type_id, x.rid, x.version, x.last_updated, x.index_hash, x.change, x.body",
+    "SELECT r.* FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash = ANY($2::bigint[]) OFFSET 0",
+)
+_INDEX_WIDTHS = {"token": 4, "reference": 4, "date": 4, "string": 4, "quantity": 4, "composite": 7}
+_CODES_WIDTH = 5
+_NEW_WIDTH = 9
+_NEXT_WIDTH = 7
+_UNINDEX_ARGUMENTS = sum(_INDEX_WIDTHS.values())
+_WRITE_ARGUMENTS = 2 + _NEW_WIDTH + _NEXT_WIDTH + _UNINDEX_ARGUMENTS + _CODES_WIDTH
+
+
+def _call(function: str, numbers: Iterable[int]) -> str:
+    return f"{function}({', '.join(f'${number}' for number in numbers)})"
+
+
+_WRITE_CALL = _call("fhir.write", range(1, _WRITE_ARGUMENTS + 1))
+WRITE = f"SELECT {_WRITE_CALL}"
+REWRITE = (
+    "SELECT "
+    + _call("fhir.unindex", [1, *range(_WRITE_ARGUMENTS + 1, _WRITE_ARGUMENTS + 1 + _UNINDEX_ARGUMENTS)])
+    + f", {_WRITE_CALL}"
+)
+"""As :data:`WRITE`, but removes index rows first (a select list is evaluated from left to right)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is current under a key before a write."""
+
+    rid: int
+    version: int
+    last_updated: int
+    index_hash: int
+    change: Change
+    packed: bytes
+
+
+def by_identity(rows: Iterable[asyncpg.Record]) -> dict[tuple[int, str], Stored]:
+    """Return rows of :data:`LOOKUP` by (type number, logical id)."""
+    return {
+        (row["type_id"], row["fhir_id"]): Stored(
+            row["rid"], row["version"], row["last_updated"], row["index_hash"], Change(row["change"]), row["body"]
+        )
+        for row in rows
+    }
+
+
+@dataclass(slots=True)
+class Indexing:
+    """How resources of one installation become index rows."""
+
+    encoder: Encoder
+    present: PresentBits
+    extract: Extract
+    definitions: SearchDefinitions
+
+
+@dataclass(slots=True)
+class Plan:
+    """The arguments of one write, collected."""
+
+    indexing: Indexing
+    now: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+    new: list[tuple[Any, ...]] = field(default_factory=list)
+    following: list[tuple[Any, ...]] = field(default_factory=list)
+    added: IndexRows = field(default_factory=IndexRows)
+    removed: IndexRows = field(default_factory=IndexRows)
+
+    def add(self, write: Write, stored: Stored | None, rid: int) -> StoredVersion:
+        """Plan *write* over what is *stored* (else as a new resource *rid*) and return the version it will make.
+
+        Raises:
+            FhirError: see :meth:`fhir_api.store.port.TenantStore.write`.
+        """
+        check_expected(write, stored)
+        if stored is None:
+            return self._create(write, rid)
+        if write.change is Change.DELETE and stored.change is Change.DELETE:
+            return StoredVersion(write.key, stored.version, stored.last_updated, stored.change, b"")
+        if write.skip_unchanged and stored.change is not Change.DELETE and unpack(stored.packed) == write.body:
+            return StoredVersion(write.key, stored.version, stored.last_updated, stored.change, write.body)
+        return self._follow(write, stored)
+
+    def _create(self, write: Write, rid: int) -> StoredVersion:
+        rows, low, present = self._rows(write, rid)
+        hasher = self.indexing.encoder.hasher
+        self.added.extend(rows)
+        self.new.append((
+            rid, hasher.key(write.key), low, index_hash(rows, hasher), type_numbers()[write.key.resource_type],
+            int(write.change), write.key.logical_id, present, pack(write.body),
+        ))  # fmt: skip
+        return StoredVersion(write.key, 1, self.now, write.change, write.body)
+
+    def _follow(self, write: Write, stored: Stored) -> StoredVersion:
+        rows, low, present = self._rows(write, stored.rid)
+        hashed = index_hash(rows, self.indexing.encoder.hasher)
+        if hashed != stored.index_hash:
+            before = self._stored_rows(write.key.resource_type, stored)
+            self.removed.extend(before.minus(rows))
+            self.added.extend(rows.minus(before))
+        version = stored.version + 1
+        self.following.append((stored.rid, version, low, hashed, int(write.change), present, pack(write.body)))
+        return StoredVersion(write.key, version, max(self.now, stored.last_updated + 1), write.change, write.body)
+
+    def _rows(self, write: Write, rid: int) -> tuple[IndexRows, int, bytes]:
+        if write.entries is None:
+            return IndexRows(), 0, b""
+        present = self.indexing.present.of(write.key.resource_type, write.entries)
+        return self.indexing.encoder.rows(write.entries, rid), write.entries.low, present
+
+    def _stored_rows(self, resource_type: str, stored: Stored) -> IndexRows:
+        """Return the rows that the stored version has; they are not kept anywhere, but made again from its body."""
+        if stored.change is Change.DELETE:
+            return IndexRows()
+        return self.indexing.encoder.rows(self.indexing.extract(resource_type, unpack(stored.packed)), stored.rid)
+
+    def statement(self, tenant_id: int, known_codes: set[Row]) -> tuple[str, list[Any]]:
+        """Return the statement and its arguments; codes that are known to be stored are left out."""
+        # writers that meet in several resources take them in one order, so that none waits for the other in a circle
+        self.new.sort(key=lambda row: row[1])
+        codes = [row for row in dict.fromkeys(self.added.codes) if row not in known_codes]
+        added = _index_arguments(self.added)
+        arguments = [tenant_id, self.now, *_columns(self.new, _NEW_WIDTH), *_columns(self.following, _NEXT_WIDTH)]
+        arguments += [*added[:4], *_columns(codes, _CODES_WIDTH), *added[4:]]
+        if self.removed:
+            return REWRITE, [*arguments, *_index_arguments(self.removed)]
+        return WRITE, arguments
+
+    def __bool__(self) -> bool:
+        return bool(self.new or self.following)
+
+
+def _index_arguments(rows: IndexRows) -> list[Sequence[Any]]:
+    return [column for table, width in _INDEX_WIDTHS.items() for column in _columns(getattr(rows, table), width)]
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def check_expected(write: Write, stored: Stored | None) -> None:
+    """Raise the FhirError of a write whose expectation does not hold."""
+    if write.expected is Expect.ABSENT and stored is not None:
+        raise refuse(ErrorKind.CONFLICT, f"{write.key} exists already.")
+    if isinstance(write.expected, int) and (stored is None or stored.version != write.expected):
+        found = f"version {stored.version}" if stored else "nothing"
+        raise refuse(
+            ErrorKind.PRECONDITION_FAILED, f"Version {write.expected} of {write.key} was expected, {found} is current."
+        )
+    if stored is None and write.change is Change.DELETE:
+        raise refuse(ErrorKind.NOT_FOUND, f"{write.key} is not known.")
+
+
+def identity(key: ResourceKey) -> tuple[int, str]:
+    """Return a key as :func:`by_identity` names it."""
+    return type_numbers()[key.resource_type], key.logical_id
