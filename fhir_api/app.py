@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 
 from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 
-from fhir_api.definitions import compiled_definitions
+from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.context import Context, Limits
 from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.opening import OpenStores, Stores, open_postgres
 from fhir_api.rest.asgi import FhirEndpoint
+from fhir_api.rest.capability import statement
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.cursors import Cursors
+from fhir_api.rest.dispatch import compile_routes
 from fhir_api.rest.errors import refusal
 from fhir_api.rest.receiving import Receive, Scope, Send
 from fhir_api.rest.response import Response
-from fhir_api.rest.surface import build_api
-from fhir_api.store.opening import OpenStores, Stores, open_postgres
+from fhir_api.rest.routes import ROUTES
+from fhir_api.rest.wiring import Api
 
 BASE_PATH = "/fhir"
 TENANT = 1
@@ -55,13 +57,9 @@ class Application:
         self._settings = settings
         self._open_stores = open_stores
         self._metrics = Metrics()
-        self._definitions = compiled_definitions(settings)
-        self._api = build_api(
-            self._definitions.resource_types,
-            self._definitions.search,
-            self._definitions.parse_search,
-            Cursors(_secret(settings), str(TENANT)),
-        )
+        self._definitions = CompiledDefinitions(settings)
+        self._root = compile_routes(ROUTES)
+        self._describe = statement(ROUTES, self._definitions.resource_types, self._definitions.search)
         self._stores: Stores | None = None
         self._tracing: Tracing | None = None
         self._fhir: FhirEndpoint | None = None
@@ -84,7 +82,7 @@ class Application:
         """Open the stores and begin to answer below the base."""
         settings = self._settings
         self._tracing = configure_tracing(settings.tracing_endpoint)
-        self._stores = await self._open_stores(settings)
+        self._stores = await self._open_stores(settings, self._definitions)
         context = Context(
             store=self._stores.for_tenant(TENANT),
             rules=self._definitions,
@@ -93,7 +91,7 @@ class Application:
             check_structure=settings.check_structure,
         )
         self._fhir = FhirEndpoint(
-            self._api,
+            self._api(Cursors(self._stores.cursor_key, str(TENANT))),
             Contexts(context, BASE_PATH),
             self._metrics,
             RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
@@ -101,6 +99,15 @@ class Application:
             prefix=BASE_PATH,
             body_limit=settings.body_limit,
             url_limit=settings.url_limit,
+        )
+
+    def _api(self, cursors: Cursors) -> Api:
+        return Api(
+            root=self._root,
+            resource_types=self._definitions.resource_types,
+            parse_search=self._definitions.parse_search,
+            cursors=cursors,
+            describe=self._describe,
         )
 
     async def stop(self) -> None:
@@ -170,11 +177,6 @@ async def _send(scope: Scope, response: Response, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-def _secret(settings: Settings) -> bytes:
-    """Return the key of page cursors; without a setting one that only this process knows."""
-    return settings.secret.encode() if settings.secret else secrets.token_bytes(32)
 
 
 def _authority(settings: Settings) -> str:

@@ -82,7 +82,7 @@ def _as_xml(body: bytes) -> bytes:
 
 
 def statement(
-    routes: Iterable[Route], types: Iterable[str], search: SearchParameters, *, deletes_multiple: bool
+    routes: Iterable[Route], types: Iterable[str], search: SearchParameters, *, deletes_multiple: bool = True
 ) -> Statement:
     """Return the statement of a server with these *routes*, resource *types* and *search* parameters."""
     interactions = {route.interaction for route in routes}

@@ -77,7 +77,7 @@ def _inflated(raw: bytes, window: int, limit: int) -> bytes:
     opener = isal_zlib.decompressobj(wbits=window)
     try:
         body = opener.decompress(raw, limit + 1)
-    except igzip_lib.IsalError:
+    except igzip_lib.IsalError:  # type: ignore[misc] # its stub declares an instance, not the class
         raise refuse(ErrorKind.MALFORMED, "The body does not follow its Content-Encoding.") from None
     if len(body) > limit:
         raise too_large(limit)

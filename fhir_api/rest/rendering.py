@@ -5,12 +5,11 @@ Spec: https://hl7.org/fhir/R4/http.html#general
 
 from __future__ import annotations
 
-import msgspec
-
 from fhir_api.formats.xml import to_xml
 from fhir_api.rest.encoding import SMALLEST, gzipped, gzipped_parts
 from fhir_api.rest.headers import http_date
 from fhir_api.rest.negotiation import Presentation
+from fhir_api.rest.pretty import pretty_json, pretty_xml
 from fhir_api.rest.response import Body, Header, Response
 
 # What is stored is about patients: a browser may keep it for its user, and asks each time whether it is still good.
@@ -53,8 +52,9 @@ async def rendered(response: Response, presentation: Presentation, *, gzip: bool
 def formatted(body: bytes, presentation: Presentation) -> bytes:
     """Return a resource's compact JSON as *presentation* wants it."""
     if presentation.is_xml:
-        return to_xml(body)
-    return bytes(msgspec.json.format(body, indent=2))
+        text = to_xml(body)
+        return pretty_xml(text) if presentation.is_pretty else text
+    return pretty_json(body)
 
 
 async def gathered(body: Body) -> bytes:

@@ -7,25 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fhir_api.interactions.context import Context
-from fhir_api.model.outcome import Issue
 from fhir_api.rest.cursors import Cursors
 from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
-from fhir_api.search.query import Query
-
-
-class Understood(NamedTuple):
-    """A search as understood.
-
-    Attributes:
-        query: what the store carries out.
-        used: the parameters that took part, for the self link.
-        issues: what was ignored because the client asked for lenient handling.
-    """
-
-    query: Query
-    used: Sequence[Pair]
-    issues: Sequence[Issue] = ()
+from fhir_api.search.parse import ParsedQuery
 
 
 class ParseSearch(Protocol):
@@ -33,7 +18,7 @@ class ParseSearch(Protocol):
 
     def __call__(
         self, resource_type: str | None, pairs: Sequence[Pair], *, compartment: tuple[str, str] | None, lenient: bool
-    ) -> Understood:
+    ) -> ParsedQuery:
         """Return the search; *resource_type* None is every type, *compartment* such as ``("Patient", "1")``.
 
         Raises:

@@ -1,0 +1,81 @@
+"""The FHIR definitions as the server uses them, put together once for each process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from stanforis.settings import Settings
+
+from fhir_api.model.outcome import Issue
+from fhir_api.model.resource import Resource
+from fhir_api.search.compartments import compartment_clause, members
+from fhir_api.search.definitions import SearchDefinitions, base_definitions
+from fhir_api.search.entries import IndexEntries
+from fhir_api.search.extract.extractor import Extractor
+from fhir_api.search.parse import ParsedQuery, criteria, parse_query
+from fhir_api.search.query import Clause
+from fhir_api.validation.validator import StructureValidator
+
+
+class CompiledDefinitions:
+    """Structure rules and search parameters: the rules of interactions, and the search parser of the REST layer.
+
+    Attributes:
+        search: the search parameters.
+        resource_types: names of all resource types.
+        extractor: gives the index entries of a resource.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.search: SearchDefinitions = base_definitions()
+        self.resource_types: frozenset[str] = self.search.resource_types
+        self._zone = ZoneInfo(settings.time_zone)
+        self.extractor = Extractor(self.search, self._zone)
+        self._validator = StructureValidator()
+        self._base_url = settings.base_url.rstrip("/")
+        self._page_size = settings.page_size
+        self._page_size_max = settings.page_size_max
+
+    def is_resource_type(self, name: str) -> bool:
+        """See :class:`fhir_api.interactions.context.Rules`."""
+        return name in self.resource_types
+
+    def check(self, resource: Resource) -> Sequence[Issue]:
+        """See :class:`fhir_api.interactions.context.Rules`."""
+        return self._validator.check(resource)
+
+    def extract(self, resource: Resource) -> IndexEntries:
+        """See :class:`fhir_api.interactions.context.Rules`."""
+        return self.extractor.extract(resource)
+
+    def criteria(self, resource_type: str, query: str) -> tuple[Clause, ...]:
+        """See :class:`fhir_api.interactions.context.Rules`."""
+        return criteria(self.search, resource_type, query, zone=self._zone, base_url=self._base_url)
+
+    def parse_search(
+        self,
+        resource_type: str | None,
+        pairs: Sequence[tuple[str, str]],
+        *,
+        compartment: tuple[str, str] | None = None,
+        lenient: bool = False,
+    ) -> ParsedQuery:
+        """See :class:`fhir_api.rest.wiring.ParseSearch`."""
+        parsed = parse_query(
+            self.search,
+            () if resource_type is None else (resource_type,),
+            pairs,
+            lenient=lenient,
+            zone=self._zone,
+            default_count=self._page_size,
+            max_count=self._page_size_max,
+            base_url=self._base_url,
+        )
+        if compartment is None:
+            return parsed
+        query = parsed.query
+        types = query.resource_types or members(compartment[0])
+        inside = compartment_clause(self.search, *compartment, types)
+        return replace(parsed, query=replace(query, resource_types=types, clauses=(inside, *query.clauses)))

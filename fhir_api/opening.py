@@ -1,0 +1,53 @@
+"""How the application gets its stores."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from stanforis.settings import Settings
+
+from fhir_api.definitions import CompiledDefinitions
+from fhir_api.store.port import TenantStore
+
+
+class Stores(Protocol):
+    """The stores of all tenants.
+
+    Attributes:
+        cursor_key: secret of the installation, the same in all its processes; it signs page cursors.
+    """
+
+    cursor_key: bytes
+
+    def for_tenant(self, tenant_id: int) -> TenantStore:
+        """Return the store of a tenant."""
+
+    async def ready(self) -> None:
+        """Return when the store can answer.
+
+        Raises:
+            FhirError: UNAVAILABLE.
+        """
+
+    async def close(self) -> None:
+        """Give back what the stores hold."""
+
+
+OpenStores = Callable[[Settings, CompiledDefinitions], Awaitable[Stores]]
+"""Opens the stores of an installation."""
+
+
+async def open_postgres(settings: Settings, definitions: CompiledDefinitions) -> Stores:
+    """Open the stores on the PostgreSQL that *settings* name."""
+    from stanforis.storage.pool import PoolOptions  # noqa: PLC0415 - the same
+
+    from fhir_api.store.postgres.opening import open_stores  # noqa: PLC0415 - tests on memory need no driver
+
+    options = PoolOptions(
+        dsn=settings.database_app_url or settings.database_url,
+        size=settings.database_pool_size,
+        acquire_seconds=settings.database_wait,
+        statement_milliseconds=settings.statement_timeout * 1000,
+    )
+    return await open_stores(options, definitions.search, definitions.extractor)
