@@ -110,11 +110,10 @@ def database_check(data: Data = None, database_url: DatabaseUrl = None) -> None:
     from stanforis.cli import databases  # noqa: PLC0415
 
     with databases.opened(Settings.from_environment(data=data, database_url=database_url), "stanforis db") as database:
-        missing = databases.missing_migrations(database)
-    if missing:
-        _announce(f"The schema lacks: {', '.join(missing)}. Run `stanforis db upgrade`.")
+        found = databases.problem(database)
+    _announce(found or "The schema is up to date.")
+    if found:
         raise typer.Exit(DONE_IN_PART)
-    _announce("The schema is up to date.")
 
 
 def _announce(line: str) -> None:

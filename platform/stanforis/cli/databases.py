@@ -70,3 +70,14 @@ def upgrade(database: Database) -> None:
     outside.prepare(settings.database_url)
     migrations.upgrade(settings.database_url)
     outside.require_restricted(settings.database_app_url)
+
+
+def problem(database: Database) -> str | None:
+    """Return what the database's schema lacks and what to do about it; None when it is up to date."""
+    from fhir_api.store.postgres import migrations  # noqa: PLC0415 - heavy, and needed here only
+
+    try:
+        migrations.check(database.settings.database_url)
+    except migrations.MigrationError as error:
+        return str(error)
+    return None

@@ -109,6 +109,16 @@ def programs(user: RunAs) -> Path:
     return install / "bin"
 
 
+def find_programs() -> tuple[Path, str]:
+    """Return the folder of PostgreSQL's programs and the name of the user they run as.
+
+    Raises:
+        EmbeddedPostgresError: see :func:`run_as` and :func:`programs`.
+    """
+    user = run_as()
+    return programs(user), user.name
+
+
 def _all_may_read(install: Path) -> bool:
     samples = (install / "bin/postgres", install / "share/postgres.bki", install / "lib/plpgsql.so")
     folders = {folder for sample in samples for folder in sample.resolve().parents}

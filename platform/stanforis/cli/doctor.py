@@ -1,0 +1,154 @@
+"""``stanforis doctor``: what is wrong with a set-up, and how to right it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+
+from stanforis.cli import databases
+from stanforis.cli.listening import open_listeners
+from stanforis.errors import OperatorError
+from stanforis.settings import Settings
+from stanforis.storage.embedded import FolderInUseError, find_programs
+
+_OLDEST_PYTHON = (3, 11)
+_FREE_BYTES = 1024**3
+_MEMORY_BYTES = 1024**3
+_BUILT_AFTER = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: what was looked at.
+        well: whether it is as it has to be.
+        found: what was found, and when it is not well, how to right it.
+    """
+
+    check: str
+    well: bool
+    found: str
+
+
+def doctor(settings: Settings, *, as_json: bool) -> bool:
+    """Look at everything `up` needs, write what was found on standard output, and tell whether all is well."""
+    findings = [_finding(name, check, settings) for name, check in _CHECKS.items()]
+    console = Console(highlight=False, soft_wrap=True)
+    if as_json:
+        console.out(orjson.dumps([asdict(each) for each in findings]).decode(), highlight=False)
+    else:
+        for each in findings:
+            mark = "[green]ok[/]" if each.well else "[red]no[/]"
+            console.print(f"{mark}  {each.check}: ", end="")
+            console.out(each.found, highlight=False)
+    return all(each.well for each in findings)
+
+
+class _NotWellError(Exception):
+    """A check failed; the text says how to right it."""
+
+
+def _finding(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, well=True, found=check(settings))
+    except (_NotWellError, OperatorError, OSError) as error:
+        return Finding(name, well=False, found=str(error))
+
+
+def _python(_: Settings) -> str:
+    if sys.version_info < _OLDEST_PYTHON:
+        raise _NotWellError(f"{platform.python_version()} is too old; install Python 3.11 or newer.")
+    return f"{platform.python_version()} on {platform.machine()}"
+
+
+def _data(settings: Settings) -> str:
+    folder = _first_existing(settings.data)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise _NotWellError(f"{folder} cannot be written by this user; choose another folder with --data.")
+    return f"{settings.data}" + ("" if settings.data.exists() else " (made at the first start)")
+
+
+def _permissions(settings: Settings) -> str:
+    if not settings.data.exists():
+        return "not made yet"
+    mode = settings.data.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise _NotWellError(f"other users can look into {settings.data} ({mode:o}); run: chmod 700 {settings.data}")
+    return "only its owner can look into the data folder"
+
+
+def _disk(settings: Settings) -> str:
+    free = shutil.disk_usage(_first_existing(settings.data)).free
+    if free < _FREE_BYTES:
+        raise _NotWellError(f"{free / 1e9:.1f} GB are left; make room, or choose another disk with --data.")
+    return f"{free / 1e9:.0f} GB free"
+
+
+def _memory(_: Settings) -> str:
+    from stanforis.storage.embedded.configuration import memory  # noqa: PLC0415
+
+    available = memory()
+    if available < _MEMORY_BYTES:
+        raise _NotWellError(f"{available / 1e9:.1f} GB; 1 GB is the least for a small clinic.")
+    return f"{available / 1e9:.1f} GB"
+
+
+def _clock(_: Settings) -> str:
+    if time.time() < _BUILT_AFTER:
+        raise _NotWellError("the clock is years behind, and versions would carry wrong times; set it (timedatectl).")
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _port(settings: Settings) -> str:
+    for listener in open_listeners(settings.host, settings.port, 1):
+        listener.close()
+    return f"{settings.host}:{settings.port} is free"
+
+
+def _programs(settings: Settings) -> str:
+    if settings.database_url:
+        return "not needed with an outside database"
+    folder, user = find_programs()
+    return f"PostgreSQL in {folder}, run as {user}"
+
+
+def _database(settings: Settings) -> str:
+    if not settings.database_url and not (settings.data / "postgres").exists():
+        return "made at the first start"
+    try:
+        with databases.opened(settings, "stanforis doctor") as database:
+            problem = databases.problem(database)
+    except FolderInUseError as error:
+        return f"in use by {error.holder}"
+    if problem:
+        raise _NotWellError(problem)
+    return "answers, and its schema is up to date"
+
+
+def _first_existing(path: Path) -> Path:
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+
+
+_CHECKS: dict[str, Callable[[Settings], str]] = {
+    "Python": _python,
+    "data folder": _data,
+    "permissions": _permissions,
+    "disk": _disk,
+    "memory": _memory,
+    "clock": _clock,
+    "port": _port,
+    "PostgreSQL": _programs,
+    "database": _database,
+}

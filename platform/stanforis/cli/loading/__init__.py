@@ -1,0 +1,1 @@
+"""``stanforis load``: files of Bundles and NDJSON to a running FHIR server."""
