@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from conformance.build.compiler import compile_package
@@ -23,7 +24,7 @@ def main() -> None:
     options.to.mkdir(parents=True, exist_ok=True)
     for file_name, content in written.items():
         (options.to / file_name).write_bytes(content)
-        print(f"{file_name}: {len(content.splitlines())} lines, {len(content):,} bytes")
+        sys.stdout.write(f"{file_name}: {len(content.splitlines())} lines, {len(content):,} bytes\n")
 
 
 if __name__ == "__main__":

@@ -26,11 +26,11 @@ def archive() -> bytes:
         pytest.skip(f"the R4 package is not here ({error}); `make conformance` fetches it")
 
 
-def test_the_package_is_the_one_the_data_was_made_from(archive: bytes):
+def test_the_package_is_the_one_the_data_was_made_from(archive: bytes) -> None:
     assert sha256(archive).hexdigest() == manifest().sha256
 
 
-def test_a_rebuild_changes_nothing(archive: bytes):
+def test_a_rebuild_changes_nothing(archive: bytes) -> None:
     committed = {path.name: path.read_bytes() for path in (ROOT / "conformance" / "data").iterdir()}
     assert compile_package(archive) == committed
 
@@ -47,14 +47,14 @@ def packed(**members: object) -> bytes:
     return buffer.getvalue()
 
 
-def test_an_archive_without_manifest_is_no_package():
+def test_an_archive_without_manifest_is_no_package() -> None:
     with pytest.raises(PackageError, match=r"package\.json"):
         read_package(packed(other={"resourceType": "Patient", "id": "1"}))
 
 
-def test_definitions_are_sorted_whatever_the_order_in_the_archive():
+def test_definitions_are_sorted_whatever_the_order_in_the_archive() -> None:
     about = {"name": "n", "version": "1", "canonical": "c", "license": "CC0-1.0"}
     second = {"resourceType": "ValueSet", "id": "b", "url": "b"}
     first = {"resourceType": "ValueSet", "id": "a", "url": "a"}
-    package = read_package(packed(second=second, **{"package": about}, first=first))
+    package = read_package(packed(second=second, package=about, first=first))
     assert [row["id"] for row in package.of_type("ValueSet")] == ["a", "b"]

@@ -23,7 +23,7 @@ def operation(name: str) -> OperationDefinition:
     return next(each for each in operation_definitions() if each.url.endswith(f"/{name}"))
 
 
-def test_every_search_parameter_of_the_base_specification_is_there_once():
+def test_every_search_parameter_of_the_base_specification_is_there_once() -> None:
     urls = [each.url for each in search_parameters()]
     assert len(urls) == 1375
     assert urls == sorted(set(urls))
@@ -35,18 +35,18 @@ def test_every_search_parameter_of_the_base_specification_is_there_once():
     }  # fmt: skip
 
 
-def test_no_type_has_two_search_parameters_of_one_code():
+def test_no_type_has_two_search_parameters_of_one_code() -> None:
     seen = [(base, each.code) for each in search_parameters() for base in each.base]
     assert len(seen) == len(set(seen))
 
 
-def test_examples_and_extension_packs_are_skipped_by_name():
+def test_examples_and_extension_packs_are_skipped_by_name() -> None:
     skipped = manifest().skipped["SearchParameter"]
     assert len(skipped) == 25
     assert {"example", "example-extension", "patient-extensions-Patient-age", "filter"} <= set(skipped)
 
 
-def test_a_search_parameter_of_several_types():
+def test_a_search_parameter_of_several_types() -> None:
     birthdate = search_parameter("individual-birthdate")
     assert (birthdate.code, birthdate.type) == ("birthdate", "date")
     assert birthdate.base == ("Patient", "Person", "RelatedPerson")
@@ -54,12 +54,12 @@ def test_a_search_parameter_of_several_types():
     assert birthdate.components == ()
 
 
-def test_a_reference_parameter_names_its_targets():
+def test_a_reference_parameter_names_its_targets() -> None:
     subject = search_parameter("Observation-subject")
     assert set(subject.target) == {"Patient", "Group", "Device", "Location"}
 
 
-def test_a_composite_names_its_parts():
+def test_a_composite_names_its_parts() -> None:
     pair = search_parameter("Observation-code-value-quantity")
     assert pair.type == "composite"
     assert pair.components == (
@@ -68,22 +68,22 @@ def test_a_composite_names_its_parts():
     )
 
 
-def test_every_part_of_a_composite_is_a_search_parameter():
+def test_every_part_of_a_composite_is_a_search_parameter() -> None:
     known = {each.url for each in search_parameters()}
     parts = {part.url for each in search_parameters() for part in each.components}
     assert parts - known == set()
 
 
-def test_only_parameters_over_no_element_have_no_expression():
+def test_only_parameters_over_no_element_have_no_expression() -> None:
     assert {each.code for each in search_parameters() if each.expression is None} == {"_text", "_content", "_query"}
 
 
-def test_bases_and_targets_are_types():
+def test_bases_and_targets_are_types() -> None:
     named = {name for each in search_parameters() for name in (*each.base, *each.target)}
     assert named - set(nodes()) == set()
 
 
-def test_the_parameters_of_every_resource_are_there():
+def test_the_parameters_of_every_resource_are_there() -> None:
     assert {each.code for each in search_parameters() if each.base == ("Resource",)} == {
         "_content", "_id", "_lastUpdated", "_profile", "_query", "_security", "_source", "_tag",
     }  # fmt: skip
@@ -102,13 +102,13 @@ def test_the_parameters_of_every_resource_are_there():
         ("units-of-time", {"s", "min", "h", "d", "wk", "mo", "a"}),
     ],
 )  # fmt: skip
-def test_codes_of_a_required_binding(value_set: str, expected: set[str]):
+def test_codes_of_a_required_binding(value_set: str, expected: set[str]) -> None:
     codes = required_codes(VALUE_SET + value_set)
     assert codes is not None
     assert set(codes) == expected
 
 
-def test_a_code_comes_with_its_system():
+def test_a_code_comes_with_its_system() -> None:
     gender = required_codes(VALUE_SET + "administrative-gender")
     assert gender is not None
     assert gender["female"] == "http://hl7.org/fhir/administrative-gender"
@@ -117,7 +117,7 @@ def test_a_code_comes_with_its_system():
     assert units["wk"] == "http://unitsofmeasure.org"
 
 
-def test_nested_codes_and_several_systems_are_included():
+def test_nested_codes_and_several_systems_are_included() -> None:
     items = required_codes(VALUE_SET + "item-type")
     assert items is not None
     assert {"group", "question", "open-choice"} <= set(items)
@@ -126,18 +126,18 @@ def test_nested_codes_and_several_systems_are_included():
     assert {"Patient", "HumanName", "Any"} <= set(every_type)
 
 
-def test_resource_types_are_the_codes_of_their_value_set():
+def test_resource_types_are_the_codes_of_their_value_set() -> None:
     codes = required_codes(VALUE_SET + "resource-types")
     assert codes is not None
     assert set(resource_types()) == set(codes) - {"Resource", "DomainResource"}
 
 
 @pytest.mark.parametrize("value_set", ["mimetypes", "currencies", "ucum-units", "marital-status", "no-such-value-set"])
-def test_what_cannot_be_listed_or_is_not_required_has_no_codes(value_set: str):
+def test_what_cannot_be_listed_or_is_not_required_has_no_codes(value_set: str) -> None:
     assert required_codes(VALUE_SET + value_set) is None
 
 
-def test_open_value_sets_are_these_and_give_their_reason():
+def test_open_value_sets_are_these_and_give_their_reason() -> None:
     open_ones = {url: row.open_because for url, row in bound_value_sets().items() if row.open_because}
     assert set(open_ones) == {
         VALUE_SET + "mimetypes", VALUE_SET + "currencies", VALUE_SET + "ucum-units", "http://loinc.org/vs/LL379-9",
@@ -145,7 +145,7 @@ def test_open_value_sets_are_these_and_give_their_reason():
     assert open_ones[VALUE_SET + "mimetypes"] == "The package does not list the codes of urn:ietf:bcp:13."
 
 
-def test_every_required_binding_has_its_value_set():
+def test_every_required_binding_has_its_value_set() -> None:
     bound = {
         each.binding.value_set
         for row in nodes().values()
@@ -155,11 +155,11 @@ def test_every_required_binding_has_its_value_set():
     assert bound == set(bound_value_sets())
 
 
-def test_no_listed_value_set_is_empty():
+def test_no_listed_value_set_is_empty() -> None:
     assert [url for url, row in bound_value_sets().items() if not row.open_because and not required_codes(url)] == []
 
 
-def test_the_five_compartments():
+def test_the_five_compartments() -> None:
     assert set(compartments()) == {"Patient", "Practitioner", "Encounter", "RelatedPerson", "Device"}
 
 
@@ -177,15 +177,15 @@ def test_the_five_compartments():
 )
 def test_a_compartment_names_the_parameters_that_lead_into_it(
     compartment: str, resource_type: str, parameters: tuple[str, ...]
-):
+) -> None:
     assert compartments()[compartment][resource_type] == parameters
 
 
-def test_types_outside_a_compartment_are_left_out():
+def test_types_outside_a_compartment_are_left_out() -> None:
     assert "Organization" not in compartments()["Patient"]
 
 
-def test_every_parameter_of_a_compartment_exists():
+def test_every_parameter_of_a_compartment_exists() -> None:
     known = {(base, each.code) for each in search_parameters() for base in each.base}
     missing = {
         (resource_type, code)
@@ -197,14 +197,14 @@ def test_every_parameter_of_a_compartment_exists():
     assert missing == set()
 
 
-def test_every_operation_is_there():
+def test_every_operation_is_there() -> None:
     assert len(operation_definitions()) == 46
     assert {"everything", "validate", "expand", "lookup", "translate", "meta-add", "match", "lastn", "document"} <= {
         each.code for each in operation_definitions()
     }
 
 
-def test_patient_everything():
+def test_patient_everything() -> None:
     everything = operation("Patient-everything")
     assert everything.code == "everything"
     assert (everything.system, everything.type, everything.instance) == (False, True, True)
@@ -216,18 +216,18 @@ def test_patient_everything():
     assert kinds["return"] == ("out", 1, 1, "Bundle")
 
 
-def test_the_package_states_for_no_operation_that_it_changes_content():
+def test_the_package_states_for_no_operation_that_it_changes_content() -> None:
     assert [each.code for each in operation_definitions() if each.affects_state] == []
 
 
-def test_parts_of_a_parameter():
+def test_parts_of_a_parameter() -> None:
     (property_,) = [each for each in operation("CodeSystem-lookup").parameters if each.name == "designation"]
     assert property_.use == "out"
     assert [part.name for part in property_.parts] == ["language", "use", "value"]
     assert {part.use for part in property_.parts} == {"out"}
 
 
-def test_the_manifest_counts_what_is_there():
+def test_the_manifest_counts_what_is_there() -> None:
     origin = manifest()
     assert (origin.package, origin.version) == ("hl7.fhir.r4.core", "4.0.1")
     assert origin.rows == {

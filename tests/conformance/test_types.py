@@ -17,7 +17,7 @@ def codes(of: Element) -> list[str]:
     return [kind.code for kind in of.types]
 
 
-def test_every_concrete_resource_type_is_there_and_no_abstract_one():
+def test_every_concrete_resource_type_is_there_and_no_abstract_one() -> None:
     types = resource_types()
     assert len(types) == 146
     assert list(types) == sorted(types)
@@ -25,7 +25,7 @@ def test_every_concrete_resource_type_is_there_and_no_abstract_one():
     assert not {"Resource", "DomainResource", "MetadataResource"} & set(types)
 
 
-def test_every_primitive_and_data_type_is_there():
+def test_every_primitive_and_data_type_is_there() -> None:
     by_kind: dict[str, set[str]] = {}
     for each in nodes().values():
         by_kind.setdefault(each.kind, set()).add(each.name)
@@ -39,11 +39,11 @@ def test_every_primitive_and_data_type_is_there():
     assert {"Patient.contact", "Timing.repeat", "Questionnaire.item"} <= by_kind["backbone"]
 
 
-def test_profiles_of_a_type_are_no_types():
+def test_profiles_of_a_type_are_no_types() -> None:
     assert not {"SimpleQuantity", "MoneyQuantity", "bp", "vitalsigns"} & set(nodes())
 
 
-def test_elements_stand_in_the_order_of_the_specification_inherited_first():
+def test_elements_stand_in_the_order_of_the_specification_inherited_first() -> None:
     assert [each.name for each in node("Patient").elements] == [
         "id", "meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension", "identifier",
         "active", "name", "telecom", "gender", "birthDate", "deceased", "address", "maritalStatus", "multipleBirth",
@@ -70,11 +70,11 @@ def test_elements_stand_in_the_order_of_the_specification_inherited_first():
         ("Resource.id", 0, 1),
     ],
 )
-def test_cardinality(path: str, minimum: int, maximum: int | None):
+def test_cardinality(path: str, minimum: int, maximum: int | None) -> None:
     assert (element(path).min, element(path).max) == (minimum, maximum)
 
 
-def test_a_choice_has_a_json_name_for_each_type():
+def test_a_choice_has_a_json_name_for_each_type() -> None:
     value = element("Observation.value")
     assert value.is_choice
     assert value.path == "Observation.value[x]"
@@ -87,13 +87,13 @@ def test_a_choice_has_a_json_name_for_each_type():
     assert codes(element("Patient.deceased")) == ["boolean", "dateTime"]
 
 
-def test_what_is_no_choice_has_one_json_name():
+def test_what_is_no_choice_has_one_json_name() -> None:
     status = element("Observation.status")
     assert status.json_names() == {"status": ElementType("code")}
     assert not status.is_choice
 
 
-def test_shared_content_is_found_through_the_content_reference():
+def test_shared_content_is_found_through_the_content_reference() -> None:
     item = element("Questionnaire.item.item")
     assert item.content_reference == "Questionnaire.item"
     assert codes(item) == ["Questionnaire.item"]
@@ -102,24 +102,24 @@ def test_shared_content_is_found_through_the_content_reference():
     assert codes(element("Bundle.entry.link")) == ["Bundle.link"]
 
 
-def test_every_type_of_every_element_is_a_node():
+def test_every_type_of_every_element_is_a_node() -> None:
     named = {kind.code for row in nodes().values() for each in row.elements for kind in each.types}
     assert named - set(nodes()) == set()
 
 
-def test_only_a_choice_has_several_types():
+def test_only_a_choice_has_several_types() -> None:
     several = {each.path for row in nodes().values() for each in row.elements if len(each.types) > 1}
     assert several
     assert all(path.endswith("[x]") for path in several)
 
 
-def test_system_types_are_given_as_the_primitives_of_fhir():
+def test_system_types_are_given_as_the_primitives_of_fhir() -> None:
     assert codes(element("Patient.id")) == ["string"]
     assert codes(element("HumanName.id")) == ["string"]
     assert codes(element("Extension.url")) == ["uri"]
 
 
-def test_references_name_the_types_they_may_point_at():
+def test_references_name_the_types_they_may_point_at() -> None:
     (subject,) = element("Observation.subject").types
     assert subject == ElementType("Reference", (), ("Patient", "Group", "Device", "Location"))
     (focus,) = element("Observation.focus").types
@@ -130,12 +130,12 @@ def test_references_name_the_types_they_may_point_at():
     assert profile.target_profiles == ("StructureDefinition",)
 
 
-def test_a_profile_of_a_type_is_kept():
+def test_a_profile_of_a_type_is_kept() -> None:
     (low,) = element("Observation.referenceRange.low").types
     assert low == ElementType("Quantity", ("http://hl7.org/fhir/StructureDefinition/SimpleQuantity",))
 
 
-def test_bindings_have_strength_and_value_set_without_version():
+def test_bindings_have_strength_and_value_set_without_version() -> None:
     assert element("Patient.gender").binding == ("required", "http://hl7.org/fhir/ValueSet/administrative-gender")
     assert element("Patient.maritalStatus").binding == ("extensible", "http://hl7.org/fhir/ValueSet/marital-status")
     assert element("Patient.birthDate").binding is None
@@ -152,11 +152,11 @@ def test_bindings_have_strength_and_value_set_without_version():
         ("Observation.modifierExtension", False, True),
     ],
 )
-def test_flags(path: str, is_summary: bool, is_modifier: bool):
+def test_flags(path: str, is_summary: bool, is_modifier: bool) -> None:
     assert (element(path).is_summary, element(path).is_modifier) == (is_summary, is_modifier)
 
 
-def test_xml_attributes_are_the_ids_of_elements_and_the_url_of_an_extension():
+def test_xml_attributes_are_the_ids_of_elements_and_the_url_of_an_extension() -> None:
     attributes = {each.path for row in nodes().values() for each in row.elements if each.is_attribute}
     assert {path for path in attributes if not path.endswith(".id")} == {"Extension.url"}
     assert "HumanName.id" in attributes
@@ -164,7 +164,7 @@ def test_xml_attributes_are_the_ids_of_elements_and_the_url_of_an_extension():
     assert "Patient.id" not in attributes
 
 
-def test_constraints_stand_once_at_the_node_that_carries_them():
+def test_constraints_stand_once_at_the_node_that_carries_them() -> None:
     assert [each.key for each in node("Observation").constraints] == [
         "dom-2", "dom-3", "dom-4", "dom-5", "dom-6", "obs-6", "obs-7",
     ]  # fmt: skip
@@ -174,7 +174,7 @@ def test_constraints_stand_once_at_the_node_that_carries_them():
     assert element("Patient.name").constraints == ()
 
 
-def test_a_constraint_of_an_element_alone_stays_with_it():
+def test_a_constraint_of_an_element_alone_stays_with_it() -> None:
     alone = {
         each.path: [constraint.key for constraint in each.constraints]
         for row in nodes().values()
@@ -194,7 +194,7 @@ def test_a_constraint_of_an_element_alone_stays_with_it():
     }
 
 
-def test_a_constraint_says_rule_severity_and_expression():
+def test_a_constraint_says_rule_severity_and_expression() -> None:
     (rule,) = [each for each in node("Patient.contact").constraints if each.key == "pat-1"]
     assert rule == Constraint(
         "pat-1",
@@ -205,7 +205,7 @@ def test_a_constraint_says_rule_severity_and_expression():
     assert next(each for each in node("Patient").constraints if each.key == "dom-6").severity == "warning"
 
 
-def test_a_primitive_has_its_regex_and_the_elements_of_its_companion_property():
+def test_a_primitive_has_its_regex_and_the_elements_of_its_companion_property() -> None:
     decimal = node("decimal")
     assert decimal.regex == r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
     assert [each.name for each in decimal.elements] == ["id", "extension"]
@@ -231,21 +231,21 @@ def test_a_primitive_has_its_regex_and_the_elements_of_its_companion_property():
         ("Patient", "NoSuchType", False),
     ],
 )
-def test_is_subtype(name: str, ancestor: str, answer: bool):
+def test_is_subtype(name: str, ancestor: str, answer: bool) -> None:
     assert is_subtype(name, ancestor) is answer
 
 
-def test_only_the_two_roots_have_no_base():
+def test_only_the_two_roots_have_no_base() -> None:
     assert {each.name for each in nodes().values() if each.base is None} == {"Element", "Resource"}
 
 
-def test_an_unknown_node_is_a_key_error():
+def test_an_unknown_node_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         node("NoSuchType")
 
 
-def test_results_cannot_be_changed():
+def test_results_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        nodes()["Patient"] = node("Observation")  # type: ignore[index] - that it is refused is the point
+        nodes()["Patient"] = node("Observation")  # type: ignore[index]  # the refusal is the point
     with pytest.raises(AttributeError):
-        node("Patient").name = "Other"  # type: ignore[misc] - that it is refused is the point
+        node("Patient").name = "Other"  # type: ignore[misc]  # the refusal is the point
