@@ -1,0 +1,1 @@
+"""Mappings between code systems and formats, as data with typed readers."""
