@@ -55,7 +55,8 @@ def test_numbers_keep_their_digits(digits: str) -> None:
 def test_ids_of_elements_and_the_url_of_an_extension_are_attributes() -> None:
     extension = {"id": "e", "url": "http://example.org/x", "valueCode": "c"}
     assert inner({"resourceType": "Patient", "id": "p", "name": [{"id": "n", "extension": [extension]}]}) == (
-        '<id value="p"/><name id="n"><extension id="e" url="http://example.org/x"><valueCode value="c"/></extension></name>'
+        '<id value="p"/><name id="n"><extension id="e" url="http://example.org/x"><valueCode value="c"/></extension>'
+        "</name>"
     )
 
 
@@ -152,7 +153,8 @@ def test_text_is_escaped_so_that_a_reader_finds_it_unchanged() -> None:
     text = "a<b>&\"c\"'d'\ttab\nline\r\nline é漢😀 \u00a0\u2028"
     patient = {"resourceType": "Patient", "name": [{"text": text}]}
     assert inner(patient) == (
-        "<name><text value=\"a&lt;b&gt;&amp;&quot;c&quot;'d'&#9;tab&#10;line&#13;&#10;line é漢😀 \u00a0\u2028\"/></name>"
+        "<name><text value=\"a&lt;b&gt;&amp;&quot;c&quot;'d'&#9;tab&#10;line&#13;&#10;"
+        'line é漢😀 \u00a0\u2028"/></name>'
     )
     assert json.loads(from_xml(to_xml(json.dumps(patient).encode()))) == patient
 
