@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.store.collisions import CollisionError
 from stanforis.storage.pool import PoolTimeoutError
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
@@ -28,10 +29,6 @@ def fenced(columns: str, inner: str) -> str:
         f"SELECT {columns} FROM (SELECT s::integer AS tenant FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
         f"CROSS JOIN LATERAL ({inner}) x"
     )
-
-
-class CollisionError(Exception):
-    """Another writer was faster; the same work may succeed when it is done again from the start."""
 
 
 @contextmanager

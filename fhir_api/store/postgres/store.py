@@ -19,11 +19,12 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import Clause, Query
+from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import Expect, HistoryQuery, Page, TenantStore, Transaction, Write
 from fhir_api.store.postgres import history, reads
 from fhir_api.store.postgres.encode import Row
 from fhir_api.store.postgres.search import run
-from fhir_api.store.postgres.session import CollisionError, translated, unavailable
+from fhir_api.store.postgres.session import translated, unavailable
 from fhir_api.store.postgres.writes import LOOKUP, Indexing, Plan, by_identity, identity
 from stanforis.storage.pool import Connection, Pool
 

@@ -1,0 +1,49 @@
+"""Criteria that choose the resource of a conditional interaction.
+
+Spec: https://hl7.org/fhir/R4/http.html#cond-update
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+from fhir_api.interactions.context import Context
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.search.query import Clause
+from fhir_api.store.port import Reader
+
+
+def criteria(context: Context, resource_type: str, query: str) -> tuple[Clause, ...]:
+    """Return the clauses of *query*, such as ``identifier=http://x|1``.
+
+    Raises:
+        FhirError: there are none, or one is not understood.
+    """
+    clauses = context.rules.criteria(resource_type, query.removeprefix("?"))
+    if not clauses:
+        raise refuse(ErrorKind.PRECONDITION_FAILED, f"The criteria for {resource_type} name no search parameter.")
+    return clauses
+
+
+def lock_name(resource_type: str, query: str) -> str:
+    """Return the name of the lock under which criteria are looked up and acted on: one for equal criteria."""
+    pairs = sorted(parse_qsl(query.removeprefix("?"), keep_blank_values=True))
+    return f"{resource_type}?{pairs}"
+
+
+async def one_match(store: Reader, resource_type: str, clauses: Sequence[Clause]) -> ResourceKey | None:
+    """Return the only resource that matches, or None.
+
+    Raises:
+        FhirError: PRECONDITION_FAILED when several match.
+    """
+    keys = await store.matching_keys(resource_type, clauses, 2)
+    if len(keys) > 1:
+        raise refuse(
+            ErrorKind.PRECONDITION_FAILED,
+            f"The criteria match more than one {resource_type}; they have to be more selective.",
+            code="multiple-matches",
+        )
+    return keys[0] if keys else None

@@ -1,0 +1,100 @@
+"""The update interaction: by id (also as create) and conditional.
+
+Spec: https://hl7.org/fhir/R4/http.html#update
+"""
+
+from __future__ import annotations
+
+from fhir_api.interactions.conditions import criteria, lock_name, one_match
+from fhir_api.interactions.context import Context, Written
+from fhir_api.interactions.preparing import expect_id, expect_type, prepare
+from fhir_api.interactions.retrying import retried
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.model.keys import ResourceKey, is_logical_id, new_logical_id
+from fhir_api.model.resource import Resource
+from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.store.port import Expect
+
+CREATED, OK = 201, 200
+
+
+async def update(
+    context: Context,
+    key: ResourceKey,
+    resource: Resource,
+    *,
+    if_match: int | None = None,
+    if_none_match: bool = False,
+) -> Written:
+    """Make *resource* the current version of *key*; a key that is not there yet is created (status 201).
+
+    Args:
+        context: the request's world.
+        key: from the URL; the resource has to say the same.
+        resource: the new content.
+        if_match: the version that must be current.
+        if_none_match: ``If-None-Match: *``: nothing may be there.
+
+    Raises:
+        FhirError: MALFORMED, INVALID, PRECONDITION_FAILED.
+    """
+    expect_type(resource, key.resource_type)
+    expect_id(resource, key.logical_id)
+    expected: int | Expect = Expect.ABSENT if if_none_match else if_match if if_match is not None else Expect.ANYTHING
+    write = prepare(context, resource, key, Change.UPDATE, expected=expected)
+    try:
+        (version,) = await context.store.write([write])
+    except FhirError as error:
+        if if_none_match and error.kind is ErrorKind.CONFLICT:
+            raise refuse(ErrorKind.PRECONDITION_FAILED, f"{key} exists already.") from error
+        raise
+    return Written(version, written_status(version))
+
+
+def written_status(version: StoredVersion) -> int:
+    """Return 201 for a first version, else 200."""
+    return CREATED if version.version_id == 1 else OK
+
+
+async def conditional_update(
+    context: Context, resource_type: str, query: str, resource: Resource, *, if_match: int | None = None
+) -> Written:
+    """Update the one resource that matches *query*, or create it when none does.
+
+    Raises:
+        FhirError: MALFORMED when the resource's id is not the match's; PRECONDITION_FAILED when several match.
+    """
+    expect_type(resource, resource_type)
+    clauses = criteria(context, resource_type, query)
+
+    async def attempt() -> Written:
+        async with context.store.transaction([lock_name(resource_type, query)]) as transaction:
+            match = await one_match(transaction, resource_type, clauses)
+            key, expected = target(resource, resource_type, match, if_match)
+            write = prepare(context, resource, key, Change.UPDATE, expected=expected)
+            (version,) = await transaction.write([write])
+            return Written(version, written_status(version))
+
+    return await retried(attempt)
+
+
+def target(
+    resource: Resource, resource_type: str, match: ResourceKey | None, if_match: int | None
+) -> tuple[ResourceKey, int | Expect]:
+    """Return the key that a conditional update writes to, and what must be there.
+
+    Raises:
+        FhirError: MALFORMED, PRECONDITION_FAILED, CONFLICT.
+    """
+    if match is not None:
+        if resource.logical_id is not None:
+            expect_id(resource, match.logical_id)
+        return match, if_match if if_match is not None else Expect.ANYTHING
+    if if_match is not None:
+        raise refuse(ErrorKind.PRECONDITION_FAILED, f"No {resource_type} matches, but a version of one was expected.")
+    if resource.logical_id is None:
+        return ResourceKey(resource_type, new_logical_id()), Expect.ABSENT
+    if not is_logical_id(resource.logical_id):
+        raise refuse(ErrorKind.MALFORMED, "The resource's id is not a valid id.", expression=f"{resource_type}.id")
+    # R4: "no matches, id provided: the server treats the interaction as an Update as Create"
+    return ResourceKey(resource_type, resource.logical_id), Expect.ABSENT
