@@ -123,5 +123,5 @@ def configure_logging(level: str = "info", log_format: str = "json") -> None:
     handler.setFormatter(TextFormatter() if log_format == "text" else JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Their chatter about starts, stops and connections says nothing that the supervisor and the request lines do not.
-    for name in ("asyncio", "uvicorn"):
+    for name in ("alembic", "asyncio", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
