@@ -6,6 +6,7 @@ Spec: https://hl7.org/fhir/R4/search.html#chaining
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from fhir_api.search.compartments import compartment_clause
 from fhir_api.store.port import TenantStore
 from tests.support.stores import DEFINITIONS, deletion, found, query, write
 
-TREES = [
+TREES: list[dict[str, Any]] = [
     {"resourceType": "Organization", "id": "top", "name": "Ministry"},
     {"resourceType": "Organization", "id": "mid", "name": "District", "partOf": {"reference": "Organization/top"}},
     {"resourceType": "Organization", "id": "low", "name": "Clinic", "partOf": {"reference": "Organization/mid"}},

@@ -110,20 +110,23 @@ OBSERVATIONS = [
     ),
 ]
 
-OTHERS = [
+OTHERS: list[dict[str, Any]] = [
     {"resourceType": "RiskAssessment", "id": "r100", "status": "final", "subject": {"reference": "Patient/eve"},
      "prediction": [{"probabilityDecimal": 0.8}]},
     {"resourceType": "RiskAssessment", "id": "range", "status": "final", "subject": {"reference": "Patient/bare"},
      "prediction": [{"probabilityRange": {"low": {"value": 0.1}, "high": {"value": 0.3}}}]},
-    {"resourceType": "ValueSet", "id": "v1", "status": "active", "url": "http://acme.org/fhir/ValueSet/123", "version": "1"},
-    {"resourceType": "ValueSet", "id": "v2", "status": "active", "url": "http://acme.org/fhir/ValueSet/123", "version": "2"},
+    {"resourceType": "ValueSet", "id": "v1", "status": "active",
+     "url": "http://acme.org/fhir/ValueSet/123", "version": "1"},
+    {"resourceType": "ValueSet", "id": "v2", "status": "active",
+     "url": "http://acme.org/fhir/ValueSet/123", "version": "2"},
     {"resourceType": "ValueSet", "id": "v3", "status": "active", "url": "http://acme.org/fhir/ValueSet/1234"},
     {"resourceType": "ValueSet", "id": "oid", "status": "active", "url": "urn:oid:1.2.3.4.5"},
     {"resourceType": "QuestionnaireResponse", "id": "q1", "status": "completed", "questionnaire": "http://q|1.0"},
     {"resourceType": "QuestionnaireResponse", "id": "q2", "status": "completed", "questionnaire": "http://q"},
     {"resourceType": "Group", "id": "eve", "type": "person", "actual": True,
      "characteristic": [
-         {"code": {"coding": [{"code": "gender"}]}, "valueCodeableConcept": {"coding": [{"code": "mixed"}]}, "exclude": False},
+         {"code": {"coding": [{"code": "gender"}]}, "exclude": False,
+          "valueCodeableConcept": {"coding": [{"code": "mixed"}]}},
          {"code": {"coding": [{"code": "owner"}]}, "valueBoolean": True, "exclude": False}]},
     {"resourceType": "MolecularSequence", "id": "seq", "coordinateSystem": 0,
      "referenceSeq": {"chromosome": {"coding": [{"code": "1"}]}, "windowStart": 5, "windowEnd": 9},
@@ -235,7 +238,7 @@ DATE = {
     "Observation?date=gt2013-01-14T10:00Z": "mg mg2 g text timed",
     "Observation?date=ge2013-03-14": "g timed",
     "Observation?date=le2013-01-20": "bp mg mg2 text none",
-    "Observation?date=sa2013-01-14": "mg2 g",
+    "Observation?date=sa2013-01-14": "mg2 g timed",
     "Observation?date=eb2013-01-14": "none",
     "Observation?date=ge2013-01-10&date=le2013-01-14": "bp mg text none",
     "Observation?date=2013-01-15,2013-01-14T10:00:00Z": "bp mg2",
