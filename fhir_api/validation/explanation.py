@@ -84,11 +84,12 @@ class _Walk:
             found = _tellable(resource_type, "'resourceType' is missing or no text")
             self._add("structure", f"Found {found}, expected a resource type of R4.", path or "Resource")
             return
-        outer, self._fragments = self._fragments, []
-        self._element(StructureKey(resource_type, is_contained=is_contained), tree, path or resource_type)
+        key = StructureKey(resource_type, is_contained=is_contained)
         if is_contained:
-            self._fragments = outer + self._fragments
+            self._element(key, tree, path or resource_type)
             return
+        outer, self._fragments = self._fragments, []
+        self._element(key, tree, path or resource_type)
         self._resolve_fragments(tree)
         self._fragments = outer
 

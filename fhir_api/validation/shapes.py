@@ -4,14 +4,13 @@ The *shape* of an element is the tuple of its member names, in the order they st
 decided once for each shape. What is left is a check for each value: a shape's plan is interpreted while it is rare, and
 becomes generated source once it has been met a few times.
 
-Generating costs as much as judging a hundred resources, and a client may send ever new shapes: so the number of shapes
-kept and generated is bounded. Beyond it the verdict is slower, never another.
+Generating costs as much as judging some twenty resources, so a client that sends ever new shapes must not cause it:
+hence the count. Since a client may also mean to fill the memory, all is forgotten when there are too many shapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from fhir_api.validation.primitives import Json
@@ -56,58 +55,68 @@ class Plan(NamedTuple):
     whole: Sequence[Check] = ()
 
 
-@dataclass(slots=True)
-class Budget:
-    """How many shapes may still be kept and generated, and after how many meetings one is generated.
-
-    At least one meeting is needed.
-    """
-
-    shapes: int = 8192
-    generated: int = 2048
-    meetings: int = 4
-
-
 class Shapes(dict[Shape, Check]):
     """The check for each shape of one structure: ``shapes[tuple(element)](element)`` judges an element.
 
     The look-up raises what *planned* raises for a shape that breaks a rule.
     """
 
-    __slots__ = ("_budget", "_planned")
+    __slots__ = ("_memory", "_planned")
 
-    def __init__(self, planned: Callable[[Shape], Plan], budget: Budget) -> None:
+    def __init__(self, planned: Callable[[Shape], Plan], memory: ShapeMemory) -> None:
         super().__init__()
         self._planned = planned
-        self._budget = budget
+        self._memory = memory
 
     def __missing__(self, shape: Shape) -> Check:
         plan = self._planned(shape)
-        if self._budget.shapes <= 0:
-            return interpreted(plan)
-        self._budget.shapes -= 1
+        self._memory.make_room()
         check = self[shape] = self._counted(shape, plan)
         return check
 
     def _counted(self, shape: Shape, plan: Plan) -> Check:
         """Return the interpreted check, which gives way to the generated one when it has been used often."""
         check = interpreted(plan)
-        left = self._budget.meetings
+        left = self._memory.meetings
 
         def counted(element: Json) -> Json:
             nonlocal left
             left -= 1
             if left <= 0:
-                self[shape] = self._promoted(plan, check)
+                self[shape] = generated(plan)
             return check(element)
 
         return counted
 
-    def _promoted(self, plan: Plan, check: Check) -> Check:
-        if self._budget.generated <= 0:
-            return check
-        self._budget.generated -= 1
-        return generated(plan)
+
+class ShapeMemory:
+    """All shapes a verdict knows; when there are too many it forgets all of them.
+
+    Attributes:
+        most: the greatest number of shapes.
+        meetings: how often a shape is met before its check is generated; at least 1.
+    """
+
+    def __init__(self, most: int = 8192, meetings: int = 8) -> None:
+        self.most = most
+        self.meetings = meetings
+        self._all: list[Shapes] = []
+        self._count = 0
+
+    def shapes(self, planned: Callable[[Shape], Plan]) -> Shapes:
+        """Return a place for the shapes of one more structure."""
+        shapes = Shapes(planned, self)
+        self._all.append(shapes)
+        return shapes
+
+    def make_room(self) -> None:
+        """Make sure that one more shape can be kept."""
+        if self._count >= self.most:
+            # generated checks refer to each other's shapes, so these are emptied, not replaced
+            for shapes in self._all:
+                shapes.clear()
+            self._count = 0
+        self._count += 1
 
 
 def calling(check: Check) -> Probe:

@@ -201,9 +201,9 @@ def _properties(key: StructureKey, element: Element, *, has_id_format: bool) -> 
     repeats = element.max is None or element.max > 1
     for name, kind in element.json_names().items():
         content = _content(key, element, kind)
-        if has_id_format and name == "id":
-            # the definitions say string, the specification's text says id
-            yield Property(name, name, FORMATS["id"])
+        if name == "id":
+            # the definitions say string; the text says id for a resource, and no white space for an element
+            yield Property(name, name, FORMATS["id" if has_id_format else "uri"])
         elif isinstance(content, Format | CodedFormat | LiteralReference) and not _is_bare(element, kind):
             companion = f"_{name}"
             yield Property(name, element.name, content, repeats, element.min, element.max, companion)

@@ -8,10 +8,10 @@ from fhir_api.validation.memory import Memory
 from fhir_api.validation.primitives import Format, Json
 from fhir_api.validation.references import CONDITIONAL, FRAGMENT, RESOURCE_TYPES, shown_type
 from fhir_api.validation.shapes import (
-    Budget,
     Plan,
     Probe,
     Shape,
+    ShapeMemory,
     Shapes,
     Step,
     belonging_to,
@@ -51,8 +51,8 @@ class _Deferred(threading.local):
 class Verdict:
     """Judges resources; remembers shapes and values, so keep one for long."""
 
-    def __init__(self, budget: Budget | None = None) -> None:
-        self._budget = budget or Budget()
+    def __init__(self, shape_memory: ShapeMemory | None = None) -> None:
+        self._shape_memory = shape_memory or ShapeMemory()
         self._shapes: dict[StructureKey, Shapes] = {}
         self._resources: dict[str, Shapes] = {}
         self._memories: dict[str, Memory] = {}
@@ -100,7 +100,7 @@ class Verdict:
         shapes = self._shapes.get(key)
         if shapes is None:
             rules = structure(key)
-            shapes = self._shapes[key] = Shapes(lambda shape: self._plan(rules, shape), self._budget)
+            shapes = self._shapes[key] = self._shape_memory.shapes(lambda shape: self._plan(rules, shape))
         return shapes
 
     def _plan(self, rules: Structure, shape: Shape) -> Plan:

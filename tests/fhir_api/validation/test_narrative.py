@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from fhir_api.validation.narrative import is_narrative
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from conformance.types import nodes
 from fhir_api.validation.primitives import FORMATS, MAX_STRING
 
