@@ -18,6 +18,7 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.versions import instant
 from fhir_api.rest.dispatch import dispatch
 from fhir_api.rest.errors import refusal
+from fhir_api.rest.headers import preferences
 from fhir_api.rest.negotiation import PRESENTATION_PARAMETERS
 from fhir_api.rest.reading import check_known
 from fhir_api.rest.request import Request, path_segments, query_pairs
@@ -28,6 +29,7 @@ from fhir_api.rest.wiring import Api
 async def bundle(api: Api, context: Context, request: Request) -> Response:
     """Answer ``POST /`` with a batch or transaction."""
     check_known(request, PRESENTATION_PARAMETERS)
+    preferences(request.header(b"prefer"))
     # An entry shows what it wrote only if the client asked for it: it has the resource already.
     prefer = request.headers.get(b"prefer", b"return=minimal")
 

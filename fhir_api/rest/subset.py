@@ -20,7 +20,8 @@ Shape = Mapping[str, "Shape | None"]
 Show = Callable[[StoredVersion], bytes]
 """Gives the JSON of a version as the client wants to see it."""
 
-SUMMARIES = ("true", "text", "data", "count", "false")
+SUMMARIES = ("true", "text", "data", "false")
+"""What ``_summary`` can be where one resource or a history is read (a search has ``count`` too)."""
 _SUBSETTED = b'{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}'
 _ALWAYS = ("resourceType", "id", "meta", "implicitRules", "modifierExtension")
 _KEPT_INSIDE = ("id", "extension", "modifierExtension")

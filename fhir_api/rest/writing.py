@@ -15,7 +15,7 @@ from fhir_api.interactions.context import Context, Written
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.outcome import Issue, operation_outcome
-from fhir_api.model.resource import parse, parse_json
+from fhir_api.model.resource import parse
 from fhir_api.rest.headers import if_match, if_none_match_any, preferences
 from fhir_api.rest.negotiation import PRESENTATION_PARAMETERS
 from fhir_api.rest.paging import encode_query
@@ -29,19 +29,19 @@ _DONE = Issue("information", "informational", "The interaction was carried out."
 
 async def create(api: Api, context: Context, request: Request) -> Response:
     """Answer ``POST /{type}``, with ``If-None-Exist`` conditionally."""
-    check_known(request, PRESENTATION_PARAMETERS)
+    returns = _returns(request)
     written = await create_interaction.create(
         context,
         parse(request.body),
         expected_type=request.segments[0],
         if_none_exist=request.header(b"if-none-exist"),
     )
-    return _answer(request, written)
+    return _answer(returns, written)
 
 
 async def update(api: Api, context: Context, request: Request) -> Response:
     """Answer ``PUT /{type}/{id}``; creates what is not there."""
-    check_known(request, PRESENTATION_PARAMETERS)
+    returns = _returns(request)
     written = await update_interaction.update(
         context,
         _key(request),
@@ -49,11 +49,12 @@ async def update(api: Api, context: Context, request: Request) -> Response:
         if_match=if_match(request.header(b"if-match")),
         if_none_match=if_none_match_any(request.header(b"if-none-match")),
     )
-    return _answer(request, written)
+    return _answer(returns, written)
 
 
 async def conditional_update(api: Api, context: Context, request: Request) -> Response:
     """Answer ``PUT /{type}?criteria``."""
+    returns = _returns(request, has_criteria=True)
     written = await update_interaction.conditional_update(
         context,
         request.segments[0],
@@ -61,43 +62,48 @@ async def conditional_update(api: Api, context: Context, request: Request) -> Re
         parse(request.body),
         if_match=if_match(request.header(b"if-match")),
     )
-    return _answer(request, written)
+    return _answer(returns, written)
 
 
 async def patch(api: Api, context: Context, request: Request) -> Response:
     """Answer ``PATCH /{type}/{id}`` with a JSON Patch."""
-    check_known(request, PRESENTATION_PARAMETERS)
+    returns = _returns(request)
     written = await patch_interaction.patch(
-        context, _key(request), parse_json(request.body), if_match=if_match(request.header(b"if-match"))
+        context,
+        _key(request),
+        patch_interaction.parse_json_patch(request.body),
+        if_match=if_match(request.header(b"if-match")),
     )
-    return _answer(request, written)
+    return _answer(returns, written)
 
 
 async def conditional_patch(api: Api, context: Context, request: Request) -> Response:
     """Answer ``PATCH /{type}?criteria``."""
+    returns = _returns(request, has_criteria=True)
     written = await patch_interaction.conditional_patch(
         context,
         request.segments[0],
         _criteria(request),
-        parse_json(request.body),
+        patch_interaction.parse_json_patch(request.body),
         if_match=if_match(request.header(b"if-match")),
     )
-    return _answer(request, written)
+    return _answer(returns, written)
 
 
 async def delete(api: Api, context: Context, request: Request) -> Response:
     """Answer ``DELETE /{type}/{id}``."""
-    check_known(request, PRESENTATION_PARAMETERS)
+    returns = _returns(request)
     written = await delete_interaction.delete(context, _key(request), if_match=if_match(request.header(b"if-match")))
-    return _deleted(request, written)
+    return _deleted(returns, written)
 
 
 async def conditional_delete(api: Api, context: Context, request: Request) -> Response:
     """Answer ``DELETE /{type}?criteria``."""
+    returns = _returns(request, has_criteria=True)
     written = await delete_interaction.conditional_delete(
         context, request.segments[0], _criteria(request), multiple=api.deletes_multiple
     )
-    return _deleted(request, written)
+    return _deleted(returns, written)
 
 
 def _key(request: Request) -> ResourceKey:
@@ -119,8 +125,18 @@ def _criteria(request: Request) -> str:
     return encode_query(criteria)
 
 
-def _answer(request: Request, written: Written) -> Response:
-    returns = preferences(request.header(b"prefer")).returns
+def _returns(request: Request, *, has_criteria: bool = False) -> str | None:
+    """Return ``Prefer: return``; asked before anything is written, so that a refusal changes nothing.
+
+    Raises:
+        FhirError: MALFORMED, NOT_SUPPORTED; also for a parameter in a URL where none is expected.
+    """
+    if not has_criteria:
+        check_known(request, PRESENTATION_PARAMETERS)
+    return preferences(request.header(b"prefer")).returns
+
+
+def _answer(returns: str | None, written: Written) -> Response:
     version = written.version
     if returns == "OperationOutcome":
         body = operation_outcome(written.issues or (_DONE,))
@@ -131,7 +147,7 @@ def _answer(request: Request, written: Written) -> Response:
     return Response(written.status, body, version, located=True)
 
 
-def _deleted(request: Request, written: Written) -> Response:
-    if preferences(request.header(b"prefer")).returns == "OperationOutcome" or written.status != HTTPStatus.NO_CONTENT:
+def _deleted(returns: str | None, written: Written) -> Response:
+    if returns == "OperationOutcome" or written.status != HTTPStatus.NO_CONTENT:
         return Response(200, operation_outcome(written.issues or (_DONE,)), written.version)
     return Response(204, version=written.version)
