@@ -18,6 +18,8 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 _WHITE_SPACE = " \t\r\n"
 _SCHEMA_INSTANCE = f"http://www.w3.org/2001/XMLSchema-instance{SEPARATOR}"
 PRIMITIVE = Kind.PRIMITIVE
+_THERE = object()
+"""Stands for the value of a primitive that its parent has already."""
 _DOCUMENT = Rule("", "", "", False, Kind.CONTAINER, "Resource", None)
 
 Members = dict[str, Any]
@@ -44,17 +46,17 @@ class _Open:
         rule: what the definitions say of it.
         rules: rules of its children.
         members: its JSON object so far; of a primitive that of its companion.
-        value: the JSON value of a primitive, the object of the resource in a container; None is not there yet.
+        value: of a primitive, of a narrative, or the resource in a container; None is not there yet.
         is_ragged: whether its arrays of primitives and companions still have to be made equally long.
     """
 
     __slots__ = ("is_ragged", "members", "rule", "rules", "value")
 
-    def __init__(self, rule: Rule, rules: Rules, value: Any = None) -> None:
+    def __init__(self, rule: Rule, rules: Rules) -> None:
         self.rule = rule
         self.rules = rules
         self.members: Members = {}
-        self.value = value
+        self.value: Any = None
         self.is_ragged = False
 
 
@@ -65,7 +67,6 @@ class _Reader:
         self._text = text
         self._stack = [_Open(_DOCUMENT, rules_of("Resource"))]
         self._leaf: Rule | None = None
-        self._leaf_value: Any = None
         self._first_prefix: int | None = None
         parser = expat.ParserCreate("utf-8", SEPARATOR)
         parser.ordered_attributes = True
@@ -109,8 +110,7 @@ class _Reader:
 
     def _start(self, name: str, attributes: list[str]) -> None:
         if self._leaf is not None:
-            self._open(self._leaf, self._leaf_value)
-            self._leaf = None
+            self._open_leaf()
         parent = self._stack[-1]
         rule = parent.rules.get(name)
         if rule is None:
@@ -122,9 +122,11 @@ class _Reader:
         if kind is PRIMITIVE:
             # nearly every primitive has a value and nothing else: it is not even opened
             if len(attributes) == 2 and attributes[0] == "value":  # noqa: PLR2004 - name and value
-                self._leaf_value = value = self._value(rule, attributes[1])
-                self._leaf = rule
+                value = _converted(rule, attributes[1])
+                if value is None:
+                    raise self._invalid(f"Expected a value of type {rule.type}", _step(members, rule))
                 _put(parent, rule, value)
+                self._leaf = rule
             else:
                 self._open_primitive(parent, rule, attributes)
         elif kind is Kind.XHTML:
@@ -136,8 +138,14 @@ class _Reader:
             if attributes:
                 self._attributes(opened, attributes)
 
-    def _open(self, rule: Rule, value: Any = None) -> _Open:
-        opened = _Open(rule, rules_of(rule.type), value)
+    def _open_leaf(self) -> None:
+        """Open the primitive that has begun after all: it has content besides its value."""
+        if self._leaf is not None:
+            self._open(self._leaf).value = _THERE
+            self._leaf = None
+
+    def _open(self, rule: Rule) -> _Open:
+        opened = _Open(rule, rules_of(rule.type))
         self._stack.append(opened)
         if len(self._stack) > MAX_DEPTH:
             raise self._malformed(f"The body nests deeper than {MAX_DEPTH} levels")
@@ -160,23 +168,15 @@ class _Reader:
         known = attributes_of(rule.type)
         for name, text in zip(attributes[::2], attributes[1::2], strict=True):
             if name == "value" and rule.kind is PRIMITIVE:
-                opened.value = self._value(rule, text)
+                opened.value = _converted(rule, text)
+                if opened.value is None:
+                    raise self._invalid(f"Expected a value of type {rule.type}")
             elif name in known:
                 if not text:
                     raise self._invalid(f"The attribute '{name}' is empty")
                 opened.members[name] = text
             elif not name.startswith(_SCHEMA_INSTANCE):
                 raise self._invalid(f"Unknown attribute '{name[-64:]}'")
-
-    def _value(self, rule: Rule, text: str) -> Any:
-        if not text:
-            raise self._invalid("The attribute 'value' is empty", rule.place)
-        if rule.convert is None:
-            return text
-        try:
-            return rule.convert(text)
-        except ValueError:
-            raise self._invalid(f"Expected a value of type {rule.type}", rule.place) from None
 
     def _end(self, _name: str) -> None:
         if self._leaf is not None:
@@ -187,21 +187,20 @@ class _Reader:
         kind = rule.kind
         if ended.is_ragged:
             _even_out(ended)
-        has_members = kind is PRIMITIVE or kind is Kind.COMPLEX or kind is Kind.RESOURCE
-        value = (ended.members or None) if has_members else ended.value
-        if value is None and (kind is not PRIMITIVE or ended.value is None):
+        content = ended.value if kind is Kind.CONTAINER or kind is Kind.XHTML else ended.members
+        if not content and ended.value is None:
             raise self._invalid("The element is empty")
-        self._stack.pop()
-        parent = self._stack[-1]
+        parent = self._stack[-2]
         if kind is PRIMITIVE:
-            if value is not None:
-                _put_companion(parent, rule, value)
-        elif kind is Kind.RESOURCE:
-            if parent.value is not None:
-                raise self._invalid("Expected one resource, found two")
-            parent.value = value
+            if content:
+                _put_companion(parent, rule, content)
+        elif kind is not Kind.RESOURCE:
+            _put(parent, rule, content)
+        elif parent.value is None:
+            parent.value = content
         else:
-            _put(parent, rule, value)
+            raise self._invalid("Expected one resource, found two")
+        self._stack.pop()
 
     def _narrative(self, opened: _Open, name: str, attributes: list[str]) -> None:
         def done(div: str) -> None:
@@ -215,8 +214,7 @@ class _Reader:
 
     def _characters(self, text: str) -> None:
         if text.strip(_WHITE_SPACE):
-            if self._leaf is not None:
-                self._open(self._leaf)
+            self._open_leaf()
             raise self._invalid("Text is not allowed here, values are attributes")
 
     def _unknown(self, name: str) -> FhirError:
@@ -251,8 +249,14 @@ class _Reader:
         return steps
 
 
-def _length(members: Members, rule: Rule) -> int:
-    return len(members.get(rule.name) or members.get(rule.companion, ()))
+def _step(members: Members, rule: Rule) -> str:
+    """Return the FHIRPath step to the next value of an element."""
+    return f"{rule.place}[{len(members.get(rule.name, ()))}]" if rule.is_list else rule.place
+
+
+def _converted(rule: Rule, text: str) -> Any:
+    """Return the JSON value of a primitive's text; None if its type has no such value."""
+    return (text or None) if rule.convert is None else rule.convert(text)
 
 
 def _put(parent: _Open, rule: Rule, value: Any) -> None:

@@ -23,6 +23,7 @@ MAX_DEPTH = 100
 """How deep XML elements may nest; real resources stay below 30."""
 NUMBER_TYPES = frozenset({"decimal", "integer", "positiveInt", "unsignedInt"})
 """Primitives that are JSON numbers."""
+_BOOLEANS = {"true": True, "false": False}
 
 
 class Kind(Enum):
@@ -46,7 +47,7 @@ class Rule(NamedTuple):
         is_list: whether JSON has an array.
         kind: how its content becomes JSON.
         type: the node its children are looked up in.
-        convert: gives the JSON value of a primitive's text or raises ValueError; None keeps the text.
+        convert: gives the JSON value of a primitive's text, or None where the type has none; without it the text is it.
     """
 
     name: str
@@ -108,20 +109,12 @@ def _kind(code: str) -> Kind:
 
 def _converter(code: str) -> Callable[[str], Any] | None:
     if code == "boolean":
-        return _boolean
+        return _BOOLEANS.get
     if code not in NUMBER_TYPES:
         return None
     is_number = re.compile(node(code).regex or "").fullmatch
 
-    def number(text: str) -> orjson.Fragment:
-        if is_number(text) is None:
-            raise ValueError
-        return orjson.Fragment(text)
+    def number(text: str) -> orjson.Fragment | None:
+        return orjson.Fragment(text) if is_number(text) else None
 
     return number
-
-
-def _boolean(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError
-    return text == "true"
