@@ -1,0 +1,52 @@
+"""Combining: ``union combine`` and the operator ``|``.
+
+Spec: https://hl7.org/fhirpath/N1/#combining
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fhir_api.fhirpath.equality import distinct
+from fhir_api.fhirpath.errors import Position
+from fhir_api.fhirpath.functions.registry import Call, function
+from fhir_api.fhirpath.plan import EMPTY, Plan, Scope, boxed, collection
+
+
+@function("union", 1)
+def union_(call: Call) -> Plan:
+    """The items of both collections, each once."""
+    return union(call.input, call.argument(0), call.position)
+
+
+@function("combine", 1, 2)
+def combine(call: Call) -> Plan:
+    """The items of both collections, with repetitions."""
+    return _combined(call.input, call.argument(0), call.position)
+
+
+def union(left: Plan, right: Plan, position: Position) -> Plan:
+    """Return the plan of ``left | right``; its order is not defined."""
+    if EMPTY in (left, right):
+        joined = right if left is EMPTY else left
+        if joined.is_single:
+            return replace(joined, choice=None)
+    else:
+        joined = _combined(left, right, position)
+    many = joined.many
+
+    def merged(this: Any, scope: Scope) -> list[Any]:
+        items = many(this, scope)
+        return distinct(items) if len(items) > 1 else items
+
+    return collection(merged, joined.types, position, is_boxed=joined.is_boxed)
+
+
+def _combined(left: Plan, right: Plan, position: Position) -> Plan:
+    if left.raw_type is None or left.raw_type != right.raw_type:
+        left, right = boxed(left), boxed(right)
+    one, other = left.many, right.many
+    known = left.types is not None and right.types is not None
+    types = tuple(dict.fromkeys((*(left.types or ()), *(right.types or ())))) if known else None
+    return collection(lambda this, scope: [*one(this, scope), *other(this, scope)], types, position, is_boxed=left.is_boxed)

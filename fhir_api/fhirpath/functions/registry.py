@@ -1,0 +1,164 @@
+"""How a function is made known, and what its builder gets to work with.
+
+A builder runs once, when an expression is compiled, and gives the plan of the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from fhir_api.fhirpath import ast
+from fhir_api.fhirpath.errors import FhirPathSemanticError, Position
+from fhir_api.fhirpath.plan import Plan, Scope, collection
+
+
+class Frame(NamedTuple):
+    """Where an expression stands.
+
+    Attributes:
+        this: the plan of ``$this``.
+        is_strict: unknown elements and types that cannot fit are errors.
+        checks_order: functions that need an order are refused on collections without one.
+        defines_variables: the whole expression calls ``defineVariable``, so scopes have to be kept apart.
+        root_type: the type of ``%context``; None where it is known only at run time.
+    """
+
+    this: Plan
+    is_strict: bool
+    checks_order: bool
+    defines_variables: bool
+    root_type: str | None
+
+
+def this_item(types: tuple[str, ...] | None, *, is_boxed: bool) -> Plan:
+    """Return the plan of a ``$this`` that is one item of such types."""
+    return Plan(
+        lambda this, _scope: [] if this is None else [this],
+        lambda this, _scope: this,
+        types,
+        is_boxed,
+        is_single=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One invocation of a function.
+
+    Attributes:
+        name: of the function.
+        position: of its name.
+        input: the plan of what stands before the dot.
+        arguments: the expressions in the parentheses.
+        frame: where the invocation stands.
+        compile: makes the plan of an expression in a frame.
+    """
+
+    name: str
+    position: Position
+    input: Plan
+    arguments: tuple[ast.Expression, ...]
+    frame: Frame
+    compile: Callable[[ast.Expression, Frame], Plan]
+
+    def argument(self, index: int) -> Plan:
+        """Return the plan of an argument that is evaluated where the invocation stands."""
+        return self._kept_apart(self.compile(self.arguments[index], self.frame))
+
+    def body(self, index: int) -> Plan:
+        """Return the plan of an argument that is evaluated for each item of the input, as ``$this``."""
+        return self.body_on(index, self.input)
+
+    def body_on(self, index: int, items: Plan) -> Plan:
+        """Return the plan of an argument that is evaluated for each item of *items*, as ``$this``."""
+        this = this_item(items.types, is_boxed=items.is_boxed)
+        return self._kept_apart(self.compile(self.arguments[index], self.frame._replace(this=this)))
+
+    def uses(self, index: int, kind: type) -> bool:
+        """Tell whether an argument mentions ``$index`` or another kind of node."""
+        return mentions(self.arguments[index], kind)
+
+    def refuse(self, problem: str) -> FhirPathSemanticError:
+        """Return the error of this invocation."""
+        return FhirPathSemanticError(f"{self.name}(): {problem}", self.position)
+
+    def needs_order(self) -> None:
+        """Check that the input has an order, where that is asked for.
+
+        Raises:
+            FhirPathSemanticError: it has none.
+        """
+        if self.frame.checks_order and not self.input.is_ordered:
+            raise self.refuse("expected a collection with an order, found one without")
+
+    def all_items(self) -> Plan:
+        """Return the plan of ``$this`` for an argument that is evaluated once, on the whole input."""
+        this = collection(lambda this, _scope: list(this), self.input.types, self.position, is_boxed=self.input.is_boxed)
+        return replace(this, is_single=self.input.is_single)
+
+    def body_on_all(self, index: int) -> Plan:
+        """Return the plan of an argument that is evaluated once; its ``this`` is the list of all items."""
+        return self.compile(self.arguments[index], self.frame._replace(this=self.all_items()))
+
+    def _kept_apart(self, plan: Plan) -> Plan:
+        return kept_apart(plan) if self.frame.defines_variables else plan
+
+
+def kept_apart(plan: Plan) -> Plan:
+    """Return *plan* with its variables unseen outside."""
+    many, one = plan.many, plan.one
+
+    def forked_many(this: Any, scope: Scope) -> list[Any]:
+        return many(this, scope.fork())
+
+    def forked_one(this: Any, scope: Scope) -> Any:
+        return one(this, scope.fork())
+
+    return replace(plan, many=forked_many, one=forked_one)
+
+
+Builder = Callable[[Call], Plan]
+
+
+class Function(NamedTuple):
+    """A function: how many arguments it takes, and what builds it."""
+
+    least: int
+    most: int
+    build: Builder
+
+
+FUNCTIONS: Final[dict[str, Function]] = {}
+"""Every function by its name."""
+
+
+def function(name: str, least: int = 0, most: int | None = None) -> Callable[[Builder], Builder]:
+    """Make a builder known as function *name* with *least* to *most* arguments."""
+
+    def register(build: Builder) -> Builder:
+        FUNCTIONS[name] = Function(least, least if most is None else most, build)
+        return build
+
+    return register
+
+
+def mentions(node: Any, kind: type) -> bool:
+    """Tell whether an expression contains a node of *kind*."""
+    return any(isinstance(part, kind) for part in _parts(node))
+
+
+def calls(node: ast.Expression, name: str) -> bool:
+    """Tell whether an expression calls the function *name*."""
+    return any(isinstance(part, ast.FunctionInvocation) and part.name == name for part in _parts(node))
+
+
+def _parts(node: Any) -> Iterator[Any]:
+    if isinstance(node, tuple):
+        for part in node:
+            yield from _parts(part)
+    elif is_dataclass(node):
+        yield node
+        for part in fields(node):
+            yield from _parts(getattr(node, part.name))
