@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 def parameter_key(resource_type: str, code: str) -> int:
     """Return the stable positive 31-bit number of a parameter on a resource type."""
     digest = blake2b(f"{resource_type}.{code}".encode(), digest_size=4).digest()
     return int.from_bytes(digest, "big") & 0x7FFFFFFF
+
+
+new_entry: Final = tuple.__new__
+"""``new_entry(TokenEntry, (1, None, "a"))`` is ``TokenEntry(1, None, "a")`` in half the time, without default values."""
 
 
 class TokenEntry(NamedTuple):

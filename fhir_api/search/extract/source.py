@@ -12,10 +12,12 @@ from datetime import tzinfo
 
 from conformance.value_sets import required_codes
 from fhir_api.model.dates import EARLIEST
-from fhir_api.search.entries import CompositeEntry, IdentifierEntry, IndexEntries, TokenEntry
+from fhir_api.search.entries import CompositeEntry, IndexEntries, new_entry
 from fhir_api.search.extract.plan import Branch, Child, Component, Composite, Leaf, Plan
 from fhir_api.search.query import Parameter
+from fhir_api.search.routes import Route
 from fhir_api.search.types.registry import LEAVES
+from fhir_api.search.types.token import IDENTIFYING_TYPES, identifying
 
 _LISTS: Mapping[str, str] = {
     "reference": "references",
@@ -41,17 +43,17 @@ def list_name(parameter: Parameter) -> str:
 def generate(plan: Plan, zone: tzinfo) -> tuple[str, dict[str, object]]:
     """Return the source of ``def extract(resource)`` and the names it needs."""
     writer = _Writer()
-    writer.names.update(zone=zone, IndexEntries=IndexEntries, CompositeEntry=CompositeEntry)
+    writer.names.update(zone=zone, new=new_entry, IndexEntries=IndexEntries, CompositeEntry=CompositeEntry)
     with writer.block("def extract(resource):"):
-        for name in _FIELDS:
-            writer.line(f"{name} = []")
-            writer.line(f"add_{name} = {name}.append")
+        top = len(writer.lines)
         _presence(writer, plan)
         _branch(writer, plan.root, "resource", None)
-        for name in _FIELDS:
+        used = [name for name in _FIELDS if any(f"add_{name}" in line for line in writer.lines)]
+        for name in used:
             writer.line(f"if len({name}) > 1: {name} = list(dict.fromkeys({name}))")
         _low(writer, plan)
-        writer.line(f"return IndexEntries(low, {', '.join(_FIELDS)})")
+        writer.line(f"return IndexEntries(low, {', '.join(name if name in used else '[]' for name in _FIELDS)})")
+        writer.lines[top:top] = [f"    {name} = []; add_{name} = {name}.append" for name in used]
     return writer.source(), writer.names
 
 
@@ -170,18 +172,25 @@ def _leaves(writer: _Writer, leaves: list[Leaf], value: str, add: str | None) ->
 def _leaf(writer: _Writer, leaf: Leaf, value: str, add: str | None) -> None:
     parameter, route = leaf.parameter, leaf.route
     function = writer.name(LEAVES[parameter.type][route.type])
-    arguments = [add or f"add_{list_name(parameter)}", str(parameter.key), value]
-    if parameter.type == "token":
-        arguments.append(writer.name(IdentifierEntry if parameter.is_identifier else TokenEntry))
-        if route.type == "code" and route.binding is not None and route.binding.value_set is not None:
-            systems = required_codes(route.binding.value_set)
-            if systems is not None:
-                arguments.append(writer.name(systems))
-    elif parameter.type == "date":
+    add = add or f"add_{list_name(parameter)}"
+    if parameter.is_identifier and route.type not in IDENTIFYING_TYPES:
+        add = f"{writer.name(identifying)}({add})"
+    arguments = [add, str(parameter.key), value]
+    if parameter.type == "date":
         arguments.append("zone")
+    elif parameter.type == "token" and route.type == "code":
+        systems = _implied_systems(route)
+        if systems is not None:
+            arguments.append(writer.name(systems))
     elif route.type == "Resource":
         arguments.append(writer.name(parameter.targets))
     writer.line(f"{function}({', '.join(arguments)})")
+
+
+def _implied_systems(route: Route) -> Mapping[str, str] | None:
+    """Return the system of each code that the required binding at the end of *route* allows, where it can be listed."""
+    binding = route.binding
+    return required_codes(binding.value_set) if binding is not None and binding.value_set is not None else None
 
 
 def _composite(writer: _Writer, composite: Composite, value: str) -> None:
@@ -198,7 +207,7 @@ def _composite(writer: _Writer, composite: Composite, value: str) -> None:
     for variable, item in zip(found.values(), items, strict=True):
         writer.line(f"for {item} in {variable}:")
         writer.depth += 1
-    writer.line(f"add_composites(CompositeEntry({composite.parameter.key}, ({', '.join(items)},)))")
+    writer.line(f"add_composites(new(CompositeEntry, ({composite.parameter.key}, ({', '.join(items)},))))")
     writer.depth = depth
 
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from fhir_api.model.dates import EARLIEST, LATEST, Interval, interval
-from fhir_api.search.entries import DateEntry
+from fhir_api.search.entries import DateEntry, new_entry
 from fhir_api.search.query import DateValue, Parameter, Prefix
 from fhir_api.search.types.escapes import unescape
 from fhir_api.search.types.reading import Reading, malformed, split_prefix
@@ -41,7 +41,7 @@ def span(text: str, zone: tzinfo = UTC) -> Interval:
 def moment(add: Add, key: int, value: str, zone: tzinfo = UTC) -> None:
     """Add a date, dateTime or instant."""
     low, high = span(value, zone)
-    add(DateEntry(key, low, high))
+    add(new_entry(DateEntry, (key, low, high)))
 
 
 def period(add: Add, key: int, value: dict[str, Any], zone: tzinfo = UTC) -> None:
@@ -50,7 +50,7 @@ def period(add: Add, key: int, value: dict[str, Any], zone: tzinfo = UTC) -> Non
     if start is not None or end is not None:
         low = EARLIEST if start is None else span(start, zone).low
         high = LATEST if end is None else span(end, zone).high
-        add(DateEntry(key, low, high))
+        add(new_entry(DateEntry, (key, low, high)))
 
 
 def timing(add: Add, key: int, value: dict[str, Any], zone: tzinfo = UTC) -> None:
@@ -63,7 +63,7 @@ def timing(add: Add, key: int, value: dict[str, Any], zone: tzinfo = UTC) -> Non
     if bounds:
         period(found.append, key, bounds, zone)
     if found:
-        add(DateEntry(key, min(entry.low for entry in found), max(entry.high for entry in found)))
+        add(new_entry(DateEntry, (key, min(entry.low for entry in found), max(entry.high for entry in found))))
 
 
 LEAVES: dict[str, Callable[..., None]] = {

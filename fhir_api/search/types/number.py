@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from fhir_api.search.entries import NumberEntry
+from fhir_api.search.entries import NumberEntry, new_entry
 from fhir_api.search.query import NumberValue, Parameter, Prefix
 from fhir_api.search.types.reading import Reading, malformed, split_prefix
 
@@ -23,7 +23,7 @@ _APPROXIMATELY = Decimal("0.1")
 
 def number(add: Add, key: int, value: float) -> None:
     """Add a number."""
-    add(NumberEntry(key, value))
+    add(new_entry(NumberEntry, (key, value)))
 
 
 def range_(add: Add, key: int, value: dict[str, Any]) -> None:
@@ -31,7 +31,7 @@ def range_(add: Add, key: int, value: dict[str, Any]) -> None:
     for end in ("low", "high"):
         limit = value.get(end)
         if limit and limit.get("value") is not None:
-            add(NumberEntry(key, limit["value"]))
+            add(new_entry(NumberEntry, (key, limit["value"])))
 
 
 LEAVES: dict[str, Callable[..., None]] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fhir_api.search.entries import QuantityEntry
+from fhir_api.search.entries import QuantityEntry, new_entry
 from fhir_api.search.query import Parameter, QuantityValue
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.number import compare, read_number
@@ -26,7 +26,7 @@ def quantity(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add a Quantity (Age, Duration, Count, Distance too) that has a value."""
     amount = value.get("value")
     if amount is not None:
-        add(QuantityEntry(key, amount, value.get("system"), value.get("code"), value.get("unit")))
+        add(new_entry(QuantityEntry, (key, amount, value.get("system"), value.get("code"), value.get("unit"))))
 
 
 def money(add: Add, key: int, value: dict[str, Any]) -> None:
@@ -34,7 +34,7 @@ def money(add: Add, key: int, value: dict[str, Any]) -> None:
     amount = value.get("value")
     if amount is not None:
         currency = value.get("currency")
-        add(QuantityEntry(key, amount, CURRENCIES if currency else None, currency, currency))
+        add(new_entry(QuantityEntry, (key, amount, CURRENCIES if currency else None, currency, currency)))
 
 
 def range_(add: Add, key: int, value: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def sampled_data(add: Add, key: int, value: dict[str, Any]) -> None:
         elif sample != "E":
             samples.append(start + float(sample) * factor)
     for amount in sorted({min(samples), max(samples)}) if samples else ():
-        add(QuantityEntry(key, amount, origin.get("system"), origin.get("code"), origin.get("unit")))
+        add(new_entry(QuantityEntry, (key, amount, origin.get("system"), origin.get("code"), origin.get("unit"))))
 
 
 LEAVES: dict[str, Callable[..., None]] = {

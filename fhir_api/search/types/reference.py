@@ -11,7 +11,7 @@ from typing import Any
 from conformance.types import resource_types
 from fhir_api.model.keys import is_logical_id
 from fhir_api.model.references import parse_restful
-from fhir_api.search.entries import ReferenceEntry
+from fhir_api.search.entries import ReferenceEntry, new_entry
 from fhir_api.search.query import Parameter, ReferenceValue, TokenValue
 from fhir_api.search.types import token
 from fhir_api.search.types.escapes import split, unescape
@@ -46,7 +46,7 @@ def reference(
     system, code = (identifier.get("system"), identifier.get("value")) if identifier else (None, None)
     for key, only in wanted:
         if only is None or only == kind:
-            add(ReferenceEntry(key, target, kind, None, system, code))
+            add(new_entry(ReferenceEntry, (key, target, kind, None, system, code)))
 
 
 def _target(text: str, root: dict[str, Any]) -> tuple[str, str | None]:
@@ -67,7 +67,7 @@ def _target(text: str, root: dict[str, Any]) -> tuple[str, str | None]:
 def canonical(add: Add, key: int, value: str) -> None:
     """Add a canonical, its version apart."""
     url, _, version = value.partition("|")
-    add(ReferenceEntry(key, url, None, version or None))
+    add(new_entry(ReferenceEntry, (key, url, None, version or None, None, None)))
 
 
 def uri(add: Add, key: int, value: str) -> None:

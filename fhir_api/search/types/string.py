@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fhir_api.search.entries import StringEntry
+from fhir_api.search.entries import StringEntry, new_entry
 from fhir_api.search.folding import fold
 from fhir_api.search.query import Parameter, StringValue
 from fhir_api.search.types.escapes import unescape
@@ -19,28 +19,28 @@ Add = Callable[[StringEntry], None]
 
 def string(add: Add, key: int, value: str) -> None:
     """Add a text as written."""
-    add(StringEntry(key, value))
+    add(new_entry(StringEntry, (key, value)))
 
 
 def human_name(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add each part of a HumanName."""
     for name in ("family", "text"):
         if part := value.get(name):
-            add(StringEntry(key, part))
+            add(new_entry(StringEntry, (key, part)))
     for name in ("given", "prefix", "suffix"):
         for part in value.get(name) or ():
             if part is not None:
-                add(StringEntry(key, part))
+                add(new_entry(StringEntry, (key, part)))
 
 
 def address(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add each part of an Address."""
     for part in value.get("line") or ():
         if part is not None:
-            add(StringEntry(key, part))
+            add(new_entry(StringEntry, (key, part)))
     for name in ("city", "district", "state", "postalCode", "country", "text"):
         if part := value.get(name):
-            add(StringEntry(key, part))
+            add(new_entry(StringEntry, (key, part)))
 
 
 LEAVES: dict[str, Callable[..., None]] = {

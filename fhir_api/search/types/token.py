@@ -8,67 +8,71 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fhir_api.search.entries import IdentifierEntry, TokenEntry
+from fhir_api.search.entries import IdentifierEntry, TokenEntry, new_entry
 from fhir_api.search.query import Parameter, TokenValue
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading, malformed
 
 Add = Callable[[Any], None]
-Entry = type[TokenEntry] | type[IdentifierEntry]
 
 _OF_TYPE_PARTS = 3
 
 
-def coding(add: Add, key: int, value: dict[str, Any], entry: Entry = TokenEntry) -> None:
+def coding(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add a Coding; one without system and code is kept as a value that only ``:missing`` sees."""
-    add(entry(key, value.get("system"), value.get("code") or ""))
+    add(new_entry(TokenEntry, (key, value.get("system"), value.get("code") or "")))
 
 
-def codeable_concept(add: Add, key: int, value: dict[str, Any], entry: Entry = TokenEntry) -> None:
+def codeable_concept(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add each Coding of a CodeableConcept; one of text alone is seen by ``:missing`` only."""
     codings = value.get("coding")
     if not codings:
-        add(entry(key, None, ""))
+        add(new_entry(TokenEntry, (key, None, "")))
         return
     for member in codings:
-        add(entry(key, member.get("system"), member.get("code") or ""))
+        add(new_entry(TokenEntry, (key, member.get("system"), member.get("code") or "")))
 
 
-def identifier(add: Add, key: int, value: dict[str, Any], entry: Entry = IdentifierEntry) -> None:
+def identifier(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add an Identifier, once for each coding of its type."""
     system, code = value.get("system"), value.get("value") or ""
     kind = value.get("type")
     codings = kind.get("coding") if kind else None
-    if codings and entry is IdentifierEntry:
+    if codings:
         for member in codings:
-            add(IdentifierEntry(key, system, code, member.get("system"), member.get("code")))
+            add(new_entry(IdentifierEntry, (key, system, code, member.get("system"), member.get("code"))))
     else:
-        add(entry(key, system, code))
+        add(new_entry(IdentifierEntry, (key, system, code, None, None)))
 
 
-def contact_point(add: Add, key: int, value: dict[str, Any], entry: Entry = IdentifierEntry) -> None:
+def contact_point(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add the value of a ContactPoint; it has no system."""
-    add(entry(key, None, (value.get("value") or "").casefold()))
+    add(new_entry(IdentifierEntry, (key, None, (value.get("value") or "").casefold(), None, None)))
 
 
-def boolean(add: Add, key: int, value: object, entry: Entry = TokenEntry) -> None:
+def boolean(add: Add, key: int, value: object) -> None:
     """Add ``true`` or ``false``."""
-    add(entry(key, None, "true" if value else "false"))
+    add(new_entry(TokenEntry, (key, None, "true" if value else "false")))
 
 
-def code(add: Add, key: int, value: str, entry: Entry = TokenEntry, systems: Mapping[str, str] | None = None) -> None:
+def code(add: Add, key: int, value: str, systems: Mapping[str, str] | None = None) -> None:
     """Add a code; *systems* gives the system that its required binding implies."""
-    add(entry(key, systems.get(value) if systems else None, value))
+    add(new_entry(TokenEntry, (key, systems.get(value) if systems else None, value)))
 
 
-def string(add: Add, key: int, value: str, entry: Entry = IdentifierEntry) -> None:
+def string(add: Add, key: int, value: str) -> None:
     """Add a string, which is compared without case."""
-    add(entry(key, None, value.casefold()))
+    add(new_entry(IdentifierEntry, (key, None, value.casefold(), None, None)))
 
 
-def uri(add: Add, key: int, value: str, entry: Entry = IdentifierEntry) -> None:
+def uri(add: Add, key: int, value: str) -> None:
     """Add a uri or an id as written."""
-    add(entry(key, None, value))
+    add(new_entry(IdentifierEntry, (key, None, value, None, None)))
+
+
+def identifying(add: Add) -> Add:
+    """Return what adds codes as :class:`IdentifierEntry`, for parameters that look at codes and identifiers alike."""
+    return lambda entry: add(IdentifierEntry(*entry))
 
 
 LEAVES: dict[str, Callable[..., None]] = {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fhir_api.search.entries import UriEntry
+from fhir_api.search.entries import UriEntry, new_entry
 from fhir_api.search.query import Parameter, UriValue
 from fhir_api.search.types.escapes import unescape
 from fhir_api.search.types.reading import Reading, malformed
@@ -17,14 +17,14 @@ Add = Callable[[UriEntry], None]
 
 def uri(add: Add, key: int, value: str) -> None:
     """Add a uri as written."""
-    add(UriEntry(key, value))
+    add(new_entry(UriEntry, (key, value)))
 
 
 def canonical(add: Add, key: int, value: str) -> None:
     """Add a canonical as written, and without its version: a search without version finds every version."""
-    add(UriEntry(key, value))
+    add(new_entry(UriEntry, (key, value)))
     if "|" in value:
-        add(UriEntry(key, value.partition("|")[0]))
+        add(new_entry(UriEntry, (key, value.partition("|")[0])))
 
 
 LEAVES: dict[str, Callable[..., None]] = {
