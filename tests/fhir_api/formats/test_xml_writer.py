@@ -213,3 +213,21 @@ def test_text_that_is_no_json_object_is_malformed(text: bytes) -> None:
 def test_a_value_is_never_told_in_an_error() -> None:
     error = refusal({"resourceType": "Patient", "active": "Secret Name"})
     assert "Secret" not in error.issues[0].diagnostics
+
+
+def test_nesting_beyond_reason_is_malformed() -> None:
+    depth = 400
+    text = '{"resourceType":"Patient","extension":[' + '{"url":"u","extension":[' * depth + '{"url":"u"}' + "]}" * depth
+    with pytest.raises(FhirError) as caught:
+        to_xml(f"{text}]}}".encode())
+    assert caught.value.kind is ErrorKind.MALFORMED
+
+
+@pytest.mark.parametrize("div", [5, None, {"a": 1}])
+def test_a_narrative_has_to_be_text(div: Any) -> None:
+    assert refusal({"resourceType": "Patient", "text": {"div": div}}).issues[0].expressions == ("Patient.text.div",)
+
+
+def test_characters_that_xml_lacks_are_refused_in_attributes_too() -> None:
+    error = refusal({"resourceType": "Patient", "name": [{"id": "a\x00"}]})
+    assert error.issues[0].expressions == ("Patient.name[0].id",)
