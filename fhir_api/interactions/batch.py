@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from fhir_api.interactions.bundle import Entry
+from fhir_api.interactions.envelope import Entry
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.entries import EntryExecutor, EntryResponse
 from fhir_api.model.errors import ErrorKind, FhirError

@@ -140,7 +140,7 @@ def patch_write(context: Context, current: StoredVersion, document: JsonPatch) -
     Raises:
         FhirError: UNPROCESSABLE, INVALID.
     """
-    resource = parse(document.apply(current.body))
+    resource = parse(document.apply(current.resource()))
     _refuse_other_identity(current.key, resource)
     return prepare(context, resource, current.key, Change.PATCH, expected=current.version_id)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from fhir_api.interactions import links
-from fhir_api.interactions.bundle import Entry
+from fhir_api.interactions.envelope import Entry
 from fhir_api.interactions.conditional_references import resolved_references
 from fhir_api.interactions.conditions import criteria, lock_name, one_match
 from fhir_api.interactions.context import Context

@@ -1,0 +1,168 @@
+"""A batch or transaction as it arrived: its envelope read, its resources still bytes.
+
+Spec: https://hl7.org/fhir/R4/http.html#transaction
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import orjson
+from msgspec import UNSET, Struct, UnsetType
+
+from fhir_api.interactions.entries import EntryRequest, EntryResponse
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.model.resource import parse_json
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH")
+_CHUNK = 256
+"""Entries of a response that are sent as one piece."""
+
+
+class Request(Struct, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
+    """``Bundle.entry.request``."""
+
+    method: str
+    url: str
+    id: str | UnsetType = UNSET
+    extension: list[Any] | UnsetType = UNSET
+    modifier_extension: list[Any] | UnsetType = UNSET
+    if_none_match: str | None | UnsetType = UNSET
+    if_modified_since: str | None | UnsetType = UNSET
+    if_match: str | None | UnsetType = UNSET
+    if_none_exist: str | None | UnsetType = UNSET
+
+
+class Entry(Struct, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
+    """``Bundle.entry``; the resource stays as it was written."""
+
+    full_url: str | UnsetType = UNSET
+    resource: msgspec.Raw | UnsetType = UNSET
+    request: Request | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    link: list[Any] | UnsetType = UNSET
+    search: dict[str, Any] | UnsetType = UNSET
+    response: dict[str, Any] | UnsetType = UNSET
+    extension: list[Any] | UnsetType = UNSET
+    modifier_extension: list[Any] | UnsetType = UNSET
+
+    def as_request(self, place: int) -> EntryRequest:
+        """Return what the entry asks for.
+
+        Raises:
+            FhirError: INVALID when there is no request, the method is unknown, or a resource is missing or in the way.
+        """
+        if self.request is UNSET:
+            raise _faulty(place, "request", "An entry of a batch or transaction needs a request.", "required")
+        request = self.request
+        if request.method not in METHODS:
+            raise _faulty(place, "request.method", f"Expected one of {', '.join(METHODS)}.", "code-invalid")
+        carries = request.method in {"POST", "PUT", "PATCH"}
+        if carries and self.resource is UNSET and "$" not in request.url and "_search" not in request.url:
+            raise _faulty(place, "resource", f"{request.method} needs a resource.", "required")
+        return EntryRequest(
+            request.method,
+            request.url.lstrip("/"),
+            request.if_match or None,
+            request.if_none_match or None,
+            request.if_none_exist or None,
+            request.if_modified_since or None,
+            bytes(self.resource) if self.resource is not UNSET else None,
+        )
+
+
+class Bundle(Struct, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
+    """A Bundle's envelope."""
+
+    resource_type: str
+    type: str | UnsetType = UNSET
+    entry: list[Entry] | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    meta: dict[str, Any] | UnsetType = UNSET
+    implicit_rules: str | UnsetType = UNSET
+    language: str | UnsetType = UNSET
+    identifier: dict[str, Any] | UnsetType = UNSET
+    timestamp: str | UnsetType = UNSET
+    total: int | UnsetType = UNSET
+    link: list[Any] | UnsetType = UNSET
+    signature: dict[str, Any] | UnsetType = UNSET
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The entries, none if the element is absent."""
+        return [] if self.entry is UNSET else self.entry
+
+
+_DECODER = msgspec.json.Decoder(Bundle)
+
+
+def read_bundle(raw: bytes) -> Bundle:
+    """Read the envelope of a batch or transaction.
+
+    Raises:
+        FhirError: MALFORMED for bad JSON or another kind of resource or Bundle, INVALID for unknown elements.
+    """
+    try:
+        bundle = _DECODER.decode(raw)
+    except msgspec.ValidationError as error:
+        parse_json(raw)  # if it is not even JSON, say that first
+        raise refuse(ErrorKind.INVALID, f"The Bundle's envelope is not sound: {error}.", code="structure") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        parse_json(raw)
+        raise refuse(ErrorKind.MALFORMED, "The body is not JSON.") from None
+    if bundle.resource_type != "Bundle" or bundle.type not in {"batch", "transaction"}:
+        raise refuse(
+            ErrorKind.MALFORMED,
+            "The base takes a Bundle of type 'batch' or 'transaction' only.",
+            code="invalid",
+            expression="Bundle.type",
+        )
+    _refuse_lost_keys(raw, bundle)
+    return bundle
+
+
+def _refuse_lost_keys(raw: bytes, bundle: Bundle) -> None:
+    """Refuse a key that stands twice in the envelope: what the parser dropped took colons with it."""
+    resources = [entry.resource for entry in bundle.entries if entry.resource is not UNSET]
+    inside = sum(bytes(resource).count(b":") for resource in resources)
+    bare = msgspec.structs.replace(
+        bundle, entry=[msgspec.structs.replace(entry, resource=UNSET) for entry in bundle.entries] if bundle.entries else UNSET
+    )
+    outside = msgspec.json.encode(bare).count(b":")
+    # each resource's own key, "resource":, is in neither count
+    if raw.count(b":") != inside + outside + len(resources):
+        parse_json(raw)
+
+
+def _faulty(place: int, element: str, diagnostics: str, code: str) -> FhirError:
+    return refuse(ErrorKind.INVALID, diagnostics, code=code, expression=f"Bundle.entry[{place}].{element}")
+
+
+async def response_bundle(kind: str, responses: Sequence[EntryResponse]) -> AsyncIterator[bytes]:
+    """Return a Bundle of type *kind* with the responses in order, in pieces."""
+    head = f'{{"resourceType":"Bundle","type":"{kind}"'.encode()
+    if not responses:
+        yield head + b"}"
+        return
+    yield head + b',"entry":['
+    for start in range(0, len(responses), _CHUNK):
+        piece = b",".join(_response_entry(response) for response in responses[start : start + _CHUNK])
+        yield piece if start == 0 else b"," + piece
+    yield b"]}"
+
+
+def _response_entry(response: EntryResponse) -> bytes:
+    members = [f'"status":"{response.status} {HTTPStatus(response.status).phrase}"'.encode()]
+    if response.location:
+        members.append(f'"location":"{response.location}"'.encode())
+    if response.etag:
+        members.append(b'"etag":' + orjson.dumps(response.etag))
+    if response.last_modified:
+        members.append(f'"lastModified":"{response.last_modified}"'.encode())
+    if response.outcome:
+        members.append(b'"outcome":' + response.outcome)
+    shown = b'"resource":%b,' % response.resource if response.resource else b""
+    return b'{%b"response":{%b}}' % (shown, b",".join(members))
