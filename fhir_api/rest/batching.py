@@ -6,6 +6,7 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import AsyncIterator
 from email.utils import formatdate
 
 import orjson
@@ -22,8 +23,11 @@ from fhir_api.rest.headers import preferences
 from fhir_api.rest.negotiation import PRESENTATION_PARAMETERS
 from fhir_api.rest.reading import check_known
 from fhir_api.rest.request import Request, path_segments, query_pairs
-from fhir_api.rest.response import Response
+from fhir_api.rest.response import Body, Response
 from fhir_api.rest.wiring import Api
+
+_STREAMED = 256 * 1024
+"""Bytes from which an answer is streamed."""
 
 
 async def bundle(api: Api, context: Context, request: Request) -> Response:
@@ -36,7 +40,25 @@ async def bundle(api: Api, context: Context, request: Request) -> Response:
     async def execute(context: Context, entry: EntryRequest) -> EntryResponse:
         return await execute_entry(api, context, entry, prefer)
 
-    return Response(200, await bundle_interaction.process_bundle(context, request.body, execute))
+    return Response(200, await _body(await bundle_interaction.process_bundle(context, request.body, execute)))
+
+
+async def _body(pieces: AsyncIterator[bytes]) -> Body:
+    """Return a small answer in one piece, a large one as a stream that never stands in memory as a whole."""
+    start: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        start.append(piece)
+        size += len(piece)
+        if size > _STREAMED:
+            return _stream(b"".join(start), pieces)
+    return b"".join(start)
+
+
+async def _stream(start: bytes, remaining: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield start
+    async for piece in remaining:
+        yield piece
 
 
 async def execute_entry(api: Api, context: Context, entry: EntryRequest, prefer: bytes) -> EntryResponse:

@@ -27,7 +27,6 @@ def prepared(takes: str | None, request: Request, raw: bytes) -> Request:
     """
     header = request.header(b"content-type")
     content_type = media_type(header or "")
-    check_body_type(content_type)
     match takes:
         case "resource" | "bundle":
             if takes == RESOURCE and request.segments[0] == "Binary" and not binary.is_resource(content_type, raw):
@@ -45,6 +44,7 @@ def prepared(takes: str | None, request: Request, raw: bytes) -> Request:
 
 
 def _resource(content_type: MediaType, raw: bytes) -> bytes:
+    check_body_type(content_type)
     if is_json(content_type):
         return raw
     if is_xml(content_type):
@@ -60,6 +60,7 @@ def _wrapped(request: Request, header: str | None, raw: bytes) -> bytes:
 
 
 def _expect(content_type: MediaType, name: str) -> None:
+    check_body_type(content_type)
     if content_type.name != name:
         raise refuse(ErrorKind.UNSUPPORTED_MEDIA_TYPE, f"Content-Type has to be {name}.")
 

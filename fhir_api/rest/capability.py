@@ -99,8 +99,7 @@ def statement(
                 "type": name,
                 "profile": f"{_CANONICAL}StructureDefinition/{name}",
                 **general,
-                "searchInclude": _includes(name, known),
-                "searchRevInclude": sorted(pointing[name] | pointing["Resource"]),
+                **_included(name, known, pointing[name] | pointing["Resource"]),
                 "searchParam": _searched(known),
             }
             for name, known in parameters.items()
@@ -160,8 +159,13 @@ def _pointing(parameters: Mapping[str, Mapping[str, Parameter]]) -> dict[str, se
     return pointing
 
 
-def _includes(name: str, known: Mapping[str, Parameter]) -> list[str]:
-    return ["*", *(f"{name}:{code}" for code in sorted(known) if known[code].type == "reference")]
+def _included(name: str, known: Mapping[str, Parameter], pointing: set[str]) -> dict[str, list[str]]:
+    include = [f"{name}:{code}" for code in sorted(known) if known[code].type == "reference"]
+    # FHIR has no empty arrays.
+    return {
+        **({"searchInclude": ["*", *include]} if include else {}),
+        **({"searchRevInclude": sorted(pointing)} if pointing else {}),
+    }
 
 
 def _searched(known: Mapping[str, Parameter], only: tuple[str, ...] = ()) -> list[dict[str, str]]:

@@ -36,7 +36,7 @@ async def rendered(response: Response, presentation: Presentation, *, gzip: bool
             headers.append((b"content-type", presentation.content_type))
             if presentation.is_xml or presentation.is_pretty:
                 body = formatted(await gathered(body), presentation)
-    if gzip and (not isinstance(body, bytes) or len(body) > SMALLEST):
+    if gzip and _shrinks(response.media_type) and (not isinstance(body, bytes) or len(body) > SMALLEST):
         body = gzipped(body) if isinstance(body, bytes) else gzipped_parts(body)
         headers.append(_GZIP)
     if isinstance(body, bytes) and response.status not in _BODILESS:
@@ -55,6 +55,11 @@ def formatted(body: bytes, presentation: Presentation) -> bytes:
         text = to_xml(body)
         return pretty_xml(text) if presentation.is_pretty else text
     return pretty_json(body)
+
+
+def _shrinks(media_type: bytes | None) -> bool:
+    """Tell whether content of a media type (None is FHIR) gets smaller by compression: pictures do not."""
+    return media_type is None or media_type.startswith(b"text/") or b"json" in media_type or b"xml" in media_type
 
 
 async def gathered(body: Body) -> bytes:
