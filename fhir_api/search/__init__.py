@@ -1,0 +1,1 @@
+"""Search: from request parameters to a query, from resources to index entries."""

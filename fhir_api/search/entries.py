@@ -18,7 +18,7 @@ def parameter_key(resource_type: str, code: str) -> int:
 
 
 new_entry: Final = tuple.__new__
-"""``new_entry(TokenEntry, (1, None, "a"))`` is ``TokenEntry(1, None, "a")`` in half the time, without default values."""
+"""``new_entry(TokenEntry, (1, None, "a"))`` is ``TokenEntry(1, None, "a")`` in half the time, no defaults."""
 
 
 class TokenEntry(NamedTuple):

@@ -45,7 +45,7 @@ class ParsedQuery:
     issues: tuple[Issue, ...] = ()
 
 
-def parse_query(  # noqa: PLR0913 - settings by name, each with a default
+def parse_query(
     definitions: SearchDefinitions,
     resource_types: Sequence[str],
     pairs: Sequence[tuple[str, str]],

@@ -99,7 +99,7 @@ class _Router:
     root: Route
     focus: Route
 
-    def follow(self, expression: ast.Expression) -> list[Route]:  # noqa: PLR0911 - one return for each form
+    def follow(self, expression: ast.Expression) -> list[Route]:
         match expression:
             case ast.BinaryExpression(operator="|", left=left, right=right):
                 return self.follow(left) + self.follow(right)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, tzinfo
 from typing import Any
 
+from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.resource import Resource
 from fhir_api.search.definitions import SearchDefinitions
@@ -39,7 +40,7 @@ class Extractor:
         function = self._functions.get(resource_type) or self._compile(resource_type)
         try:
             return function(tree)
-        except (AttributeError, TypeError, ValueError, KeyError):
+        except (AttributeError, TypeError, ValueError, KeyError, FhirPathEvaluationError):
             # no cause: it would carry values of a patient
             raise refuse(
                 ErrorKind.INVALID,

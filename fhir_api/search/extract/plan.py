@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from fhir_api.search.definitions import SearchDefinitions, leaf_routes, usable
 from fhir_api.search.query import Parameter
-from fhir_api.search.routes import Route, is_present_and_not_false, routes
+from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, routes
 
 Variant = tuple[tuple[tuple[str, str], ...], int | None]
 """Conditions on an item and its index, as in :class:`~fhir_api.search.routes.Step`."""
@@ -65,11 +65,13 @@ class Plan:
     Attributes:
         root: the resource.
         presence: parameters of the form ``X.exists() and X != false``, with the routes of X.
+        evaluated: parameters whose expression is more than routes.
         primary: the date parameter that gives ``IndexEntries.low``.
     """
 
     root: Branch
     presence: tuple[tuple[Parameter, tuple[Route, ...]], ...]
+    evaluated: tuple[Parameter, ...]
     primary: Parameter | None
 
 
@@ -77,14 +79,18 @@ def plan(definitions: SearchDefinitions, resource_type: str) -> Plan:
     """Return what has to be visited for the parameters of *resource_type*."""
     root = Branch()
     presence = []
+    evaluated = []
     for parameter in definitions.parameters(resource_type).values():
         if parameter.type == "composite":
             _add_composite(definitions, root, parameter)
         elif (found := is_present_and_not_false(parameter.expression, resource_type)) is not None:
             presence.append((parameter, found))
         else:
-            _add_leaves(root, parameter, leaf_routes(parameter))
-    return Plan(root, tuple(presence), definitions.primary_date(resource_type))
+            try:
+                _add_leaves(root, parameter, leaf_routes(parameter))
+            except Unroutable:
+                evaluated.append(parameter)
+    return Plan(root, tuple(presence), tuple(evaluated), definitions.primary_date(resource_type))
 
 
 def _add_leaves(start: Branch, parameter: Parameter, found: Iterable[Route]) -> None:

@@ -13,6 +13,7 @@ from datetime import tzinfo
 from conformance.value_sets import required_codes
 from fhir_api.model.dates import EARLIEST
 from fhir_api.search.entries import CompositeEntry, IndexEntries, new_entry
+from fhir_api.search.extract.evaluation import evaluated
 from fhir_api.search.extract.plan import Branch, Child, Component, Composite, Leaf, Plan
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route
@@ -47,6 +48,8 @@ def generate(plan: Plan, zone: tzinfo) -> tuple[str, dict[str, object]]:
     with writer.block("def extract(resource):"):
         top = len(writer.lines)
         _presence(writer, plan)
+        for parameter in plan.evaluated:
+            writer.line(f"{writer.name(evaluated(parameter, zone))}(add_{list_name(parameter)}, resource)")
         _branch(writer, plan.root, "resource", None)
         used = [name for name in _FIELDS if any(f"add_{name}" in line for line in writer.lines)]
         for name in used:

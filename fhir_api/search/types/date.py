@@ -97,7 +97,7 @@ def matches(entry: DateEntry, value: DateValue, modifier: str | None = None) -> 
     return compare(entry.low, entry.high, value)
 
 
-def compare(low: int, high: int, value: DateValue) -> bool:  # noqa: PLR0911 - one return for each prefix
+def compare(low: int, high: int, value: DateValue) -> bool:
     """Compare the interval ``[low, high)`` with the range of *value*.
 
     ``ge`` and ``le`` hold as soon as some instant of the interval is not before, or not after, the range: "the range

@@ -75,7 +75,7 @@ def matches(entry: NumberEntry, value: NumberValue, modifier: str | None = None)
     return compare(entry.value, value)
 
 
-def compare(number: float, value: NumberValue) -> bool:  # noqa: PLR0911 - one return for each prefix
+def compare(number: float, value: NumberValue) -> bool:
     """Compare a number: ``eq``, ``ne`` and ``ap`` with the implied range, the others with the exact value."""
     match value.prefix:
         case Prefix.NE:

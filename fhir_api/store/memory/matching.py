@@ -35,7 +35,7 @@ def matching(state: State, resource_types: Sequence[str], clauses: Sequence[Clau
     ]
 
 
-def holds(state: State, record: Record, clause: Clause) -> bool:  # noqa: PLR0911 - one return for each kind of clause
+def holds(state: State, record: Record, clause: Clause) -> bool:
     """Tell whether *clause* holds for one resource."""
     match clause:
         case ValueClause():

@@ -113,7 +113,7 @@ def _value(record: Record, key: SortKey) -> SortValue:
     return ends[-1] if key.descending else ends[0]
 
 
-def _entry_value(entry: Entry) -> SortValue:  # noqa: PLR0911 - one return for each kind of entry
+def _entry_value(entry: Entry) -> SortValue:
     match entry:
         case StringEntry(text=text):
             return fold(text)
