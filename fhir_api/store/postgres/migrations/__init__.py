@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
 
 _HERE = Path(__file__).parent
 _LOCK = 0x5374616E666F7269
@@ -60,7 +61,8 @@ def check(dsn: str) -> str:
 
 def _connected(dsn: str) -> Connection:
     url = make_url(dsn).set(drivername="postgresql+psycopg")
-    return create_engine(url).connect()
+    # closed for good when it is given back, not kept for a next time that never comes
+    return create_engine(url, poolclass=NullPool).connect()
 
 
 def _config() -> Config:
