@@ -169,6 +169,8 @@ class EmbeddedPostgres:
             self._descriptor = os.open(unfinished, os.O_RDONLY | os.O_DIRECTORY)
         options = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         options += ["--data-checksums", "--auth=reject", "--no-instructions", f"--username={configuration.SUPERUSER}"]
+        if not self._durable:
+            options.append("--no-sync")
         made = self._run_as_user([str(program_folder / "initdb"), "-D", self._inner_path(unfinished), *options])
         if made.returncode:
             raise EmbeddedPostgresError(f"PostgreSQL could not create its files in {self.data_dir}: {made.stderr}")
