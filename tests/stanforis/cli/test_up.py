@@ -1,0 +1,196 @@
+"""``stanforis up`` as an operator sees it: processes, signals, exit codes."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+STUB = Path(__file__).parents[2] / "support/stub_server.py"
+
+
+class Running:
+    """A server that said it is ready."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("FHIR R4 at http://127.0.0.1:"), line
+        self.base = line.split()[-1]
+        self.port = urlsplit(self.base).port
+
+    def answering(self, path: str = "/") -> int:
+        """Return the id of the process that answers one request over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        assert response.status == 200
+        answered = int(response.read())
+        connection.close()
+        return answered
+
+    def answering_all(self) -> set[int]:
+        return {self.answering() for _ in range(40)}
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@contextmanager
+def serving(*arguments: str | Path) -> Iterator[Running]:
+    command = [sys.executable, STUB, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield Running(process)
+        finally:
+            process.kill()
+
+
+def refused(*arguments: str | Path) -> str:
+    ran = subprocess.run([sys.executable, STUB, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 1
+    return ran.stderr
+
+
+def is_running(pid: int) -> bool:
+    # A zombie that nobody has reaped yet has no command line any more.
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_until(is_true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not is_true():
+        assert time.monotonic() < deadline, f"waited in vain: {what}"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_serves_and_stops_cleanly(tmp_path: Path, number: int):
+    with serving(tmp_path) as server:
+        workers = server.answering_all()
+        assert len(workers) == 2
+        assert server.stop(number) == 0
+        assert server.process.stdout is not None
+        assert server.process.stdout.read() == "Stopped.\n"
+        assert not any(is_running(pid) for pid in workers)
+
+
+def test_it_runs_its_database_and_leaves_no_process_behind(tmp_path: Path):
+    with serving(tmp_path, "--database") as server:
+        processes = children(server.process.pid)
+        assert len(processes) == 3
+        assert server.stop() == 0
+        assert not any(is_running(pid) for pid in processes)
+    assert not (tmp_path / "postgres/postmaster.pid").exists()
+
+
+def test_a_request_in_flight_is_answered_before_the_end(tmp_path: Path):
+    with serving(tmp_path) as server:
+        answers: list[int] = []
+        asking = threading.Thread(target=lambda: answers.append(server.answering("/slow")))
+        asking.start()
+        wait_until(lambda: connections_to(server.port), "the request arrives")
+        assert server.stop() == 0
+        asking.join()
+        assert len(answers) == 1
+
+
+def connections_to(port: int | None) -> bool:
+    """Tell whether a connection to *port* is established."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+
+
+def test_a_killed_api_process_is_replaced(tmp_path: Path):
+    with serving(tmp_path) as server:
+        before = server.answering_all()
+        killed = min(before)
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: len(children(server.process.pid)) == 2 and not is_running(killed), "there are two again")
+        after = server.answering_all()
+        assert len(after) == 2
+        assert killed not in after
+        assert server.stop() == 0
+
+
+def test_connections_to_a_killed_api_process_wait_for_the_next(tmp_path: Path):
+    with serving(tmp_path) as server:
+        for pid in server.answering_all():
+            os.kill(pid, signal.SIGKILL)
+        assert len(server.answering_all()) == 2
+        assert server.stop() == 0
+
+
+def test_a_killed_database_is_started_again(tmp_path: Path):
+    with serving(tmp_path, "--database") as server:
+        file = tmp_path / "postgres/postmaster.pid"
+        first = int(file.read_text().split()[0])
+        os.kill(first, signal.SIGKILL)
+        wait_until(
+            lambda: file.exists() and "ready" in file.read_text() and str(first) not in file.read_text(), "ready"
+        )
+        assert server.stop() == 0
+
+
+def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path):
+    with serving(tmp_path, "--database") as server:
+        processes = children(server.process.pid)
+        assert len(processes) == 3
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: not any(is_running(pid) for pid in processes), "all end")
+
+
+def test_a_second_one_runs_beside_the_first(tmp_path: Path):
+    with serving(tmp_path / "a", "--database") as first, serving(tmp_path / "b", "--database") as second:
+        assert first.port != second.port
+        assert not first.answering_all() & second.answering_all()
+        assert (first.stop(), second.stop()) == (0, 0)
+
+
+def test_a_data_folder_in_use_is_refused_and_says_by_whom(tmp_path: Path):
+    with serving(tmp_path, "--database") as server:
+        said = refused(tmp_path, "--database")
+        assert f"process {server.process.pid} ({server.base})" in said
+        assert server.stop() == 0
+
+
+def test_a_port_in_use_is_refused(tmp_path: Path):
+    with serving(tmp_path) as server:
+        said = refused(tmp_path, "--port", str(server.port))
+        assert f"Port {server.port} of 127.0.0.1 cannot be used" in said
+        assert "--port" in said
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - what must be refused
+def test_an_address_others_can_reach_is_refused(tmp_path: Path, host: str):
+    assert "no access control" in refused(tmp_path, "--host", host)
+
+
+def test_an_unknown_host_is_refused(tmp_path: Path):
+    assert "not known" in refused(tmp_path, "--host", "nowhere.invalid")
+
+
+def test_an_application_that_cannot_start_ends_everything(tmp_path: Path):
+    assert "ended at its start" in refused(tmp_path, "--broken", "--database")
+    assert not (tmp_path / "postgres/postmaster.pid").exists()
