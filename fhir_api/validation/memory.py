@@ -1,7 +1,4 @@
-"""Good values, remembered: many values of health records come again and again.
-
-A look-up is a check that never enters Python where the value is known.
-"""
+"""Good values, remembered: many values of health records come again and again."""
 
 from __future__ import annotations
 
@@ -15,20 +12,27 @@ LONGEST_REMEMBERED = 128
 """The greatest number of characters of a remembered value."""
 
 
-class Memory(dict[Json, Json]):
-    """What *judge* says of a text, remembered where it is true; ``memory[text]`` asks."""
+class Memory:
+    """What *judge* says of a text, remembered where it is true.
 
-    __slots__ = ("_judge",)
+    Attributes:
+        known: each remembered text with its verdict; always the same dictionary, so that generated code can hold it.
+    """
 
     def __init__(self, judge: Callable[[Json], Json]) -> None:
-        super().__init__()
+        self.known: dict[str, Json] = {}
         self._judge = judge
 
-    def __missing__(self, value: Json) -> Json:
+    def ask(self, value: Json) -> Json:
+        """Return the verdict on a value, known or not."""
+        return self.known.get(value) or self.learn(value)
+
+    def learn(self, value: Json) -> Json:
+        """Return the verdict on a value that is not known, and remember it if it is a good one."""
         verdict = self._judge(value)
         # only text is kept: 1, 1.0 and true are one key
         if verdict and type(value) is str and len(value) <= LONGEST_REMEMBERED:
-            if len(self) >= MAX_REMEMBERED:
-                self.clear()
-            self[value] = verdict
+            if len(self.known) >= MAX_REMEMBERED:
+                self.known.clear()
+            self.known[value] = verdict
         return verdict

@@ -138,7 +138,8 @@ FORMATS: Mapping[str, Format] = {
         Format("markdown", _is_text, "text without control characters, not empty, at most 1 MB"),
         Format("oid", _matching(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+"), "urn:oid: and an OID", recurs=True),
         Format("positiveInt", _within(1, 2**31 - 1), "a JSON number without fraction, 1 or more, of 32 bits"),
-        Format("string", _is_text, "text without control characters, not empty, at most 1 MB"),
+        # most strings are displays and units of codes
+        Format("string", _is_text, "text without control characters, not empty, at most 1 MB", recurs=True),
         Format("time", _matching(_CLOCK), "hh:mm:ss"),
         Format("unsignedInt", _within(0, 2**31 - 1), "a JSON number without fraction, 0 or more, of 32 bits"),
         Format("uri", _WITHOUT_SPACE, "a URI without white space", recurs=True),
@@ -152,3 +153,6 @@ FORMATS: Mapping[str, Format] = {
     )
 }
 """The format of each primitive type, by its name."""
+
+ELEMENT_ID = Format("element id", _WITHOUT_SPACE, "text without white space")
+"""The format of an element's id, which the definitions call a string."""

@@ -13,13 +13,13 @@ from fhir_api.validation.primitives import Json
 
 RESOURCE_TYPES = frozenset(resource_types())
 
-OPAQUE = ""
+OPAQUE = "*"
 """What a urn, or a URL that is not ``[base]/Type/id``, shows: no type."""
 FRAGMENT = "#"
 """What a reference to a contained resource shows."""
 CONDITIONAL = "?"
 """What criteria start with: ``?Patient`` for ``Patient?identifier=7``."""
-NONE = "!"
+NONE = ""
 """What any other text shows: it is no literal reference."""
 
 _VISIBLE = r"[^\s\x00-\x1f\x7f]"

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from fhir_api.validation.memory import Memory
 from fhir_api.validation.primitives import Json
 
 Check = Callable[[Json], Json]
@@ -55,23 +56,28 @@ class Plan(NamedTuple):
     whole: Sequence[Check] = ()
 
 
-class Shapes(dict[Shape, Check]):
-    """The check for each shape of one structure: ``shapes[tuple(element)](element)`` judges an element.
+class Shapes:
+    """The checks for the shapes of one structure.
 
-    The look-up raises what *planned* raises for a shape that breaks a rule.
+    Attributes:
+        known: the check for each shape that is kept; always the same dictionary, so that generated code can hold it.
     """
 
-    __slots__ = ("_memory", "_planned")
-
     def __init__(self, planned: Callable[[Shape], Plan], memory: ShapeMemory) -> None:
-        super().__init__()
+        self.known: dict[Shape, Check] = {}
         self._planned = planned
         self._memory = memory
 
-    def __missing__(self, shape: Shape) -> Check:
+    def judge(self, element: Json) -> Json:
+        """Check an element, whatever its shape; raise what *planned* raises for a shape that breaks a rule."""
+        return (self.known.get(tuple(element)) or self.learn(element))(element)
+
+    def learn(self, element: Json) -> Check:
+        """Return the check for an element whose shape is not known, and keep it."""
+        shape = tuple(element)
         plan = self._planned(shape)
         self._memory.make_room()
-        check = self[shape] = self._counted(shape, plan)
+        check = self.known[shape] = self._counted(shape, plan)
         return check
 
     def _counted(self, shape: Shape, plan: Plan) -> Check:
@@ -83,7 +89,7 @@ class Shapes(dict[Shape, Check]):
             nonlocal left
             left -= 1
             if left <= 0:
-                self[shape] = generated(plan)
+                self.known[shape] = generated(plan)
             return check(element)
 
         return counted
@@ -114,7 +120,7 @@ class ShapeMemory:
         if self._count >= self.most:
             # generated checks refer to each other's shapes, so these are emptied, not replaced
             for shapes in self._all:
-                shapes.clear()
+                shapes.known.clear()
             self._count = 0
         self._count += 1
 
@@ -124,9 +130,9 @@ def calling(check: Check) -> Probe:
     return Probe(check, "{0}({value})", (check,))
 
 
-def looking_up(memory: dict[Json, Json]) -> Probe:
-    """Return the probe that asks a dictionary, which may learn."""
-    return Probe(memory.__getitem__, "{0}[{value}]", (memory,))
+def asking(memory: Memory) -> Probe:
+    """Return the probe that asks a memory, which may learn."""
+    return Probe(memory.ask, "{value} in {0} or {1}({value})", (memory.known, memory.learn))
 
 
 def belonging_to(codes: frozenset[str]) -> Probe:
@@ -136,7 +142,8 @@ def belonging_to(codes: frozenset[str]) -> Probe:
 
 def shaped(shapes: Shapes) -> Probe:
     """Return the probe for an element that has members."""
-    return Probe(lambda element: shapes[tuple(element)](element), "{0}[tuple({value})]({value})", (shapes,))
+    source = "({0}(tuple({value})) or {1}({value}))({value})"
+    return Probe(shapes.judge, source, (shapes.known.get, shapes.learn))
 
 
 def interpreted(plan: Plan) -> Check:

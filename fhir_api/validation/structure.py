@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from conformance.types import Element, ElementType, is_subtype, node
 from conformance.value_sets import bound_value_sets
-from fhir_api.validation.primitives import FORMATS, Format
+from fhir_api.validation.primitives import ELEMENT_ID, FORMATS, Format
 from fhir_api.validation.references import CONDITIONAL, OPAQUE, RESOURCE_TYPES
 
 
@@ -160,7 +160,7 @@ def structure(key: StructureKey) -> Structure:
     if is_resource:
         properties["resourceType"] = Property("resourceType", "resourceType", _TYPE_NAME)
     for element in elements:
-        for each in _properties(key, element, has_id_format=is_resource):
+        for each in _properties(key, element, is_resource=is_resource):
             properties[each.name] = each
     required = [
         (element.name, frozenset(_names(element)))
@@ -197,13 +197,13 @@ def _names(element: Element) -> Iterator[str]:
             yield f"_{name}"
 
 
-def _properties(key: StructureKey, element: Element, *, has_id_format: bool) -> Iterator[Property]:
+def _properties(key: StructureKey, element: Element, *, is_resource: bool) -> Iterator[Property]:
     repeats = element.max is None or element.max > 1
     for name, kind in element.json_names().items():
         content = _content(key, element, kind)
         if name == "id":
             # the definitions say string; the text says id for a resource, and no white space for an element
-            yield Property(name, name, FORMATS["id" if has_id_format else "uri"])
+            yield Property(name, name, FORMATS["id"] if is_resource else ELEMENT_ID)
         elif isinstance(content, Format | CodedFormat | LiteralReference) and not _is_bare(element, kind):
             companion = f"_{name}"
             yield Property(name, element.name, content, repeats, element.min, element.max, companion)

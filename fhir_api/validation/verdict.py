@@ -14,9 +14,9 @@ from fhir_api.validation.shapes import (
     ShapeMemory,
     Shapes,
     Step,
+    asking,
     belonging_to,
     calling,
-    looking_up,
     shaped,
 )
 from fhir_api.validation.structure import (
@@ -83,7 +83,7 @@ class Verdict:
         shapes = self._resources.get(resource_type)
         if shapes is None:
             shapes = self._resources[resource_type] = self._shapes_of(StructureKey(_known(resource_type)))
-        if not shapes[tuple(tree)](tree):
+        if not shapes.judge(tree):
             return False
         if len(fragments) > outer:
             ids = {"#", *(f"#{resource['id']}" for resource in tree.get("contained", ()))}
@@ -94,7 +94,7 @@ class Verdict:
 
     def _contained(self, tree: Json) -> Json:
         shapes = self._shapes_of(StructureKey(_known(tree["resourceType"]), is_contained=True))
-        return shapes[tuple(tree)](tree)
+        return shapes.judge(tree)
 
     def _shapes_of(self, key: StructureKey) -> Shapes:
         shapes = self._shapes.get(key)
@@ -131,18 +131,18 @@ class Verdict:
                 return calling(self._contained)
 
     def _format(self, content: Format) -> Probe:
-        if not content.recurs and content.name != "string":
+        if not content.recurs:
             return calling(content.accepts)
         if content.name not in self._memories:
             self._memories[content.name] = Memory(content.accepts)
-        return looking_up(self._memories[content.name])
+        return asking(self._memories[content.name])
 
     def _literal(self, targets: frozenset[str]) -> Probe:
         shown_types, deferred = self._shown_types, self._deferred
         settled = frozenset(shown for shown in targets if shown[:1] != CONDITIONAL)
 
         def deferring(value: Json) -> bool:
-            shown = shown_types[value]
+            shown = shown_types.ask(value)
             if shown in settled:
                 return True
             if shown == FRAGMENT:
@@ -151,7 +151,7 @@ class Verdict:
             deferred.has_conditional = True
             return shown in targets
 
-        return Probe(deferring, "{0}[{value}] in {1} or {2}({value})", (shown_types, settled, deferring))
+        return Probe(deferring, "{0}({value}) in {1} or {2}({value})", (shown_types.known.get, settled, deferring))
 
 
 def _known(resource_type: str) -> str:

@@ -137,6 +137,7 @@ UNSOUND: list[tuple[str, dict[str, Any], str, str]] = [
     ("companion of an object", patient(_maritalStatus=ABSENT), "structure", "Patient._maritalStatus"),
     ("companion of the id", patient(_id=ABSENT), "structure", "Patient._id"),
     ("id", patient(id="a b"), "value", "Patient.id"),
+    ("id of an element", patient(name=[{"id": "a b"}]), "value", "Patient.name[0].id"),
     ("long id", patient(id="a" * 65), "value", "Patient.id"),
     ("profile", patient(meta={"profile": ["a b"]}), "value", "Patient.meta.profile[0]"),
     ("day that is not", patient(birthDate="2023-02-29"), "value", "Patient.birthDate"),
