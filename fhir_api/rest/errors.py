@@ -5,8 +5,10 @@ Spec: https://hl7.org/fhir/R4/http.html#Status-Codes
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
-from fhir_api.model.outcome import operation_outcome
+from fhir_api.model.outcome import Issue, operation_outcome
 from fhir_api.rest.response import Header, Response
 
 STATUS: dict[ErrorKind, int] = {
@@ -36,11 +38,21 @@ RETRY_AFTER: dict[ErrorKind, bytes] = {ErrorKind.TOO_COSTLY: b"30", ErrorKind.UN
 
 def refusal(error: FhirError, *headers: Header) -> Response:
     """Return the answer to a request that was refused: status and OperationOutcome."""
-    issues = error.issues or refuse(error.kind, "The request was refused.").issues
+    issues = [_told(issue) for issue in error.issues or refuse(error.kind, "The request was refused.").issues]
     wait = RETRY_AFTER.get(error.kind)
     if wait is not None:
         headers = (*headers, (b"retry-after", wait))
     return Response(STATUS[error.kind], operation_outcome(issues), headers=headers)
+
+
+def _told(issue: Issue) -> Issue:
+    """Return an issue that can stand in a resource: names that a client made up may have control characters."""
+    if issue.diagnostics.isprintable():
+        return issue
+    shown = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in issue.diagnostics
+    )
+    return replace(issue, diagnostics=shown)
 
 
 def failure(request_id: str) -> Response:

@@ -4,8 +4,9 @@ from base64 import b64encode
 
 import orjson
 import pytest
-from fhir_api.model.errors import FhirError
+
 from fhir_api.interactions.entries import EntryRequest
+from fhir_api.model.errors import FhirError
 from fhir_api.rest.batching import entry_request
 
 FHIR = {"content-type": "application/fhir+json"}

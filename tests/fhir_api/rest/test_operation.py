@@ -6,8 +6,9 @@ import logging
 
 import httpx
 import pytest
-from fhir_api.app import create_app
 from stanforis.settings import Settings
+
+from fhir_api.app import create_app
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import zlib
 
 import httpx
 import pytest
-from fhir_api.rest.request import query_pairs
 
+from fhir_api.rest.request import query_pairs
 from tests.support.outcomes import issue_code
 
 FHIR = {"content-type": "application/fhir+json"}
