@@ -10,7 +10,7 @@ from fhir_api.fhirpath.errors import (
     FhirPathSyntaxError,
     Position,
 )
-from fhir_api.fhirpath.expressions import Compiled, compile
+from fhir_api.fhirpath.expressions import Compiled, compile  # noqa: A004 - read as fhirpath.compile
 from fhir_api.fhirpath.plan import Environment, Terminology
 from fhir_api.fhirpath.quantity import Quantity
 from fhir_api.fhirpath.references import typed_only

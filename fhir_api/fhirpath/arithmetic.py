@@ -142,7 +142,7 @@ def _subtracted(left: Quantity, right: Quantity) -> Quantity | None:
 
 
 def _combined(left: Quantity, right: Quantity, sign: int) -> Quantity | None:
-    if left.unit == right.unit and left.is_calendar == right.is_calendar:
+    if quantities.has_same_unit(left, right):
         return left.with_value(left.value + sign * right.value)
     pair = quantities.common(left.with_value(Decimal(1)), right)
     if pair is None:

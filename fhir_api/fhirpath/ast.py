@@ -5,8 +5,11 @@ Names are those of the grammar. Spec: https://hl7.org/fhirpath/N1/grammar.html
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any, Final
 
 from fhir_api.fhirpath.errors import Position
 
@@ -224,3 +227,24 @@ Expression = (
     | TypeExpression
     | SortArgument
 )
+
+_PARTS: Final[Mapping[type, tuple[attrgetter[Any], ...]]] = {
+    InvocationExpression: (attrgetter("expression"), attrgetter("invocation")),
+    IndexerExpression: (attrgetter("expression"), attrgetter("index")),
+    PolarityExpression: (attrgetter("operand"),),
+    BinaryExpression: (attrgetter("left"), attrgetter("right")),
+    TypeExpression: (attrgetter("operand"),),
+    SortArgument: (attrgetter("expression"),),
+}
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Yield an expression and every expression in it, in no defined order."""
+    open_nodes = [expression]
+    while open_nodes:
+        node = open_nodes.pop()
+        yield node
+        if type(node) is FunctionInvocation:
+            open_nodes.extend(node.arguments)
+        else:
+            open_nodes.extend(part(node) for part in _PARTS.get(type(node), ()))

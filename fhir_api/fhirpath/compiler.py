@@ -12,7 +12,7 @@ from typing import Any, Final
 from fhir_api.fhirpath import ast, model, navigation, operators
 from fhir_api.fhirpath.errors import FhirPathSemanticError
 from fhir_api.fhirpath.functions import FUNCTIONS
-from fhir_api.fhirpath.functions.registry import Call, Frame, calls, kept_apart, this_item
+from fhir_api.fhirpath.functions.registry import Call, Frame, defines_variables, kept_apart, this_item
 from fhir_api.fhirpath.functions.subsetting import indexer
 from fhir_api.fhirpath.functions.types import select_type, type_cast, type_test
 from fhir_api.fhirpath.plan import EMPTY, INTEGER, Plan, collection, constant, single
@@ -32,7 +32,7 @@ def compile_expression(
     """
     is_boxed = type_name is None or model.is_abstract(type_name)
     this = this_item(None if is_boxed else (str(type_name),), is_boxed=is_boxed)
-    frame = Frame(this, is_strict, checks_order, calls(expression, "defineVariable"), type_name)
+    frame = Frame(this, is_strict, checks_order, defines_variables(expression), type_name)
     return _compile(expression, frame)
 
 

@@ -103,7 +103,9 @@ def order(left: Any, right: Any, position: Position) -> int | None:
     if pair is not None:
         values = quantities.common(*pair)
         return None if values is None else -1 if values[0] < values[1] else int(values[0] > values[1])
-    raise FhirPathEvaluationError(f"Expected two values with an order, found {kind_name(left)} and {kind_name(right)}", position)
+    raise FhirPathEvaluationError(
+        f"Expected two values with an order, found {kind_name(left)} and {kind_name(right)}", position
+    )
 
 
 class Distinct:

@@ -6,16 +6,28 @@ Spec: https://hl7.org/fhirpath/N1/, https://hl7.org/fhir/R4/fhirpath.html
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fhir_api.fhirpath.compiler import compile_expression
-from fhir_api.fhirpath.errors import FhirPathError, FhirPathEvaluationError, FhirPathSyntaxError, Position
+from fhir_api.fhirpath.errors import FhirPathEvaluationError, FhirPathSyntaxError, Position
+from fhir_api.fhirpath.functions.registry import asks_environment
 from fhir_api.fhirpath.parser import parse
-from fhir_api.fhirpath.plan import One, Plan, Environment, Many, Scope, boolean, boxed
+from fhir_api.fhirpath.plan import Environment, Many, One, Plan, Scope, boolean, boxed
 from fhir_api.fhirpath.values import Item
 
 _NOTHING: Final = Environment()
+_NO_SCOPE: Final = Scope(_NOTHING, None, None, None)
+"""For expressions that ask for nothing but their input."""
 _CACHED: Final = 8192
+
+
+class _Evaluator(NamedTuple):
+    """The closures of an expression for one type of input, in the three forms a caller may ask for."""
+
+    plan: Plan
+    many: Many
+    items: Many
+    boolean: One
 
 
 class Compiled:
@@ -26,19 +38,21 @@ class Compiled:
         type_name: the FHIR type of the inputs; None where each resource says what it is.
     """
 
-    __slots__ = ("_evaluators", "_options", "text", "type_name")
+    __slots__ = ("_asks_environment", "_evaluators", "_expression", "_options", "text", "type_name")
 
     def __init__(self, text: str, type_name: str | None, *, is_strict: bool, checks_order: bool) -> None:
         self.text = text
         self.type_name = type_name
+        self._expression = parse(text)
+        self._asks_environment = asks_environment(self._expression)
         self._options = {"is_strict": is_strict, "checks_order": checks_order}
         self._evaluators: dict[str | None, _Evaluator] = {}
-        self._evaluator(type_name)
+        self._evaluators[type_name] = self._evaluator(type_name)
 
     @property
     def result_types(self) -> tuple[str, ...] | None:
         """The types a result may have (``string``, ``System.Boolean``); None where only an evaluation tells."""
-        return self._evaluator(self.type_name).plan.types
+        return self._evaluators[self.type_name].plan.types
 
     def __call__(self, element: Any, environment: Environment = _NOTHING) -> list[Any]:
         """Return the results as plain values.
@@ -49,7 +63,10 @@ class Compiled:
         Raises:
             FhirPathEvaluationError: the expression is not defined for what was met.
         """
-        found = self._run(element, environment, "many")
+        try:
+            found = self._for(element).many(element, self._scope(element, environment))
+        except _FAILURES as failure:
+            raise _evaluation_error(failure) from failure
         return [value for item in found if (value := item.value if type(item) is Item else item) is not None]
 
     def items(self, element: Any, environment: Environment = _NOTHING) -> list[Any]:
@@ -60,7 +77,10 @@ class Compiled:
         Raises:
             FhirPathEvaluationError: the expression is not defined for what was met.
         """
-        return list(self._run(element, environment, "items"))
+        try:
+            return list(self._for(element).items(element, self._scope(element, environment)))
+        except _FAILURES as failure:
+            raise _evaluation_error(failure) from failure
 
     def boolean(self, element: Any, environment: Environment = _NOTHING) -> bool | None:
         """Return the result as a Boolean, None where it is empty: what an invariant asks.
@@ -68,50 +88,45 @@ class Compiled:
         Raises:
             FhirPathEvaluationError: the expression is not defined for what was met, or gave several results.
         """
-        result: bool | None = self._run(element, environment, "boolean")
+        try:
+            result: bool | None = self._for(element).boolean(element, self._scope(element, environment))
+        except _FAILURES as failure:
+            raise _evaluation_error(failure) from failure
         return result
 
-    def _run(self, element: Any, environment: Environment, form: str) -> Any:
+    def _for(self, element: Any) -> _Evaluator:
         type_name = self.type_name
         if type_name is None and type(element) is dict:
             type_name = element.get("resourceType")
-        run = getattr(self._evaluators.get(type_name) or self._evaluator(type_name), form)
-        resource = element if environment.resource is None else environment.resource
-        root = resource if environment.root_resource is None else environment.root_resource
-        try:
-            return run(element, Scope(environment, element, resource, root))
-        except FhirPathError:
-            raise
-        except RecursionError:
-            raise FhirPathEvaluationError("The expression nests too deep") from None
-        except (AttributeError, TypeError, ValueError, ArithmeticError) as error:
-            raise FhirPathEvaluationError(f"The input has not the structure of {type_name or 'a resource'}") from error
-
-    def _evaluator(self, type_name: str | None) -> _Evaluator:
         evaluator = self._evaluators.get(type_name)
         if evaluator is None:
-            evaluator = _Evaluator(_plan(self.text, type_name, **self._options))
-            self._evaluators[type_name] = evaluator
+            evaluator = self._evaluators[type_name] = self._evaluator(type_name)
         return evaluator
 
+    def _scope(self, element: Any, environment: Environment) -> Scope:
+        if not self._asks_environment:
+            return _NO_SCOPE
+        resource = element if environment.resource is None else environment.resource
+        root = resource if environment.root_resource is None else environment.root_resource
+        return Scope(environment, element, resource, root)
 
-class _Evaluator:
-    """The closures of an expression for one type of input, in the three forms a caller may ask for."""
-
-    __slots__ = ("boolean", "items", "many", "plan")
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.many: Many = plan.many
-        self.items: Many = boxed(plan).many
-        self.boolean: One = boolean(plan)
+    def _evaluator(self, type_name: str | None) -> _Evaluator:
+        try:
+            plan = compile_expression(self._expression, type_name, **self._options)
+        except RecursionError:
+            expected = "an expression of a few hundred steps"
+            raise FhirPathSyntaxError("a longer one", expected, Position(0, 1, 1)) from None
+        return _Evaluator(plan, plan.many, boxed(plan).many, boolean(plan))
 
 
-def _plan(text: str, type_name: str | None, *, is_strict: bool, checks_order: bool) -> Plan:
-    try:
-        return compile_expression(parse(text), type_name, is_strict=is_strict, checks_order=checks_order)
-    except RecursionError:
-        raise FhirPathSyntaxError("a longer one", "an expression of a few hundred steps", Position(0, 1, 1)) from None
+_FAILURES: Final = (AttributeError, TypeError, ValueError, ArithmeticError, RecursionError)
+"""What closures meet in JSON that has not the structure of its type."""
+
+
+def _evaluation_error(failure: Exception) -> FhirPathEvaluationError:
+    if isinstance(failure, RecursionError):
+        return FhirPathEvaluationError("The expression nests too deep")
+    return FhirPathEvaluationError("The input has not the structure of its type")
 
 
 @lru_cache(maxsize=_CACHED)
@@ -122,7 +137,7 @@ def compile(  # noqa: A001 - the verb of every engine of this language; callers 
 
     Args:
         text: the expression.
-        type_name: FHIR type of the inputs, such as ``Patient`` or ``HumanName``; needed for inputs that are no resources.
+        type_name: FHIR type of the inputs, such as ``HumanName``; only resources can do without.
         is_strict: an element that the input's type does not have is an error, as is ``as`` on several items.
         checks_order: ``first() skip() []`` and the like are errors on collections without a defined order.
 

@@ -145,7 +145,9 @@ def _with_companion(value: Any, companion: Any, type_name: str) -> list[Any]:
     values = value if type(value) is list else []
     missing: list[Any] = [None]
     pairs = zip(
-        values + missing * (len(companion) - len(values)), companion + missing * (len(values) - len(companion)), strict=True
+        values + missing * (len(companion) - len(values)),
+        companion + missing * (len(values) - len(companion)),
+        strict=True,
     )
     return [Item(one, type_name, other) for one, other in pairs if one is not None or other is not None]
 

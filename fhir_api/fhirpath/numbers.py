@@ -31,7 +31,7 @@ def decimals(number: Decimal | int) -> int:
 
 
 def decimal_equivalent(left: Decimal | int, right: Decimal | int) -> bool:
-    """Tell whether both are equal when rounded to the precision of the less precise one; zeros at the end do not count."""
+    """Tell whether both are equal at the precision of the less precise one; zeros at the end do not count."""
     one, other = decimal_from(left), decimal_from(right)
     digits = min(decimals(one.normalize()), decimals(other.normalize()))
     return rounded(one, digits) == rounded(other, digits)

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 from fhir_api.fhirpath import equality
 from fhir_api.fhirpath.arithmetic import OPERATORS, negate
-from fhir_api.fhirpath.errors import FhirPathEvaluationError, FhirPathSemanticError, Position
+from fhir_api.fhirpath.errors import Position
 from fhir_api.fhirpath.functions.combining import union
 from fhir_api.fhirpath.functions.conversion import to_text
 from fhir_api.fhirpath.functions.scalar import located
 from fhir_api.fhirpath.plan import BOOLEAN, STRING, One, Plan, Scope, boolean, single, system
-from fhir_api.fhirpath.values import conversion, kind_name
+from fhir_api.fhirpath.values import conversion
 
 _TEXT_TYPES: Final = frozenset(
     {"System.String", "string", "code", "id", "markdown", "uri", "url", "uuid", "oid", "canonical", "xhtml"}

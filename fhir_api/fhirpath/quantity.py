@@ -37,11 +37,13 @@ class Quantity:
         value: the digits as written.
         unit: a UCUM code, or a calendar word in the singular.
         is_calendar: *unit* is a calendar word.
+        system: where a unit that is not UCUM comes from; such a unit is comparable only with itself.
     """
 
     value: Decimal
     unit: str = "1"
     is_calendar: bool = False
+    system: str = UCUM_SYSTEM
 
     def __str__(self) -> str:
         if self.is_calendar:
@@ -50,7 +52,7 @@ class Quantity:
 
     def with_value(self, value: Decimal) -> Quantity:
         """Return another value in the same unit."""
-        return Quantity(value, self.unit, self.is_calendar)
+        return Quantity(value, self.unit, self.is_calendar, self.system)
 
 
 def parse_quantity(text: str) -> Quantity | None:
@@ -65,18 +67,18 @@ def parse_quantity(text: str) -> Quantity | None:
 
 
 def from_fhir(element: dict[str, Any]) -> Quantity | dict[str, Any]:
-    """Return a FHIR Quantity as a System.Quantity, or unchanged where its unit is not UCUM or it has a comparator.
+    """Return a FHIR Quantity as a System.Quantity, or unchanged where it has no value or a comparator.
 
     Spec: https://hl7.org/fhir/R4/fhirpath.html#quantity
     """
-    value, code = element.get("value"), element.get("code")
-    if value is None or element.get("comparator") or type(value) is str:
+    value, code, system = element.get("value"), element.get("code"), element.get("system")
+    if value is None or "comparator" in element or type(value) is str:
         return element
-    if code is None:
-        unitless = "unit" not in element and "system" not in element
-        return Quantity(decimal_from(value)) if unitless else element
-    if element.get("system") != UCUM_SYSTEM:
-        return element
+    if code is None or system != UCUM_SYSTEM:
+        unit = code or element.get("unit")
+        return (
+            Quantity(decimal_from(value)) if unit is None else Quantity(decimal_from(value), unit, system=system or "")
+        )
     if code in _FROM_UCUM:
         return Quantity(decimal_from(value), _FROM_UCUM[code], is_calendar=True)
     return Quantity(decimal_from(value), code)
@@ -87,20 +89,30 @@ def common(left: Quantity, right: Quantity) -> tuple[Fraction, Fraction] | None:
 
     Years and months have no fixed length, so they compare only with each other.
     """
-    if left.unit == right.unit and left.is_calendar == right.is_calendar:
+    if has_same_unit(left, right):
         return Fraction(left.value), Fraction(right.value)
+    if left.system != UCUM_SYSTEM or right.system != UCUM_SYSTEM:
+        return None
     one, other = _canonical(left.unit, left.is_calendar), _canonical(right.unit, right.is_calendar)
     if one is None or other is None or one[1] != other[1]:
         return None
     return one[0].of(Fraction(left.value)), other[0].of(Fraction(right.value))
 
 
+def has_same_unit(left: Quantity, right: Quantity) -> bool:
+    """Tell whether both values are written in one unit."""
+    return left.unit == right.unit and left.is_calendar == right.is_calendar and left.system == right.system
+
+
 def equals(left: Quantity, right: Quantity) -> bool | None:
-    """Return whether both are the same amount; None where calendar and definite units cannot be compared."""
+    """Return whether both are the same amount.
+
+    None where that cannot be told: calendar against definite units, and units that are not UCUM.
+    """
     values = common(left, right)
     if values is not None:
         return values[0] == values[1]
-    if left.unit in _MONTHS or right.unit in _MONTHS:
+    if left.system != right.system or left.unit in _MONTHS or right.unit in _MONTHS:
         return None
     return False
 
@@ -108,7 +120,7 @@ def equals(left: Quantity, right: Quantity) -> bool | None:
 def equivalent(left: Quantity, right: Quantity) -> bool:
     """Tell whether both are the same amount at the precision of the less precise one."""
     left, right = _without_calendar(left), _without_calendar(right)
-    if left.unit == right.unit:
+    if has_same_unit(left, right):
         return decimal_equivalent(left.value, right.value)
     converted = convert(right, left.unit)
     return converted is not None and decimal_equivalent(left.value, converted.value)
@@ -116,6 +128,8 @@ def equivalent(left: Quantity, right: Quantity) -> bool:
 
 def convert(quantity: Quantity, unit: str) -> Quantity | None:
     """Return *quantity* in another UCUM unit, None where they are not comparable."""
+    if quantity.system != UCUM_SYSTEM:
+        return None
     source, target = _canonical(quantity.unit, quantity.is_calendar), _canonical(unit, is_calendar=False)
     if source is None or target is None or source[1] != target[1]:
         return None
@@ -137,14 +151,16 @@ def divide(left: Quantity, right: Quantity) -> Quantity | None:
 
 def _combined(left: Quantity, right: Quantity, operator: str, value: Decimal) -> Quantity | None:
     one, other = _without_calendar(left).unit, _without_calendar(right).unit
-    if ucum.canonical(one) is None or ucum.canonical(other) is None:
+    if left.system != right.system or ucum.canonical(one) is None or ucum.canonical(other) is None:
         return None
     if other == "1":
         return Quantity(value, one)
     if operator == "/" and one == other:
         return Quantity(value)
     simple = "." not in other and "/" not in other
-    return Quantity(value, f"{'' if one == '1' and operator == '.' else one + operator}{other if simple else f'({other})'}")
+    return Quantity(
+        value, f"{'' if one == '1' and operator == '.' else one + operator}{other if simple else f'({other})'}"
+    )
 
 
 def _without_calendar(quantity: Quantity) -> Quantity:

@@ -10,6 +10,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import Final, Self
 
@@ -18,11 +19,21 @@ _DATE_TIME: Final = re.compile(
 )
 _TIME: Final = re.compile(r"(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d+))?)?)?")
 _LIMITS: Final = ((0, 23), (0, 59), (0, 60))
-_DATE_FIELDS: Final = 3
-_SECONDS: Final = 6
+_MONTHS: Final = 12
 _MAX_OFFSET: Final = 14 * 60
 _CERTAIN: Final = timedelta(hours=14)
 """Zones lie between -12:00 and +14:00, so a farther distance is sure without knowing the zone."""
+
+
+class Precision(IntEnum):
+    """How many fields a Date or DateTime has."""
+
+    YEAR = 1
+    MONTH = 2
+    DAY = 3
+    HOUR = 4
+    MINUTE = 5
+    SECOND = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +64,13 @@ class Temporal:
             return self.local
         moved = self.start() - timedelta(minutes=self.offset)
         whole = (moved.year, moved.month, moved.day, moved.hour, moved.minute)
-        return (*whole, self.local[-1]) if len(self.fields) == _SECONDS else whole
+        return (*whole, self.local[-1]) if len(self.fields) == Precision.SECOND else whole
 
     def start(self) -> datetime:
         """Return the first instant it may mean, in its own zone and without it."""
-        year, month, day = (*self.fields[:_DATE_FIELDS], 1, 1)[:_DATE_FIELDS]
-        hour, minute, second = (*self.fields[_DATE_FIELDS:], 0, 0, 0)[:3]
-        moment = datetime(year, month, day, hour, minute, min(second, 59))
+        year, month, day = (*self.fields[: Precision.DAY], 1, 1)[: Precision.DAY]
+        hour, minute, second = (*self.fields[Precision.DAY :], 0, 0, 0)[:3]
+        moment = datetime(year, month, day, hour, minute, min(second, 59))  # noqa: DTZ001 - the zone is in *offset*
         return moment + timedelta(seconds=second - min(second, 59), microseconds=int(f"{self.fraction:0<6.6}"))
 
     def with_fields(self, fields: tuple[int, ...], fraction: str | None = None) -> Self:
@@ -86,7 +97,7 @@ class DateTime(Temporal):
     """A date with a time, of which any part from the right may be missing."""
 
     def __str__(self) -> str:
-        time = self.fields[_DATE_FIELDS:]
+        time = self.fields[Precision.DAY :]
         if not time:
             return self.date_text()
         return f"{self.date_text()}T{self.time_text(time)}{_offset_text(self.offset)}"
@@ -117,7 +128,7 @@ def parse_date_time(text: str) -> DateTime | None:
         return None
     fields = tuple(int(field) for field in (year, month, day, hour, minute, second) if field is not None)
     offset = _offset(zone)
-    if not _is_date(fields[:_DATE_FIELDS]) or not _is_time(fields[_DATE_FIELDS:]) or abs(offset or 0) > _MAX_OFFSET:
+    if not _is_date(fields[: Precision.DAY]) or not _is_time(fields[Precision.DAY :]) or abs(offset or 0) > _MAX_OFFSET:
         return None
     return DateTime(fields, fraction or "", offset)
 
@@ -145,7 +156,7 @@ def compare(left: Temporal, right: Temporal) -> int | None:
 
     Spec: https://hl7.org/fhirpath/N1/#comparison
     """
-    timed = len(left.fields) > _DATE_FIELDS and len(right.fields) > _DATE_FIELDS
+    timed = len(left.fields) > Precision.DAY and len(right.fields) > Precision.DAY
     if timed and (left.offset is None) != (right.offset is None):
         return _compare_across_zones(left, right)
     pairs = zip(left.utc, right.utc, strict=False) if timed else zip(left.local, right.local, strict=False)
@@ -169,8 +180,8 @@ def _compare_across_zones(left: Temporal, right: Temporal) -> int | None:
 
 
 def _is_date(fields: tuple[int, ...]) -> bool:
-    year, month, day = (*fields, 1, 1)[:_DATE_FIELDS]
-    return year > 0 and 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
+    year, month, day = (*fields, 1, 1)[: Precision.DAY]
+    return year > 0 and 1 <= month <= _MONTHS and 1 <= day <= monthrange(year, month)[1]
 
 
 def _is_time(fields: tuple[int, ...]) -> bool:

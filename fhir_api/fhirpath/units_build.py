@@ -10,10 +10,9 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from xml.etree.ElementTree import Element
 
 import msgspec
-from defusedxml.ElementTree import parse
+from lxml import etree
 
 from fhir_api.fhirpath.ucum import UnitRow
 
@@ -21,31 +20,35 @@ _NAMESPACE: Final = "{http://unitsofmeasure.org/ucum-essence}"
 _TARGET: Final = Path(__file__).parent / "data" / "ucum.jsonl"
 
 
-def rows(root: Element) -> Iterator[UnitRow]:
+def rows(root: etree._Element) -> Iterator[UnitRow]:
     """Yield the rows of the table in the order of the specification."""
     for prefix in root.iter(f"{_NAMESPACE}prefix"):
-        yield UnitRow("prefix", prefix.attrib["Code"], value=_child(prefix, "value").attrib["value"])
+        yield UnitRow("prefix", _text(prefix, "Code"), value=_text(_child(prefix, "value"), "value"))
     for base in root.iter(f"{_NAMESPACE}base-unit"):
-        yield UnitRow("base", base.attrib["Code"], is_metric=True)
+        yield UnitRow("base", _text(base, "Code"), is_metric=True)
     for unit in root.iter(f"{_NAMESPACE}unit"):
         yield _unit(unit)
 
 
-def _unit(unit: Element) -> UnitRow:
+def _unit(unit: etree._Element) -> UnitRow:
     value = _child(unit, "value")
     function = value.find(f"{_NAMESPACE}function")
     source = value if function is None else function
     return UnitRow(
         kind="arbitrary" if unit.get("isArbitrary") == "yes" else "unit",
-        code=unit.attrib["Code"],
+        code=_text(unit, "Code"),
         value=source.get("value", "1"),
         unit=source.get("Unit", "1"),
-        function="" if function is None else function.attrib["name"],
+        function="" if function is None else _text(function, "name"),
         is_metric=unit.get("isMetric") == "yes",
     )
 
 
-def _child(element: Element, name: str) -> Element:
+def _text(element: etree._Element, attribute: str) -> str:
+    return str(element.attrib[attribute])
+
+
+def _child(element: etree._Element, name: str) -> etree._Element:
     child = element.find(f"{_NAMESPACE}{name}")
     if child is None:
         raise ValueError(f"expected <{name}> in <{element.tag}>")
@@ -56,7 +59,7 @@ def main() -> None:
     """Read the source that the command line names and write the table."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--source", type=Path, required=True)
-    root = parse(arguments.parse_args().source).getroot()
+    root = etree.parse(arguments.parse_args().source, etree.XMLParser(resolve_entities=False)).getroot()
     _TARGET.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows(root)))
 
 

@@ -92,7 +92,9 @@ def sort(call: Call) -> Plan:
     """The items in the order of the keys; a key that is empty comes first, ``-key`` and ``key desc`` turn the order."""
     source = call.input
     many = source.many
-    keys = [_key(call, index) for index in range(len(call.arguments))] or [_Key(_own_value(source), is_descending=False)]
+    keys = [_key(call, index) for index in range(len(call.arguments))] or [
+        _Key(_own_value(source), is_descending=False)
+    ]
 
     def ordered(this: Any, scope: Scope) -> list[Any]:
         rows = [([key.value(item, scope) for key in keys], item) for item in many(this, scope)]

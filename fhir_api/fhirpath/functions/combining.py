@@ -28,6 +28,8 @@ def combine(call: Call) -> Plan:
 
 def union(left: Plan, right: Plan, position: Position) -> Plan:
     """Return the plan of ``left | right``; its order is not defined."""
+    if left is EMPTY and right is EMPTY:
+        return EMPTY
     if EMPTY in (left, right):
         joined = right if left is EMPTY else left
         if joined.is_single:
@@ -49,4 +51,6 @@ def _combined(left: Plan, right: Plan, position: Position) -> Plan:
     one, other = left.many, right.many
     known = left.types is not None and right.types is not None
     types = tuple(dict.fromkeys((*(left.types or ()), *(right.types or ())))) if known else None
-    return collection(lambda this, scope: [*one(this, scope), *other(this, scope)], types, position, is_boxed=left.is_boxed)
+    return collection(
+        lambda this, scope: [*one(this, scope), *other(this, scope)], types, position, is_boxed=left.is_boxed
+    )

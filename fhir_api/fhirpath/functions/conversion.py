@@ -17,7 +17,20 @@ from fhir_api.fhirpath.functions.registry import Call, function
 from fhir_api.fhirpath.functions.scalar import STRING as TEXT
 from fhir_api.fhirpath.functions.scalar import checked
 from fhir_api.fhirpath.numbers import decimal_text
-from fhir_api.fhirpath.plan import BOOLEAN, DECIMAL, INTEGER, STRING, One, Plan, Scope, boolean, boxed, collection, single, system
+from fhir_api.fhirpath.plan import (
+    BOOLEAN,
+    DECIMAL,
+    INTEGER,
+    STRING,
+    One,
+    Plan,
+    Scope,
+    boolean,
+    boxed,
+    collection,
+    single,
+    system,
+)
 from fhir_api.fhirpath.quantity import Quantity, parse_quantity
 from fhir_api.fhirpath.temporal import Date, DateTime, Time, parse_date, parse_date_time, parse_time
 from fhir_api.fhirpath.values import Long
@@ -26,7 +39,6 @@ _INTEGER: Final = re.compile(r"[+-]?\d+")
 _DECIMAL: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0", "0.0"})
-
 
 
 def to_boolean(value: Any) -> bool | None:
@@ -230,5 +242,3 @@ def comparable(call: Call) -> Plan:
             return False
 
     return single(one, BOOLEAN)
-
-

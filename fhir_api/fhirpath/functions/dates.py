@@ -10,13 +10,13 @@ from typing import Any
 
 from fhir_api.fhirpath import plan as plans
 from fhir_api.fhirpath.functions.scalar import TEMPORAL, scalar
-from fhir_api.fhirpath.temporal import Date, Time
+from fhir_api.fhirpath.temporal import Date, Precision, Time
 
 
 def _part(name: str, place: int) -> None:
     @scalar(name, TEMPORAL, plans.INTEGER)
     def part(time: Any) -> int | None:
-        index = place - 3 if type(time) is Time else place
+        index = place - Precision.DAY if type(time) is Time else place
         return time.fields[index] if 0 <= index < len(time.fields) else None
 
 
@@ -46,7 +46,7 @@ def timezone_offset_of(time: Any) -> Decimal | None:
 @scalar("dateOf", TEMPORAL, ("System.Date",))
 def date_of(time: Any) -> Date | None:
     """Return the date part."""
-    return None if type(time) is Time else Date(time.fields[:3])
+    return None if type(time) is Time else Date(time.fields[: Precision.DAY])
 
 
 @scalar("timeOf", TEMPORAL, ("System.Time",))
@@ -54,4 +54,4 @@ def time_of(time: Any) -> Time | None:
     """Return the time part; None where none was written."""
     if type(time) is Time:
         return time
-    return Time(time.fields[3:], time.fraction) if len(time.fields) > 3 else None
+    return Time(time.fields[Precision.DAY :], time.fraction) if len(time.fields) > Precision.DAY else None

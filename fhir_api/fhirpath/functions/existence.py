@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from fhir_api.fhirpath.ast import IndexInvocation
 from fhir_api.fhirpath.equality import Distinct, distinct
 from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.registry import Call, function
@@ -41,42 +40,28 @@ def exists(call: Call) -> Plan:
 
 def _any(call: Call) -> Plan:
     many, criteria = call.input.many, boolean(call.body(0))
-    if call.uses(0, IndexInvocation):
+    if call.uses_index(0):
         return single(
             lambda this, scope: any(
                 criteria(item, scope.at(index)) is True for index, item in enumerate(many(this, scope))
             ),
             BOOLEAN,
         )
-
-    def one(this: Any, scope: Scope) -> bool:
-        for item in many(this, scope):
-            if criteria(item, scope) is True:
-                return True
-        return False
-
-    return single(one, BOOLEAN)
+    return single(lambda this, scope: any(criteria(item, scope) is True for item in many(this, scope)), BOOLEAN)
 
 
 @function("all", 1)
 def all_(call: Call) -> Plan:
     """True where every item meets the criteria."""
     many, criteria = call.input.many, boolean(call.body(0))
-    if call.uses(0, IndexInvocation):
+    if call.uses_index(0):
         return single(
             lambda this, scope: all(
                 criteria(item, scope.at(index)) is True for index, item in enumerate(many(this, scope))
             ),
             BOOLEAN,
         )
-
-    def one(this: Any, scope: Scope) -> bool:
-        for item in many(this, scope):
-            if criteria(item, scope) is not True:
-                return False
-        return True
-
-    return single(one, BOOLEAN)
+    return single(lambda this, scope: all(criteria(item, scope) is True for item in many(this, scope)), BOOLEAN)
 
 
 def _booleans(name: str, answer: Callable[[list[bool]], bool]) -> None:

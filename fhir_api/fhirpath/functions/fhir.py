@@ -31,9 +31,7 @@ def extension(call: Call) -> Plan:
 
     def with_url(this: Any, scope: Scope) -> list[Any]:
         wanted = url(this, scope)
-        return [
-            item for item in many(this, scope) if (item.value if type(item) is Item else item).get("url") == wanted
-        ]
+        return [item for item in many(this, scope) if (item.value if type(item) is Item else item).get("url") == wanted]
 
     return collection(with_url, ("Extension",), call.position, is_boxed=source.is_boxed)
 
@@ -68,7 +66,7 @@ def _is_value(item: Any) -> bool:
     return type(item) is not dict
 
 
-@function("resolve")
+@function("resolve", asks_environment=True)
 def resolve(call: Call) -> Plan:
     """The resources that the references point to: contained, in the same Bundle, or given by the resolver."""
     many = boxed(call.input).many
@@ -87,7 +85,7 @@ def _reference(item: Any) -> str | None:
     return reference if type(reference) is str else None
 
 
-@function("memberOf", 1)
+@function("memberOf", 1, asks_environment=True)
 def member_of(call: Call) -> Plan:
     """True where the code, Coding or CodeableConcept is in the value set; empty where that cannot be told."""
     coded, value_set = call.input.one, checked(call, call.argument(0), STRING)
@@ -102,7 +100,7 @@ def member_of(call: Call) -> Plan:
 
 
 def _subsumption(name: str, *, is_general: bool) -> None:
-    @function(name, 1)
+    @function(name, 1, asks_environment=True)
     def build(call: Call) -> Plan:
         left, right = call.input.one, call.argument(0).one
 
@@ -131,7 +129,7 @@ def _terminology(scope: Scope, call: Call) -> plans.Terminology:
     return terminology
 
 
-@function("conformsTo", 1)
+@function("conformsTo", 1, asks_environment=True)
 def conforms_to(call: Call) -> Plan:
     """True where the item conforms to the profile; an error for a profile that is not known."""
     subject, profile = boxed(call.input).one, checked(call, call.argument(0), STRING)

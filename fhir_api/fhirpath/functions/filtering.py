@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from fhir_api.fhirpath.ast import IndexInvocation
 from fhir_api.fhirpath.equality import Distinct
 from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.registry import Call, function
@@ -23,12 +22,10 @@ def where(call: Call) -> Plan:
     """The items that meet the criteria."""
     source, criteria = call.input, boolean(call.body(0))
     many = source.many
-    if call.uses(0, IndexInvocation):
+    if call.uses_index(0):
 
         def filtered(this: Any, scope: Scope) -> list[Any]:
-            return [
-                item for index, item in enumerate(many(this, scope)) if criteria(item, scope.at(index)) is True
-            ]
+            return [item for index, item in enumerate(many(this, scope)) if criteria(item, scope.at(index)) is True]
 
     else:
 
@@ -44,7 +41,7 @@ def select(call: Call) -> Plan:
     """What the projection gives for each item, one after the other."""
     source, body = call.input, call.body(0)
     many, projection, project_one = source.many, body.many, body.one
-    if call.uses(0, IndexInvocation):
+    if call.uses_index(0):
 
         def projected(this: Any, scope: Scope) -> list[Any]:
             items = enumerate(many(this, scope))

@@ -10,12 +10,12 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidO
 from typing import Any, Final
 
 from fhir_api.fhirpath import plan as plans
+from fhir_api.fhirpath.boundaries import boundary, digits_of
 from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.scalar import BOUNDED, DECIMAL, INTEGER, NUMERIC, scalar
 from fhir_api.fhirpath.numbers import decimal_from, decimals
 from fhir_api.fhirpath.quantity import Quantity
 from fhir_api.fhirpath.temporal import Temporal
-from fhir_api.fhirpath.temporal_arithmetic import boundary, digits_of
 
 _SAME: Final = None
 _DEFAULT_DIGITS: Final = 8

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import Final
 
 from lxml import etree
 
+_DATA: Final = Path(__file__).parents[1] / "data"
+
+
+def _words(file_name: str) -> list[str]:
+    return (_DATA / file_name).read_text(encoding="ascii").split()
+
+
 _XHTML: Final = "{http://www.w3.org/1999/xhtml}"
-_ELEMENTS: Final = frozenset(
-    "a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img li "
-    "map area ol p pre q s samp small span strike strong sub sup table tbody td tfoot th thead tr tt ul u var kbd ins del "
-    "center bdo address".split()
-)
-_ATTRIBUTES: Final = frozenset(
-    "abbr accesskey align alt axis bgcolor border cellhalign cellpadding cellspacing cellvalign char charoff charset cite "
-    "class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc name nowrap rel rev rowspan "
-    "rules scope shape span src start style summary tabindex title type usemap valign value vspace width".split()
-)
+_ELEMENTS: Final = frozenset(_words("narrative-elements.txt"))
+_ATTRIBUTES: Final = frozenset(_words("narrative-attributes.txt"))
 _XML_NAMESPACE: Final = "{http://www.w3.org/XML/1998/namespace}"
 _NAMED_ENTITY: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z][A-Za-z0-9]*;")
 

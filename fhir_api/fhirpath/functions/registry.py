@@ -5,8 +5,8 @@ A builder runs once, when an expression is compiled, and gives the plan of the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from fhir_api.fhirpath import ast
@@ -76,9 +76,9 @@ class Call:
         this = this_item(items.types, is_boxed=items.is_boxed)
         return self._kept_apart(self.compile(self.arguments[index], self.frame._replace(this=this)))
 
-    def uses(self, index: int, kind: type) -> bool:
-        """Tell whether an argument mentions ``$index`` or another kind of node."""
-        return mentions(self.arguments[index], kind)
+    def uses_index(self, index: int) -> bool:
+        """Tell whether an argument mentions ``$index``."""
+        return any(type(node) is ast.IndexInvocation for node in ast.walk(self.arguments[index]))
 
     def refuse(self, problem: str) -> FhirPathSemanticError:
         """Return the error of this invocation."""
@@ -95,7 +95,9 @@ class Call:
 
     def all_items(self) -> Plan:
         """Return the plan of ``$this`` for an argument that is evaluated once, on the whole input."""
-        this = collection(lambda this, _scope: list(this), self.input.types, self.position, is_boxed=self.input.is_boxed)
+        this = collection(
+            lambda this, _scope: list(this), self.input.types, self.position, is_boxed=self.input.is_boxed
+        )
         return replace(this, is_single=self.input.is_single)
 
     def body_on_all(self, index: int) -> Plan:
@@ -123,42 +125,47 @@ Builder = Callable[[Call], Plan]
 
 
 class Function(NamedTuple):
-    """A function: how many arguments it takes, and what builds it."""
+    """A function.
+
+    Attributes:
+        least: how many arguments it needs.
+        most: how many it takes.
+        build: makes the plan of a call.
+        asks_environment: its results depend on more than its input and arguments.
+    """
 
     least: int
     most: int
     build: Builder
+    asks_environment: bool
 
 
 FUNCTIONS: Final[dict[str, Function]] = {}
 """Every function by its name."""
 
 
-def function(name: str, least: int = 0, most: int | None = None) -> Callable[[Builder], Builder]:
+def function(
+    name: str, least: int = 0, most: int | None = None, *, asks_environment: bool = False
+) -> Callable[[Builder], Builder]:
     """Make a builder known as function *name* with *least* to *most* arguments."""
 
     def register(build: Builder) -> Builder:
-        FUNCTIONS[name] = Function(least, least if most is None else most, build)
+        FUNCTIONS[name] = Function(least, least if most is None else most, build, asks_environment)
         return build
 
     return register
 
 
-def mentions(node: Any, kind: type) -> bool:
-    """Tell whether an expression contains a node of *kind*."""
-    return any(isinstance(part, kind) for part in _parts(node))
+def asks_environment(expression: ast.Expression) -> bool:
+    """Tell whether the results depend on more than the input: on external constants, the clock, a service."""
+    for node in ast.walk(expression):
+        if type(node) is ast.ExternalConstant:
+            return True
+        if type(node) is ast.FunctionInvocation and node.name in FUNCTIONS and FUNCTIONS[node.name].asks_environment:
+            return True
+    return False
 
 
-def calls(node: ast.Expression, name: str) -> bool:
-    """Tell whether an expression calls the function *name*."""
-    return any(isinstance(part, ast.FunctionInvocation) and part.name == name for part in _parts(node))
-
-
-def _parts(node: Any) -> Iterator[Any]:
-    if isinstance(node, tuple):
-        for part in node:
-            yield from _parts(part)
-    elif is_dataclass(node):
-        yield node
-        for part in fields(node):
-            yield from _parts(getattr(node, part.name))
+def defines_variables(expression: ast.Expression) -> bool:
+    """Tell whether the expression calls ``defineVariable``."""
+    return any(type(node) is ast.FunctionInvocation and node.name == "defineVariable" for node in ast.walk(expression))

@@ -36,7 +36,9 @@ _QUANTITIES: Final = frozenset({"System.Quantity", "Quantity", "Age", "Count", "
 
 STRING: Final = Kind("String", frozenset({str}), _TEXTS | _TIMES | {"System.String", "base64Binary"})
 INTEGER: Final = Kind(
-    "Integer", frozenset({int, Long}), frozenset({"System.Integer", "System.Long", "integer", "positiveInt", "unsignedInt"})
+    "Integer",
+    frozenset({int, Long}),
+    frozenset({"System.Integer", "System.Long", "integer", "positiveInt", "unsignedInt"}),
 )
 DECIMAL: Final = Kind("Decimal", INTEGER.classes | {Decimal}, INTEGER.types | {"System.Decimal", "decimal"})
 NUMERIC: Final = Kind("number or Quantity", DECIMAL.classes | {Quantity}, DECIMAL.types | _QUANTITIES)
@@ -57,7 +59,11 @@ def scalar(
         @function(name, len(parameters) - optional, len(parameters))
         def build(call: Call) -> Plan:
             value = checked(call, call.input, takes)
-            arguments = [checked(call, call.argument(index), kind) for index, kind in enumerate(parameters) if index < len(call.arguments)]
+            arguments = [
+                checked(call, call.argument(index), kind)
+                for index, kind in enumerate(parameters)
+                if index < len(call.arguments)
+            ]
             return single(_applied(evaluate, value, arguments, call.position), gives)
 
         return evaluate

@@ -138,7 +138,9 @@ def _run(work: Any) -> Any:
         problem = f"A regular expression took longer than {MATCH_SECONDS} s on one text"
         raise FhirPathEvaluationError(problem) from None
     except (regex.error, IndexError):
-        raise FhirPathEvaluationError("A substitution names a group that the regular expression does not have") from None
+        raise FhirPathEvaluationError(
+            "A substitution names a group that the regular expression does not have"
+        ) from None
 
 
 # -- texts and collections of them

@@ -28,5 +28,7 @@ def descendants(call: Call) -> Plan:
 
 def _below(call: Call, walk: Callable[[Any], list[Any]]) -> Plan:
     many = boxed(call.input).many
-    plan = collection(lambda this, scope: [child for item in many(this, scope) for child in walk(item)], None, call.position)
+    plan = collection(
+        lambda this, scope: [child for item in many(this, scope) for child in walk(item)], None, call.position
+    )
     return replace(plan, is_ordered=False)

@@ -6,7 +6,6 @@ Spec: https://hl7.org/fhirpath/N1/#utility-functions
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from fhir_api.fhirpath import plan as plans
@@ -17,7 +16,7 @@ from fhir_api.fhirpath.plan import Plan, Scope, boxed, collection, single
 from fhir_api.fhirpath.temporal import Date, DateTime, Time, from_datetime
 
 
-@function("trace", 1, 2)
+@function("trace", 1, 2, asks_environment=True)
 def trace(call: Call) -> Plan:
     """The input; the environment's ``trace`` is told the name and the items, or what the projection gives for them."""
     source = call.input
@@ -29,7 +28,11 @@ def trace(call: Call) -> Plan:
         items = many(this, scope)
         listener = scope.environment.trace
         if listener is not None:
-            shown = items_of(this, scope) if projection is None else [one for item in items for one in projection(item, scope)]
+            shown = (
+                items_of(this, scope)
+                if projection is None
+                else [one for item in items for one in projection(item, scope)]
+            )
             listener(name(this, scope) or "", shown)
         return items
 
@@ -37,39 +40,35 @@ def trace(call: Call) -> Plan:
     return replace(plan, is_single=source.is_single, is_ordered=source.is_ordered)
 
 
-def _moment(scope: Scope) -> datetime:
-    return scope.now()
-
-
-@function("now")
+@function("now", asks_environment=True)
 def now(call: Call) -> Plan:
     """The current DateTime, the same throughout an evaluation."""
-    return single(lambda _this, scope: from_datetime(_moment(scope)), ("System.DateTime",))
+    return single(lambda _this, scope: from_datetime(scope.now()), ("System.DateTime",))
 
 
-@function("today")
+@function("today", asks_environment=True)
 def today(call: Call) -> Plan:
     """The current Date."""
 
     def one(_this: Any, scope: Scope) -> Date:
-        moment = _moment(scope)
+        moment = scope.now()
         return Date((moment.year, moment.month, moment.day))
 
     return single(one, ("System.Date",))
 
 
-@function("timeOfDay")
+@function("timeOfDay", asks_environment=True)
 def time_of_day(call: Call) -> Plan:
     """The current Time."""
 
     def one(_this: Any, scope: Scope) -> Time:
-        current: DateTime = from_datetime(_moment(scope))
+        current: DateTime = from_datetime(scope.now())
         return Time(current.fields[3:], current.fraction)
 
     return single(one, ("System.Time",))
 
 
-@function("defineVariable", 1, 2)
+@function("defineVariable", 1, 2, asks_environment=True)
 def define_variable(call: Call) -> Plan:
     """The input; ``%name`` stands for it, or for the second argument's results, in what follows.
 
@@ -106,5 +105,3 @@ def coalesce(call: Call) -> Plan:
         return []
 
     return collection(many, None, call.position)
-
-

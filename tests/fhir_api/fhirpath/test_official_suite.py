@@ -11,9 +11,10 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree.ElementTree import Element, parse
+from xml.etree.ElementTree import Element
 
 import pytest
+from defusedxml.ElementTree import parse
 
 from fhir_api import fhirpath
 from fhir_api.fhirpath import Environment, FhirPathError, Item, Quantity, TypeInfo
@@ -43,7 +44,7 @@ def cases() -> Iterator[Case]:
     if not SUITE.exists():
         return
     seen: dict[str, int] = {}
-    for test in parse(SUITE / "tests-fhir-r4.xml").getroot().iter("test"):
+    for test in parse(SUITE / "tests-fhir-r4.xml").iter("test"):
         name = test.attrib["name"]
         seen[name] = seen.get(name, 0) + 1
         yield _case(test, name if seen[name] == 1 else f"{name}#{seen[name]}")
