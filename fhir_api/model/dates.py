@@ -47,7 +47,7 @@ def interval(text: str, zone: tzinfo = UTC) -> Interval:
         return _days(int(year), month, day, place)
     leap = second == "60"
     start = datetime(
-        int(year), int(month), int(day), int(hour) % 24 if hour != "24" else 24, int(minute), 59 if leap else int(second or 0), tzinfo=place
+        int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second or 0), tzinfo=place
     )
     low = _milliseconds(start) + (1000 if leap else 0)
     if second is None:
@@ -68,7 +68,10 @@ def _days(year: int, month: str | None, day: str | None, zone: tzinfo) -> Interv
         first = datetime(year, int(month), 1, tzinfo=zone)
         last = _midnight_after(year, int(month), monthrange(year, int(month))[1], zone)
     else:
-        first, last = datetime(year, int(month), int(day), tzinfo=zone), _midnight_after(year, int(month), int(day), zone)
+        first, last = (
+            datetime(year, int(month), int(day), tzinfo=zone),
+            _midnight_after(year, int(month), int(day), zone),
+        )
     return Interval(_milliseconds(first), last)
 
 

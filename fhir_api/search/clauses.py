@@ -160,15 +160,14 @@ class ClauseReader:
         if only is not None and not _may_target(parameter, only):
             raise unsupported_modifier(code, only, parameter.targets)
         targets: list[tuple[str, Clause]] = []
-        refusal: FhirError | None = None
+        refusals: list[FhirError] = []
         for target in (only,) if only is not None else self._targets(parameter):
             try:
                 targets.append((target, self._one(target, rest, value)))
             except FhirError as error:
-                # a name that one target type lacks may be there on another; the value's error says more
-                refusal = error if refusal is None or isinstance(refusal, IgnorableError) else refusal
+                refusals.append(error)  # a name that one target type lacks may be there on another
         if not targets:
-            raise refusal or unknown_parameter(resource_type, f"{code}.{rest}", ())
+            raise max(refusals, key=_helpfulness)
         return ChainClause(parameter, tuple(targets))
 
     def _has(self, resource_type: str, name: str, value: str) -> Clause:
@@ -215,6 +214,13 @@ def _ids(value: str) -> IdClause:
 
 def _may_target(parameter: Parameter, resource_type: str) -> bool:
     return not parameter.targets or resource_type in parameter.targets or "Resource" in parameter.targets
+
+
+def _helpfulness(refusal: FhirError) -> int:
+    """Rank the refusals of a chain's target types: a bad value says more than a name that the type does not have."""
+    if isinstance(refusal, IgnorableError):
+        return 1 if refusal.suggests else 0
+    return 2
 
 
 def _excludes(clause: Clause) -> bool:

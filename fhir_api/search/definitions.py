@@ -20,6 +20,8 @@ from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, 
 from fhir_api.search.types.registry import LEAVES
 from fhir_api.search.types.token import CASELESS_TYPES, IDENTIFYING_TYPES
 
+_ANY = ("Resource",)
+
 NOT_INDEXED = frozenset(
     {"_id", "_lastUpdated", "_text", "_content", "_query", "_filter", "_list", "_has", "_type", "near"}
 )
@@ -175,13 +177,30 @@ def _simple(resource_type: str, definition: SearchParameterDefinition) -> Parame
         parameter.key,
         parameter.expression,
         definition.url,
-        definition.target,
+        _targets(parameter),
         (),
         types,
         is_identifier=definition.type == "token" and not IDENTIFYING_TYPES.isdisjoint(types),
         is_canonical=definition.type == "reference" and "canonical" in types,
         ignores_case=definition.type == "token" and not CASELESS_TYPES.isdisjoint(types),
     )
+
+
+def _targets(parameter: Parameter) -> tuple[str, ...]:
+    """Return the types that references found by the parameter can point at.
+
+    The published list is for all types that share the parameter: on Observation ``patient`` never finds a Group.
+    """
+    if parameter.type != "reference":
+        return ()
+    try:
+        found = leaf_routes(parameter)
+    except Unroutable:
+        return parameter.targets
+    allowed = {target for way in found for target in ((way.only,) if way.only is not None else way.targets or _ANY)}
+    if "Resource" in allowed:
+        return parameter.targets
+    return tuple(target for target in parameter.targets if target in allowed) or tuple(sorted(allowed))
 
 
 def _element_types(parameter: Parameter) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.outcome import Issue
 
 _LONGEST_NAME = 64
+_ALIKE = 0.7
 
 
 class IgnorableError(FhirError):
@@ -23,6 +24,11 @@ class IgnorableError(FhirError):
 
     def __init__(self, diagnostics: str) -> None:
         super().__init__(ErrorKind.NOT_SUPPORTED, Issue("error", "not-supported", diagnostics))
+
+    @property
+    def suggests(self) -> bool:
+        """Whether a name close to the one that is not known was found."""
+        return "Did you mean" in self.issues[0].diagnostics
 
     @property
     def warning(self) -> Issue:
@@ -37,7 +43,7 @@ def shown(name: str) -> str:
 
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean …?`` with the names close to *name*, or nothing."""
-    close = get_close_matches(name, known, n=3)
+    close = get_close_matches(name, known, n=3, cutoff=_ALIKE)
     names = " or ".join(f"'{candidate}'" for candidate in close)
     return f" Did you mean {names}?" if close else ""
 

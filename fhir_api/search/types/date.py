@@ -83,7 +83,7 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
     # a '+' that was not percent-encoded arrives as a blank
     prefix, date = split_prefix(unescape(text).strip().replace(" ", "+"))
     try:
-        low, high = interval(date, reading.zone)
+        low, high = interval(date if date.isascii() else "", reading.zone)
     except ValueError:
         raise malformed(parameter, "a date such as '2026', '2026-11-23' or 'ge2026-11-23T08:00:00Z'") from None
     if prefix is Prefix.AP:

@@ -16,7 +16,7 @@ from fhir_api.search.types.reading import Reading, malformed, split_prefix
 
 Add = Callable[[NumberEntry], None]
 
-_NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _HALF = Decimal("0.5")
 _APPROXIMATELY = Decimal("0.1")
 
