@@ -50,7 +50,7 @@ class _Found(NamedTuple):
 
 
 def explain(tree: Json, *, in_bundle: bool) -> tuple[Issue, ...]:
-    """Return the issues of a resource, at most ``MAX_ISSUES``, in document order; none if it is sound.
+    """Return the issues of a resource, at most ``MAX_ISSUES``; none if it is sound.
 
     Args:
         tree: parsed JSON.
@@ -161,7 +161,8 @@ class _Walk:
         if type(value) not in form.json_types:
             self._add("structure", f"Found {_kind(value)}, expected {form.name}: {form.expected}.", path)
         else:
-            self._add("value", f"The value is no {form.name}: expected {form.expected}.", path)
+            because = f"; {form.objection(value)}" if form.objection else ""
+            self._add("value", f"The value is no {form.name}: expected {form.expected}{because}.", path)
 
     def _code(self, coded: CodedFormat, value: Json, path: str) -> None:
         if type(value) is not str:

@@ -38,24 +38,32 @@ _COMMENT_THAT_HTML_ENDS_EARLY = re.compile(r"-?>")
 
 
 class _RefusedError(Exception):
-    """The narrative holds something it may not hold."""
+    """The narrative holds something it may not hold; the message says what."""
 
 
 def is_narrative(value: object) -> bool:
     """Tell whether *value* is XHTML that ``Narrative.div`` may hold; never raises."""
+    return objection(value) is None
+
+
+def objection(value: object) -> str | None:
+    """Return what is wrong with the XHTML of a narrative, nothing if it may stay; never raises."""
     if not isinstance(value, str) or not 0 < len(value) <= MAX_NARRATIVE:
-        return False
+        return "it is empty or longer than 1 MB"
     try:
-        return _Reader().read(value)
-    except (_RefusedError, expat.ExpatError, UnicodeEncodeError):
-        return False
+        has_content = _Reader().read(value)
+    except _RefusedError as error:
+        return str(error)
+    except (expat.ExpatError, UnicodeEncodeError):
+        return "it is not well-formed XML without named entities"
+    return None if has_content else "it has neither text nor an image"
 
 
 class _Reader:
     """One pass over a narrative."""
 
     def __init__(self) -> None:
-        self._depth = 0
+        self._is_inside = False
         self._has_content = False
 
     def read(self, text: str) -> bool:
@@ -63,7 +71,6 @@ class _Reader:
         parser = expat.ParserCreate(encoding="utf-8", namespace_separator=" ")
         parser.buffer_text = True
         parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters
         parser.CommentHandler = _comment
         # A document type may bomb with entities; HTML reads instructions and CDATA as comments that end at any '>'.
@@ -75,17 +82,16 @@ class _Reader:
         return self._has_content
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if name not in _ELEMENTS or (self._depth == 0 and name != f"{XHTML} div"):
-            raise _RefusedError
-        self._depth += 1
+        if not self._is_inside and name != f"{XHTML} div":
+            raise _RefusedError(f"its outermost element is no div in the namespace {XHTML}")
+        self._is_inside = True
+        if name not in _ELEMENTS:
+            raise _RefusedError(f"the element {_tellable(name)} is not allowed")
         for attribute, value in attributes.items():
             if not _is_allowed(attribute, value):
-                raise _RefusedError
+                raise _RefusedError(f"the attribute {_tellable(attribute)}, or what it holds, is not allowed")
         if "src" in attributes:
             self._has_content = True
-
-    def _end(self, _name: str) -> None:
-        self._depth -= 1
 
     def _characters(self, text: str) -> None:
         if not self._has_content and not text.isspace():
@@ -93,12 +99,17 @@ class _Reader:
 
 
 def _refuse(*_found: object) -> NoReturn:
-    raise _RefusedError
+    raise _RefusedError("a DTD, a processing instruction or CDATA is not allowed")
 
 
 def _comment(text: str) -> None:
     if _COMMENT_THAT_HTML_ENDS_EARLY.match(text):
-        raise _RefusedError
+        raise _RefusedError("a comment ends early where it is read as HTML")
+
+
+def _tellable(name: str) -> str:
+    """Return the local part of a name, in quotes."""
+    return f"'{name.rpartition(' ')[2][:32]}'"
 
 
 def _is_allowed(attribute: str, value: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, NamedTuple, TypeAlias
 
-from fhir_api.validation.narrative import is_narrative
+from fhir_api.validation.narrative import is_narrative, objection
 
 Json: TypeAlias = Any
 """A parsed JSON value of any kind."""
@@ -42,12 +42,14 @@ class Format(NamedTuple):
             kind, so that a pattern's own function can be used.
         expected: the format in words, for a person.
         recurs: whether values come again and again, so that remembering good ones saves time.
+        objection: says what is wrong with one value, where *expected* is too little.
     """
 
     name: str
     accepts: Callable[[Json], Any]
     expected: str
     recurs: bool = False
+    objection: Callable[[Json], str | None] | None = None
 
     @property
     def json_types(self) -> tuple[type, ...]:
@@ -123,7 +125,12 @@ FORMATS: Mapping[str, Format] = {
         Format("base64Binary", _is_base64, "base64 text"),
         Format("boolean", _is_boolean, "true or false"),
         Format("canonical", _WITHOUT_SPACE, "a canonical URL without white space", recurs=True),
-        Format("code", _matching(r"[^\s\x00-\x1f\x7f]+(?: [^\s\x00-\x1f\x7f]+)*"), "a code", recurs=True),
+        Format(
+            "code",
+            _matching(r"[^\s\x00-\x1f\x7f]+(?: [^\s\x00-\x1f\x7f]+)*"),
+            "text with no white space but single spaces inside",
+            recurs=True,
+        ),
         Format("date", _calendar(_DATE), "an existing day, month or year: YYYY, YYYY-MM or YYYY-MM-DD", recurs=True),
         Format(
             "dateTime",
@@ -149,7 +156,7 @@ FORMATS: Mapping[str, Format] = {
             _matching(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
             "urn:uuid: and a UUID in lower case",
         ),
-        Format("xhtml", is_narrative, "a well-formed XHTML div with content, without active or foreign parts"),
+        Format("xhtml", is_narrative, "an XHTML div with content, without active parts", objection=objection),
     )
 }
 """The format of each primitive type, by its name."""

@@ -237,3 +237,16 @@ def test_text_is_never_told_back() -> None:
 def test_a_code_that_is_wrong_is_told_back() -> None:
     (issue,) = check(patient(gender="M"))
     assert issue.diagnostics == "Found 'M', expected a code of http://hl7.org/fhir/ValueSet/administrative-gender."
+
+
+@pytest.mark.parametrize(
+    ("div", "reason"),
+    [
+        ("<div>a</div>", "its outermost element is no div in the namespace http://www.w3.org/1999/xhtml"),
+        ('<div xmlns="http://www.w3.org/1999/xhtml"><script/>a</div>', "the element 'script' is not allowed"),
+        ('<div xmlns="http://www.w3.org/1999/xhtml"/>', "it has neither text nor an image"),
+    ],
+)
+def test_a_narrative_is_refused_with_the_reason(div: str, reason: str) -> None:
+    (issue,) = check(patient(text={"status": "generated", "div": div}))
+    assert issue.diagnostics.endswith(f"; {reason}.")
