@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/search.html#modifiers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import is_logical_id
@@ -52,11 +52,14 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
 UNAVAILABLE = ("_text", "_content", "_filter", "_list", "_query", "near")
 """Parameters of the specification that are not here."""
 
+MOST_STEPS = 2000
+"""How many types the parts of one chain may reach in all; each hop multiplies them."""
+
 _HAS_PARTS = 4
 _LAST_UPDATED = Parameter("Resource", "_lastUpdated", "date", 0, "Resource.meta.lastUpdated", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClauseReader:
     """Reads search criteria.
 
@@ -67,6 +70,7 @@ class ClauseReader:
 
     definitions: SearchDefinitions
     reading: Reading
+    _steps: int = field(default=0, init=False)
 
     def clauses(self, resource_types: Sequence[str], name: str, value: str) -> tuple[Clause, ...]:
         """Return clauses that together mean ``name=value`` in a search over *resource_types* (at least one).
@@ -74,6 +78,7 @@ class ClauseReader:
         Raises:
             FhirError: the parameter, modifier or value is not understood.
         """
+        self._steps = 0
         found = [self.typed(resource_type, name, value) for resource_type in resource_types]
         if len(found) == 1 or all(clauses == found[0] for clauses in found):
             return found[0]
@@ -85,6 +90,11 @@ class ClauseReader:
 
     def typed(self, resource_type: str, name: str, value: str) -> tuple[Clause, ...]:
         """Return clauses that together mean ``name=value`` in a search over one type; see :meth:`clauses`."""
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise refuse(
+                ErrorKind.TOO_COSTLY, f"{shown(name)} reaches too many types; name them, as in 'subject:Patient'."
+            )
         if not value:
             raise refuse(ErrorKind.MALFORMED, f"Search parameter {shown(name)} has no value.", code="value")
         if name.startswith("_has:"):
@@ -160,12 +170,15 @@ class ClauseReader:
         if only is not None and not _may_target(parameter, only):
             raise unsupported_modifier(code, only, parameter.targets)
         targets: list[tuple[str, Clause]] = []
+        possible = (only,) if only is not None else self._having(self._targets(parameter), rest)
         refusals: list[FhirError] = []
-        for target in (only,) if only is not None else self._targets(parameter):
+        for target in possible:
             try:
                 targets.append((target, self._one(target, rest, value)))
             except FhirError as error:
-                refusals.append(error)  # a name that one target type lacks may be there on another
+                if error.kind is ErrorKind.TOO_COSTLY:
+                    raise
+                refusals.append(error)  # what one target type does not understand may be sense to another
         if not targets:
             raise max(refusals, key=_helpfulness)
         return ChainClause(parameter, tuple(targets))
@@ -198,6 +211,13 @@ class ClauseReader:
         if parameter.is_canonical:
             raise unsupported(code, " It holds canonical URLs, which cannot be chained yet.")
         return parameter
+
+    def _having(self, resource_types: Sequence[str], rest: str) -> Sequence[str]:
+        """Return those of *resource_types* that have the parameter *rest* starts with; all, if none has."""
+        code = rest.partition(".")[0].partition(":")[0]
+        if code in {"_id", "_lastUpdated", "_has"}:
+            return resource_types
+        return [name for name in resource_types if code in self.definitions.parameters(name)] or resource_types
 
     def _targets(self, parameter: Parameter) -> Sequence[str]:
         if parameter.targets and "Resource" not in parameter.targets:

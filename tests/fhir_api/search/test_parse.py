@@ -186,6 +186,19 @@ def test_chains_nest() -> None:
     assert clause.modifier == "exact"
 
 
+@pytest.mark.parametrize("depth", [3, 30, 900])
+@pytest.mark.parametrize("hop", ["focus", "_has:Task:focus"])
+def test_a_chain_that_reaches_everything_is_refused_at_once(hop: str, depth: int) -> None:
+    chain = ".".join([hop] * depth) if hop == "focus" else ":".join([hop] * depth)
+    name = f"{chain}.name" if hop == "focus" else f"{chain}:status"
+    if hop == "focus" or depth > 30:
+        with pytest.raises(FhirError) as refusal:
+            parse_query(DEFINITIONS, ("Task",), [(name, "x")])
+        assert refusal.value.kind is ErrorKind.TOO_COSTLY
+    else:
+        assert parse_query(DEFINITIONS, ("Task",), [(name, "x")]).query.clauses
+
+
 def test_type_narrows_a_search_over_everything() -> None:
     assert parsed("?_type=Patient,Group&identifier=1").query.resource_types == ("Patient", "Group")
     assert parsed("?_id=1").query.resource_types == ()
