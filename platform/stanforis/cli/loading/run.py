@@ -59,8 +59,8 @@ def load(
     probe = Client(base)
     probe.require_server()
     probe.close()
-    with Refusals(report) as refusals, _progress(as_json=as_json) as progress:
-        load_of = _Load(Sender(base), refusals, progress, progress.add_task("Loading", total=len(files), rate=""))
+    with Refusals(report) as refusals, Sender(base) as sender, _progress(as_json=as_json) as progress:
+        load_of = _Load(sender, refusals, progress, progress.add_task("Loading", total=len(files), rate=""))
         summary = load_of.run(files, connections, keep_ids=keep_ids)
     _tell(summary, report, as_json=as_json)
     return summary

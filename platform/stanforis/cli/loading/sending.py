@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Self
 
 import msgspec
 
@@ -69,6 +70,14 @@ class Sender:
         """Send to the FHIR server at *base*."""
         self._base = base
         self._of_thread = threading.local()
+        self._clients: list[Client] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
 
     def send(self, shipment: Shipment) -> Result:
         """Send *shipment* and return what became of it."""
@@ -88,6 +97,7 @@ class Sender:
         client: Client | None = getattr(self._of_thread, "client", None)
         if client is None:
             client = self._of_thread.client = Client(self._base)
+            self._clients.append(client)
         return client
 
 
