@@ -55,6 +55,9 @@ UNAVAILABLE = ("_text", "_content", "_filter", "_list", "_query", "near")
 MOST_STEPS = 2000
 """How many types the parts of one chain may reach in all; each hop multiplies them."""
 
+DEEPEST = 16
+"""How many references one chain may follow."""
+
 _HAS_PARTS = 4
 _LAST_UPDATED = Parameter("Resource", "_lastUpdated", "date", 0, "Resource.meta.lastUpdated", "")
 
@@ -78,6 +81,8 @@ class ClauseReader:
         Raises:
             FhirError: the parameter, modifier or value is not understood.
         """
+        if name.count(".") + name.count("_has:") > DEEPEST:
+            raise refuse(ErrorKind.TOO_COSTLY, f"{shown(name)} is a chain of more than {DEEPEST} references.")
         self._steps = 0
         found = [self.typed(resource_type, name, value) for resource_type in resource_types]
         if len(found) == 1 or all(clauses == found[0] for clauses in found):
