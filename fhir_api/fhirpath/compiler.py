@@ -12,11 +12,18 @@ from typing import Any, Final
 from fhir_api.fhirpath import ast, model, navigation, operators
 from fhir_api.fhirpath.errors import FhirPathSemanticError
 from fhir_api.fhirpath.functions import FUNCTIONS
-from fhir_api.fhirpath.functions.registry import Call, Frame, defines_variables, kept_apart, this_item
+from fhir_api.fhirpath.functions.registry import (
+    Call,
+    Frame,
+    defines_variables,
+    kept_apart,
+    this_item,
+)
 from fhir_api.fhirpath.functions.subsetting import indexer
 from fhir_api.fhirpath.functions.types import select_type, type_cast, type_test
 from fhir_api.fhirpath.plan import EMPTY, INTEGER, Plan, collection, constant, single
 from fhir_api.fhirpath.quantity import Quantity
+from fhir_api.fhirpath.sharing import evaluated_once, shared_text
 from fhir_api.fhirpath.temporal import parse_date, parse_date_time, parse_time
 from fhir_api.fhirpath.values import SYSTEM_TYPES, Long
 from fhir_api.fhirpath.variables import external_constant
@@ -37,7 +44,14 @@ def compile_expression(
 
 
 def _compile(node: ast.Expression, frame: Frame) -> Plan:
-    return _COMPILERS[type(node)](node, frame)
+    plan = _COMPILERS[type(node)](node, frame)
+    if frame.is_repeated and type(node) in _SHARABLE:
+        text = shared_text(node)
+        return plan if text is None else evaluated_once(plan, text)
+    return plan
+
+
+_SHARABLE: Final = frozenset({ast.InvocationExpression, ast.BinaryExpression})
 
 
 def _literal(node: Any, frame: Frame) -> Plan:

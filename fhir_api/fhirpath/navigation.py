@@ -131,7 +131,7 @@ def _primitive(source: Plan, element: Member, position: Position) -> Plan:
         for parent in source_many(this, scope):
             value = parent.get(key)
             if companion in parent:
-                found.extend(_with_companion(value, parent[companion], type_name))
+                found.extend(with_companion(value, parent[companion], type_name))
             elif value is not None:
                 found.extend(value) if type(value) is list else found.append(value)
         return found
@@ -139,7 +139,8 @@ def _primitive(source: Plan, element: Member, position: Position) -> Plan:
     return collection(many, (type_name,), position, is_boxed=False)
 
 
-def _with_companion(value: Any, companion: Any, type_name: str) -> list[Any]:
+def with_companion(value: Any, companion: Any, type_name: str) -> list[Any]:
+    """Return the values of a primitive with its companion property, boxed."""
     if type(companion) is not list:
         return [Item(value, type_name, companion)]
     values = value if type(value) is list else []
@@ -270,43 +271,16 @@ def _reader(type_name: str, name: str) -> Callable[[Any], list[Any]]:
             return [] if item is None else [item]
 
         return choice
-    return lambda parent: _boxed_children(parent, element)
+    return lambda parent: boxed_children(parent, element)
 
 
-def _boxed_children(parent: dict[str, Any], element: Member) -> list[Any]:
+def boxed_children(parent: dict[str, Any], element: Member) -> list[Any]:
+    """Return the children that one JSON property holds, boxed."""
     key, type_name, _ = element
     value = parent.get(key)
     if f"_{key}" in parent and model.is_primitive(type_name):
-        return _with_companion(value, parent[f"_{key}"], type_name)
+        return with_companion(value, parent[f"_{key}"], type_name)
     if value is None:
         return []
     values = value if type(value) is list else [value]
     return list(values) if type_name == model.RESOURCE else [Item(child, type_name) for child in values]
-
-
-def children(item: Any) -> list[Any]:
-    """Return all children of a boxed item, boxed, in the order of the JSON."""
-    if type(item) is Item:
-        type_name = item.type
-        parent: dict[str, Any] = (item.element if model.is_primitive(type_name) else item.value) or {}
-    elif type(item) is dict:
-        type_name, parent = item.get("resourceType", ""), item
-    else:
-        return []
-    found: list[Any] = []
-    elements = model.json_members(type_name)
-    for key in parent:
-        name = key.removeprefix("_")
-        if name in elements and (name == key or name not in parent):
-            found.extend(_boxed_children(parent, elements[name]))
-    return found
-
-
-def descendants(item: Any) -> list[Any]:
-    """Return the children of a boxed item, their children and so on, boxed."""
-    found: list[Any] = []
-    level = children(item)
-    while level:
-        found.extend(level)
-        level = [child for parent in level for child in children(parent)]
-    return found

@@ -58,7 +58,7 @@ class Environment:
 class Scope:
     """What a closure sees besides ``$this``."""
 
-    __slots__ = ("context", "environment", "index", "moment", "resource", "root_resource", "total", "variables")
+    __slots__ = ("context", "environment", "index", "memo", "moment", "resource", "root_resource", "total", "variables")
 
     def __init__(self, environment: Environment, context: Any, resource: Any, root_resource: Any) -> None:
         self.environment = environment
@@ -69,6 +69,7 @@ class Scope:
         self.index: int | None = None
         self.total: list[Any] = []
         self.moment = environment.now
+        self.memo: dict[str, list[Any]] = {}
 
     def now(self) -> datetime:
         """Return the time of the evaluation, the same each time."""
@@ -83,6 +84,7 @@ class Scope:
         child.index = self.index
         child.total = self.total
         child.moment = self.moment
+        child.memo = self.memo
         return child
 
     def at(self, index: int) -> Scope:

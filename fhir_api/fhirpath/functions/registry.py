@@ -23,6 +23,7 @@ class Frame(NamedTuple):
         checks_order: functions that need an order are refused on collections without one.
         defines_variables: the whole expression calls ``defineVariable``, so scopes have to be kept apart.
         root_type: the type of ``%context``; None where it is known only at run time.
+        is_repeated: the expression is evaluated once for each item of a collection.
     """
 
     this: Plan
@@ -30,6 +31,7 @@ class Frame(NamedTuple):
     checks_order: bool
     defines_variables: bool
     root_type: str | None
+    is_repeated: bool = False
 
 
 def this_item(types: tuple[str, ...] | None, *, is_boxed: bool) -> Plan:
@@ -74,7 +76,7 @@ class Call:
     def body_on(self, index: int, items: Plan) -> Plan:
         """Return the plan of an argument that is evaluated for each item of *items*, as ``$this``."""
         this = this_item(items.types, is_boxed=items.is_boxed)
-        return self._kept_apart(self.compile(self.arguments[index], self.frame._replace(this=this)))
+        return self._kept_apart(self.compile(self.arguments[index], self.frame._replace(this=this, is_repeated=True)))
 
     def uses_index(self, index: int) -> bool:
         """Tell whether an argument mentions ``$index``."""
