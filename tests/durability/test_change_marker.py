@@ -17,12 +17,12 @@ import asyncpg
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import PoolOptions
-from tests.support.stores import DEFINITIONS, EXTRACTOR, update, write
 
 from fhir_api.model.versions import StoredVersion
 from fhir_api.store.port import TenantStore
 from fhir_api.store.postgres import migrations
 from fhir_api.store.postgres.opening import open_stores
+from tests.support.stores import DEFINITIONS, EXTRACTOR, update, write
 
 TENANT = 7001
 WRITERS = 12
@@ -114,7 +114,7 @@ def seen(versions: list[StoredVersion]) -> set[Seen]:
 
 async def committed_by(store: TenantStore, writer: int) -> set[Seen]:
     """Write transactions of differing length; return every version that was acknowledged."""
-    chance = Random(writer)
+    chance = Random(writer)  # noqa: S311 - a repeatable course, not a secret
     written: set[Seen] = set()
     for turn in range(TRANSACTIONS):
         names = [f"marker-{writer}-{chance.randrange(40)}" for _ in range(chance.choice((1, 1, 2, 5)))]

@@ -45,7 +45,7 @@ def translated() -> Iterator[None]:
     except PoolTimeoutError as error:
         raise unavailable() from error
     except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError,
-            asyncpg.InsufficientResourcesError, ConnectionError) as error:  # fmt: skip
+            asyncpg.InsufficientResourcesError, asyncpg.InternalClientError, ConnectionError) as error:  # fmt: skip
         raise unavailable() from error
 
 

@@ -67,6 +67,11 @@ class Pool:
         try:
             connection = await self._connection()
             yield connection
+        except asyncpg.InternalClientError:
+            # Driver and database are out of step, as when PostgreSQL was killed in the midst of an answer.
+            if connection is not None:
+                connection.terminate()
+            raise
         finally:
             if connection is not None:
                 self._give_back(connection)
@@ -80,10 +85,11 @@ class Pool:
 
     async def _take_place(self) -> None:
         if not self._free.locked():
-            await self._free.acquire()  # returns at once; wait_for would make a task
+            await self._free.acquire()  # returns at once
             return
         try:
-            await asyncio.wait_for(self._free.acquire(), self.options.acquire_seconds)
+            async with asyncio.timeout(self.options.acquire_seconds):
+                await self._free.acquire()
         except TimeoutError:
             raise PoolTimeoutError("no database connection became free in time") from None
 

@@ -297,19 +297,17 @@ class EmbeddedPostgres:
     def _end_predecessor(self) -> None:
         """Make sure that no earlier postmaster uses the files, and that a stale file does not stop the next one.
 
-        PostgreSQL refuses to start when the process id in ``postmaster.pid`` lives, whoever that is now; after a
-        container starts again it is often somebody else.
+        PostgreSQL refuses to start when the process id in ``postmaster.pid``, or in the lock of its socket, lives,
+        whoever that is now; after a container starts again it is often somebody else.
         """
         status = self._status()
-        if status is None:
-            return
-        pid = status[0]
         deadline = time.monotonic() + _STOP_SECONDS
-        while _is_postgres(pid):
+        while status is not None and _is_postgres(status[0]):
             # Its supervisor was killed, and it may still be on its way out.
-            os.kill(pid, signal.SIGINT if time.monotonic() < deadline else signal.SIGQUIT)
+            os.kill(status[0], signal.SIGINT if time.monotonic() < deadline else signal.SIGQUIT)
             time.sleep(10 * _POLL_SECONDS)
-        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        for stale in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+            (self._cluster / stale).unlink(missing_ok=True)
 
     def _started_user(self) -> RunAs:
         if self._user is None:
