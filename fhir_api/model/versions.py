@@ -7,9 +7,11 @@ unchanged update is seen by comparing bytes, and bodies compress better.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
+
+from msgspec import Struct
 
 from fhir_api.model.keys import ResourceKey
 
@@ -33,12 +35,15 @@ _METHODS = {Change.CREATE: "POST", Change.UPDATE: "PUT", Change.DELETE: "DELETE"
 
 def instant(milliseconds: int) -> str:
     """Return milliseconds since 1970 as a FHIR instant in UTC, such as ``2026-11-23T08:00:00.123Z``."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class StoredVersion(Struct, frozen=True, gc=False):
     """One version of one resource, as stored.
 
     Attributes:

@@ -66,6 +66,7 @@ class SearchDefinitions:
     def __init__(self, definitions: tuple[SearchParameterDefinition, ...]) -> None:
         self._definitions = definitions
         self._parameters: dict[str, Mapping[str, Parameter]] = {}
+        self._single: dict[int, bool] = {}
         self._by_url = {definition.url: definition for definition in definitions}
 
     @cached_property
@@ -95,7 +96,18 @@ class SearchDefinitions:
         """Return the date parameter by which "newest first" orders the type; None if it has none."""
         known = self.parameters(resource_type)
         candidates = (known[code] for code in PRIMARY_DATES if code in known)
-        return next((parameter for parameter in candidates if is_single(parameter)), None)
+        return next((parameter for parameter in candidates if self.is_single(parameter)), None)
+
+    def is_single(self, parameter: Parameter) -> bool:
+        """Tell whether a resource has one value for an indexed parameter at most."""
+        known = self._single.get(parameter.key)
+        if known is None:
+            try:
+                known = is_single(parameter)
+            except Unroutable:
+                known = False
+            self._single[parameter.key] = known
+        return known
 
     def compartment(self, compartment: str, resource_type: str) -> tuple[str, ...]:
         """Return the reference parameters that put *resource_type* into *compartment*; empty if it never is inside."""

@@ -1,7 +1,7 @@
 """Sort keys of resources, and the cursor that says where a page starts.
 
-A resource without a value for a sort key comes before all others in ascending order and after them in descending
-order. Of several values the one that comes first in the order counts.
+A resource without a value for a sort key comes last, whatever the direction. Of several values the one that comes first
+in the order counts.
 
 Spec: https://hl7.org/fhir/R4/search.html#sort
 """
@@ -31,7 +31,7 @@ from fhir_api.search.folding import fold
 from fhir_api.search.query import SortKey
 from fhir_api.store.memory.state import Entry, Record
 
-SortValue = str | int | float | None
+SortValue = str | float | None
 
 
 class Place(NamedTuple):
@@ -88,15 +88,16 @@ def _directions(sort: Sequence[SortKey]) -> tuple[bool, ...]:
 
 def _compare(one: Place, other: Place, descending: Sequence[bool]) -> int:
     for mine, theirs, reverse in zip(one.values, other.values, descending, strict=True):
-        sign = _compare_values(mine, theirs)
+        if mine is None or theirs is None:
+            sign = (mine is None) - (theirs is None)
+        else:
+            sign = _compare_values(theirs, mine) if reverse else _compare_values(mine, theirs)
         if sign:
-            return -sign if reverse else sign
+            return sign
     return other.number - one.number
 
 
-def _compare_values(one: SortValue, other: SortValue) -> int:
-    if one is None or other is None:
-        return (one is not None) - (other is not None)
+def _compare_values(one: str | float, other: str | float) -> int:
     if isinstance(one, str) or isinstance(other, str):
         return (str(one) > str(other)) - (str(one) < str(other))
     return (one > other) - (one < other)
@@ -109,8 +110,7 @@ def _value(record: Record, key: SortKey) -> SortValue:
     values = [value for entry in entries if (value := _entry_value(entry)) is not None]
     if not values:
         return None
-    ends = sorted(values, key=cmp_to_key(_compare_values))
-    return ends[-1] if key.descending else ends[0]
+    return (max if key.descending else min)(values, key=cmp_to_key(_compare_values))
 
 
 def _entry_value(entry: Entry) -> SortValue:

@@ -101,7 +101,8 @@ class Encoder:
         rows.string += [(parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid) for parameter, uri in entries.uris]
         rows.quantity = [(parameter, 0, value, rid) for parameter, value in entries.numbers]
         for quantity in entries.quantities:
-            rows.quantity += [(quantity.parameter, unit, quantity.value, rid) for unit in self.units(quantity)]
+            unit = self._unit(rows, quantity.parameter, quantity)
+            rows.quantity.append((quantity.parameter, unit, quantity.value, rid))
         for composite in entries.composites:
             self._composite(rows, composite, rid)
         return rows if _all_different(rows) else _distinct(rows)
@@ -137,19 +138,16 @@ class Encoder:
     def _string(self, entry: StringEntry, rid: int) -> Row:
         return (entry.parameter, fold(entry.text)[:FOLDED_LENGTH], self.hasher.text(entry.text), rid)
 
-    def units(self, entry: QuantityEntry) -> set[int]:
-        """Return the unit keys that find *entry*: any unit, ``system|code``, the code alone, the unit's text."""
-        hasher = self.hasher
-        units = {0}
-        if entry.code:
-            units.add(hasher.bare(entry.code))
-            units.add(hasher.token(entry.system, entry.code))
-        if entry.unit:
-            units.add(hasher.bare(entry.unit))
-        return units
+    def _unit(self, rows: IndexRows, parameter: int, entry: QuantityEntry) -> int:
+        """Return the hash of the unit, and make it findable by its code, by its text, and for any unit."""
+        token = self.hasher.token
+        unit = token(entry.system, entry.code or entry.unit or "")
+        for name in {entry.code or "", entry.unit or ""}:
+            rows.codes.append((parameter, token(None, name), unit, entry.system, name))
+        return unit
 
     def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int) -> None:
-        """Lay the components into the row's slots; a quantity needs a row for each of its unit keys."""
+        """Lay the components into the row's slots; an identifier has several hashes and so several rows."""
         exact: list[list[int]] = []
         ordered: list[tuple[float, float]] = []
         folded = ""
@@ -163,7 +161,7 @@ class Encoder:
                 case ReferenceEntry(_, target):
                     exact.append([self.hasher.text(target)])
                 case QuantityEntry(_, value):
-                    exact.append(sorted(self.units(component)))
+                    exact.append([self._unit(rows, entry.parameter, component)])
                     ordered.append((value, value))
                 case NumberEntry(_, value):
                     ordered.append((value, value))

@@ -49,7 +49,7 @@ async def page(fetch: Fetch, query: HistoryQuery, hasher: Hasher) -> Page:
     rows = await fetch(text, *arguments.values)
     shown = rows[: query.count]
     more = orjson.dumps([shown[-1][name] for name in order]) if len(rows) > query.count and shown else None
-    return Page(stored_versions(row[:6] for row in shown), more)
+    return Page(stored_versions(shown), more)
 
 
 def _order(query: HistoryQuery) -> tuple[str, ...]:

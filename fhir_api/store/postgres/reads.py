@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import asyncpg
 
@@ -36,17 +37,17 @@ VERSION = fenced(
 )
 
 
-def stored_version(row: asyncpg.Record) -> StoredVersion:
-    """Return a row of :data:`VERSION_COLUMNS` as a version."""
-    type_id, logical_id, version, last_updated, change, body = row
-    return StoredVersion(
-        ResourceKey(type_names()[type_id], logical_id), version, last_updated, Change(change), unpack(body)
-    )
+def stored_versions(rows: Iterable[Sequence[Any]]) -> list[StoredVersion]:
+    """Return rows that begin with :data:`VERSION_COLUMNS` as versions, in order."""
+    names = type_names()
+    return [
+        StoredVersion(ResourceKey(names[row[0]], row[1]), row[2], row[3], Change(row[4]), unpack(row[5])) for row in rows
+    ]
 
 
-def stored_versions(rows: Iterable[asyncpg.Record]) -> list[StoredVersion]:
-    """Return rows of :data:`VERSION_COLUMNS` as versions, in order."""
-    return [stored_version(row) for row in rows]
+def stored_version(row: Sequence[Any]) -> StoredVersion:
+    """Return a row that begins with :data:`VERSION_COLUMNS` as a version."""
+    return stored_versions((row,))[0]
 
 
 def by_key(rows: Iterable[asyncpg.Record], keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:

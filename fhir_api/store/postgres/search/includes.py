@@ -19,72 +19,71 @@ from fhir_api.store.postgres.types import type_numbers
 MOST_INCLUDED = 5000
 """Resources that includes may add to one page; a search that wants more is refused, never cut short in silence."""
 
-# $2 hashes of the resources followed from, $3 parameters, $4 type wanted or 0, $5 limit
+# $2 resources followed from (numbers, or hashes of their keys), $3 parameters, $4 type wanted or 0, $5 limit
 _FOUND = (
     "SELECT r.* FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.change <> 3 "
     "AND ($4::smallint = 0 OR r.type_id = $4::smallint) AND {place} ORDER BY r.rid LIMIT $5::bigint"
 )
 FORWARD = fenced(
-    VERSION_COLUMNS,
+    f"{VERSION_COLUMNS}, x.rid",
     _FOUND.format(
-        place="r.id_hash = ANY(ARRAY(SELECT DISTINCT f.target FROM fhir.resource s "
-        "JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.rid = s.rid AND f.param = ANY($3::integer[]) "
-        "WHERE s.tenant_id = c.tenant AND s.id_hash = ANY($2::bigint[])))"
+        place="r.id_hash = ANY(ARRAY(SELECT DISTINCT f.target FROM fhir.reference f "
+        "WHERE f.tenant_id = c.tenant AND f.rid = ANY($2::bigint[]) AND f.param = ANY($3::integer[])))"
     ),
 )
 REVERSE = fenced(
-    VERSION_COLUMNS,
+    f"{VERSION_COLUMNS}, x.rid",
     _FOUND.format(
         place="r.rid = ANY(ARRAY(SELECT DISTINCT f.rid FROM fhir.reference f "
         "WHERE f.tenant_id = c.tenant AND f.param = ANY($3::integer[]) AND f.target = ANY($2::bigint[])))"
     ),
 )
 
+Numbered = tuple[int, StoredVersion]
+"""A resource with its number in the store."""
+
 
 async def follow(
-    fetch: Fetch, hasher: Hasher, matches: Sequence[StoredVersion], includes: Sequence[Include]
+    fetch: Fetch, hasher: Hasher, matches: Sequence[Numbered], includes: Sequence[Include]
 ) -> list[StoredVersion]:
     """Return what *includes* add to *matches*: each resource once, none that is a match.
 
     Raises:
         FhirError: TOO_COSTLY when it is more than ``MOST_INCLUDED``.
     """
-    seen = {version.key for version in matches}
+    seen = {rid for rid, _ in matches}
     included: list[StoredVersion] = []
     origins, rules = list(matches), list(includes)
     while origins and rules:
-        found: list[StoredVersion] = []
+        found: dict[int, StoredVersion] = {}
         for include in rules:
-            for version in await _one(fetch, hasher, origins, include):
-                if version.key not in seen:
-                    seen.add(version.key)
-                    found.append(version)
-        included += found
+            found |= dict(await _one(fetch, hasher, origins, include))
+        new = [(rid, version) for rid, version in found.items() if rid not in seen]
+        seen.update(found)
+        included += [version for _, version in new]
         if len(included) > MOST_INCLUDED:
             raise refuse(
                 ErrorKind.TOO_COSTLY,
                 f"The includes add more than {MOST_INCLUDED} resources to this page; ask for a smaller '_count'.",
             )
         # what was found now is followed by the iterating includes only
-        origins, rules = found, [include for include in rules if include.iterate]
+        origins, rules = new, [include for include in rules if include.iterate]
     return included
 
 
-async def _one(
-    fetch: Fetch, hasher: Hasher, origins: Sequence[StoredVersion], include: Include
-) -> list[StoredVersion]:
-    keys = [version.key for version in origins if _starts_at(include, version.key)]
-    if not keys or not include.parameters:
+async def _one(fetch: Fetch, hasher: Hasher, origins: Sequence[Numbered], include: Include) -> list[Numbered]:
+    starts = [(rid, version.key) for rid, version in origins if _starts_at(include, version.key)]
+    if not starts or not include.parameters:
         return []
     wanted = include.source_type if include.reverse else include.target_type
     rows = await fetch(
         REVERSE if include.reverse else FORWARD,
-        [hasher.key(key) for key in keys],
+        [hasher.key(key) if include.reverse else rid for rid, key in starts],
         [parameter.key for parameter in include.parameters],
         type_numbers()[wanted] if wanted else 0,
         MOST_INCLUDED + 1,
     )
-    return stored_versions(rows)
+    return list(zip((row["rid"] for row in rows), stored_versions(rows), strict=True))
 
 
 def _starts_at(include: Include, key: ResourceKey) -> bool:

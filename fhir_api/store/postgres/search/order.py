@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Parameter, SortKey
 from fhir_api.store.postgres.statement import Arguments
 
@@ -81,6 +82,14 @@ def newest_first(*, descending: bool = True) -> Order:
     return Order(name, (Key("b.low", descending), Key("b.rid", descending)))
 
 
+def sort_is_primary_date(sort: Sequence[SortKey], definitions: SearchDefinitions) -> bool:
+    """Tell whether the only sort key is the type's primary clinical date, in whose order index rows lie."""
+    if len(sort) != 1 or sort[0].parameter is None:
+        return False
+    parameter = sort[0].parameter
+    return definitions.primary_date(parameter.resource_type) == parameter
+
+
 LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True), Key("b.rid", descending=True)))
 MARKER = Order("marker", (Key("b.marker", descending=True), Key("b.rid", descending=True)))
 _SORTABLE = {
@@ -133,9 +142,8 @@ def _value(parameter: Parameter, sort_key: SortKey, arguments: Arguments) -> tup
     table, ascending, descending, cast, filler = _SORTABLE[parameter.type]
     column = descending if sort_key.descending else ascending
     params = f"({key}, -{key})" if parameter.type == "date" else f"({key})"
-    units = " AND x.unit = 0" if table == "fhir.quantity" else ""
     value = (
         f"(SELECT {pick}(x.{column}) FROM {table} x "
-        f"WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND x.param IN {params}{units})"
+        f"WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND x.param IN {params})"
     )
     return value, cast, filler

@@ -235,17 +235,22 @@ class RowFinder:
             case _:
                 return f"{column} >= {bind(value.low)} AND {column} < {bind(value.high)}"
 
-    def _unit(self, value: QuantityValue) -> str:
-        if value.code is None:
-            return "0"
-        hasher = self._hasher
-        unit = hasher.bare(value.code) if value.system is None else hasher.token(value.system, value.code)
-        return self._arguments.bind(unit)
+    def _unit(self, key: str, value: QuantityValue) -> str:
+        """Return SQL for the hashes of the units that *value* takes."""
+        if value.system is not None:
+            return self._hash_array([self._hasher.token(value.system, value.code or "")])
+        named = f" AND k.code_hash = {self._arguments.bind(self._hasher.token(None, value.code))}" if value.code else ""
+        return (
+            "ARRAY(SELECT DISTINCT k.hash FROM fhir.token_code k "
+            f"WHERE k.tenant_id = c.tenant AND k.param = {key}{named})"
+        )
 
     def _quantity(self, key: str, value: Value) -> str:
         if not isinstance(value, QuantityValue):
             return "false"
-        return f"(x.param = {key} AND x.unit = {self._unit(value)} AND {self._compared('x.value', value.number)})"
+        return (
+            f"(x.param = {key} AND x.unit = ANY({self._unit(key, value)}) AND {self._compared('x.value', value.number)})"
+        )
 
     def _composite(self, key: str, parameter: Parameter, value: Value) -> str:
         """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components."""
@@ -263,7 +268,9 @@ class RowFinder:
                 case UriValue(uri):
                     conditions.append(f"{slots.pop(0)} = {self._arguments.bind(self._hasher.text(uri))}")
                 case QuantityValue():
-                    conditions.append(f"{slots.pop(0)} = {self._unit(component)}")
+                    slot = slots.pop(0)
+                    if component.code is not None:
+                        conditions.append(f"{slot} = ANY({self._unit(key, component)})")
                     conditions.append(self._compared(numbers.pop(0), component.number))
                 case NumberValue():
                     conditions.append(self._compared(numbers.pop(0), component))

@@ -10,21 +10,26 @@ from dataclasses import replace
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.query import Clause, LastUpdatedClause, Parameter, Query, Total
+from fhir_api.search.query import Clause, LastUpdatedClause, Query, Total, ValueClause
 from fhir_api.store.port import Page
 from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
 from fhir_api.store.postgres.search import includes
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
-from fhir_api.store.postgres.search.order import LAST_UPDATED, MARKER, Order, newest_first, sorted_by
-from fhir_api.store.postgres.search.rows import KEYED, Keys
+from fhir_api.store.postgres.search.order import LAST_UPDATED, MARKER, Order, newest_first, sort_is_primary_date, sorted_by
+from fhir_api.store.postgres.search.rows import Ranges
+from fhir_api.store.postgres.search.walks import WALKABLE_TYPES, range_order, walk_keys, walk_ranges
 from fhir_api.store.postgres.session import Fetch, fenced
 from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import type_names, type_numbers
 from fhir_api.store.postgres.writes import Indexing
 
+_VERSION_WIDTH = 6
 _RESOURCE = Candidate("b.rid", "b.low", "b.id_hash")
 _ROW = Candidate("d.rid", "d.low", None)
+_NUMBER = Candidate(
+    "d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = d.rid)", None
+)
 
 
 class Search:
@@ -37,29 +42,12 @@ class Search:
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
         self._chosen: Chosen = choose(query.clauses)
-        self.order = self._order()
-
-    def _order(self) -> Order:
-        sort = self.query.sort
-        if not sort:
-            if self._chosen.driver is not None:
-                return newest_first()
-            return LAST_UPDATED if len(self.query.resource_types) == 1 else MARKER
-        first = sort[0]
-        if len(sort) == 1 and first.parameter is not None and self._is_primary_date(first.parameter):
-            return newest_first(descending=first.descending)
-        if len(sort) == 1 and first.parameter is None and first.code == "_lastUpdated" and first.descending:
-            return LAST_UPDATED
-        return sorted_by(sort, self.arguments)
-
-    def _is_primary_date(self, parameter: Parameter) -> bool:
-        return self._definitions.primary_date(parameter.resource_type) == parameter
+        self.order = LAST_UPDATED
 
     def page(self) -> str:
-        """Return the statement of one page and one resource more."""
+        """Return the statement of one page and one resource more; ``order`` is the page's from then on."""
         limit = self.arguments.bind(self.query.count + 1)
-        keys = self._walkable_keys()
-        ids = self._walked(keys, limit) if keys else self._sorted(limit)
+        ids = self._ids(limit)
         columns = ", ".join(f"p.k{n}" for n in range(len(self.order.keys)))
         inner = (
             f"SELECT r.*, {columns} FROM ({ids}) p JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.rid = p.rid "
@@ -68,27 +56,46 @@ class Search:
         outer = ", ".join(f"x.k{n}" for n in range(len(self.order.keys)))
         return f"{fenced(f'{VERSION_COLUMNS}, {outer}', inner)} ORDER BY {self.order.by('x')}"
 
-    def _walkable_keys(self) -> Keys | None:
-        """Return the driver's keyed rows when they lie in the wanted order."""
-        if self._chosen.driver is None or self.order.name not in {"low", "low+"} or len(self.query.resource_types) != 1:
-            return None
-        return self._sets.keys(self._chosen.driver)
+    def _ids(self, limit: str) -> str:
+        """Return the SELECT of a page's resources: a walk along index rows where one gives the order."""
+        driver, sort = self._chosen.driver, self.query.sort
+        primary = sort_is_primary_date(sort, self._definitions)
+        if driver is not None and len(self.query.resource_types) == 1 and (not sort or primary):
+            keys = self._sets.keys(driver)
+            if keys is not None:
+                self.order = newest_first(descending=not sort or sort[0].descending)
+                return walk_keys(keys, self.order, self._tests(_ROW), limit)
+            if not sort and isinstance(driver, ValueClause) and driver.parameter.type in WALKABLE_TYPES:
+                return self._walk_ranges(driver, limit)
+        self.order = self._sorting(primary=primary)
+        return self._sorted(limit)
 
-    def _walked(self, keys: Keys, limit: str) -> str:
-        """Read each value's rows in order and stop as soon as a page is full."""
-        tests = [self._conditions.holds(clause, _ROW) for clause in self._chosen.others]
+    def _walk_ranges(self, driver: ValueClause, limit: str) -> str:
+        rows = self._conditions.finder.rows(driver)
+        if not isinstance(rows, Ranges):
+            raise TypeError(f"{driver.parameter.type} rows lie in no order of their own")
+        self.order = range_order(rows)
+        single = self._definitions.is_single(driver.parameter)
+        return walk_ranges(rows, self.order, self._tests(_NUMBER), limit, single=single)
+
+    def _sorting(self, *, primary: bool) -> Order:
+        sort = self.query.sort
+        if not sort:
+            if self._chosen.driver is not None:
+                return newest_first()
+            return LAST_UPDATED if len(self.query.resource_types) == 1 else MARKER
+        if primary:
+            return newest_first(descending=sort[0].descending)
+        if len(sort) == 1 and sort[0].code == "_lastUpdated" and sort[0].descending:
+            return LAST_UPDATED
+        return sorted_by(sort, self.arguments)
+
+    def _tests(self, candidate: Candidate) -> list[str]:
+        tests = [self._conditions.holds(clause, candidate) for clause in self._chosen.others]
         if self.query.cursor is not None:
-            tests.append(self.order.behind(self.query.cursor, self.arguments, ("d.low", "d.rid")))
-        direction = " DESC" if self.order.keys[0].descending else ""
-        found = (
-            f"SELECT d.low, d.rid FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {keys.parameter} "
-            f"AND d.{KEYED[keys.table]} = h.hash{''.join(f' AND {test}' for test in tests)} "
-            f"ORDER BY d.low{direction}, d.rid{direction} LIMIT {limit}"
-        )
-        return (
-            f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM unnest({keys.hashes}) h(hash) "
-            f"CROSS JOIN LATERAL ({found}) w ORDER BY w.low{direction}, w.rid{direction} LIMIT {limit}"
-        )
+            columns = ("d.low", "d.rid") if candidate is _ROW else tuple(key.expression for key in self.order.keys)
+            tests.append(self.order.behind(self.query.cursor, self.arguments, columns))
+        return tests
 
     def _sorted(self, limit: str) -> str:
         """Read the whole set, or walk a type, and sort."""
@@ -136,18 +143,14 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     search = Search(query, indexing)
     rows = await fetch(search.page(), *search.arguments.values)
     shown = rows[: query.count]
-    more = search.order.cursor(list(shown[-1])[6:]) if len(rows) > query.count else None
-    matches = stored_versions(row[:6] for row in shown)
-    included = await _included(fetch, matches, query, indexing)
+    # the last key of every order is the resource's number
+    more = search.order.cursor(tuple(shown[-1])[_VERSION_WIDTH:]) if len(rows) > query.count else None
+    matches = stored_versions(shown)
+    included: list[StoredVersion] = []
+    if query.includes and matches:
+        numbered = [(row[-1], version) for row, version in zip(shown, matches, strict=True)]
+        included = await includes.follow(fetch, indexing.encoder.hasher, numbered, query.includes)
     return Page(matches, more, total, included)
-
-
-async def _included(
-    fetch: Fetch, matches: Sequence[StoredVersion], query: Query, indexing: Indexing
-) -> list[StoredVersion]:
-    if not query.includes or not matches:
-        return []
-    return await includes.follow(fetch, indexing.encoder.hasher, matches, query.includes)
 
 
 async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:

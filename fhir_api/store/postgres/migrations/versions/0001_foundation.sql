@@ -99,7 +99,7 @@ CREATE TABLE fhir.string (
 );
 CREATE INDEX string_of_resource ON fhir.string (tenant_id, rid, param);
 
--- unit is 0 in the row that any unit finds, else the hash of system|code, code or unit; numbers have only the first.
+-- unit is the hash of system|code, and 0 for numbers; token_code knows which units a parameter has.
 CREATE TABLE fhir.quantity (
     tenant_id integer NOT NULL, param integer NOT NULL, unit bigint NOT NULL, value float8 NOT NULL, rid bigint NOT NULL,
     PRIMARY KEY (tenant_id, param, unit, value, rid)
@@ -110,7 +110,7 @@ CREATE INDEX quantity_of_resource ON fhir.quantity (tenant_id, rid, param, unit,
 CREATE TABLE fhir.composite (
     tenant_id integer NOT NULL, param integer NOT NULL, first bigint NOT NULL, second bigint NOT NULL,
     low float8 NOT NULL, high float8 NOT NULL, folded text COLLATE "C" NOT NULL, rid bigint NOT NULL,
-    PRIMARY KEY (tenant_id, param, first, second, low, high, folded, rid)
+    PRIMARY KEY (tenant_id, param, first, low, second, high, folded, rid)
 );
 
 -- Every table of tenants keeps them apart, whatever a query says.

@@ -1,0 +1,67 @@
+"""Reading index rows in the order of a page, so that reading stops when the page is full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_api.store.postgres.search.order import Key, Order
+from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
+
+WALKABLE_TYPES = frozenset({"date", "string", "uri"})
+"""Types of parameters whose rows lie in an order that serves a page when none was asked for."""
+_COLUMNS = {"date": ("low", "high"), "string": ("folded", "exact")}
+_CASTS = {"folded": "text"}
+
+
+def range_order(rows: Ranges) -> Order:
+    """Return the order in which the rows of a walkable type lie: dates newest first, texts from A to Z."""
+    descending = rows.table == "date"
+    columns = (*_COLUMNS[rows.table], "rid")
+    return Order(f"by-{rows.table}", tuple(Key(f"d.{name}", descending, _CASTS.get(name, "bigint")) for name in columns))
+
+
+def walk_keys(keys: Keys, order: Order, tests: Sequence[str], limit: str) -> str:
+    """Return a SELECT of the first rows of each value, in the order of the primary date, each resource once.
+
+    *tests* are conditions on ``d``.
+    """
+    direction = " DESC" if order.keys[0].descending else ""
+    found = (
+        f"SELECT d.low, d.rid FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {keys.parameter} "
+        f"AND d.{KEYED[keys.table]} = h.hash{''.join(f' AND {test}' for test in tests)} "
+        f"ORDER BY d.low{direction}, d.rid{direction} LIMIT {limit}"
+    )
+    return (
+        f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM unnest({keys.hashes}) h(hash) "
+        f"CROSS JOIN LATERAL ({found}) w ORDER BY w.low{direction}, w.rid{direction} LIMIT {limit}"
+    )
+
+
+def walk_ranges(rows: Ranges, order: Order, tests: Sequence[str], limit: str, *, single: bool) -> str:
+    """Return a SELECT of the first rows of all arms in *order*, each resource once.
+
+    *tests* are conditions on ``d``; *single* says that no resource has two rows.
+    """
+    columns = [key.expression.removeprefix("d.") for key in order.keys]
+    if not single:
+        tests = [*tests, _is_first(rows, columns[:-1], order.keys[0])]
+    by = ", ".join(f"{{0}}{column}{' DESC' if order.keys[0].descending else ''}" for column in columns)
+    where = f" WHERE {' AND '.join(tests)}" if tests else ""
+    arms = [
+        f"(SELECT d.* FROM (SELECT x.* FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND {arm}) d{where} "
+        f"ORDER BY {by.format('d.')} LIMIT {limit})"
+        for arm in rows.arms
+    ]
+    named = ", ".join(f"w.{column} AS k{n}" for n, column in enumerate(columns))
+    # the arms of one value exclude each other, those of two values need not
+    return f"SELECT DISTINCT {named}, w.rid FROM ({' UNION ALL '.join(arms)}) w ORDER BY {by.format('w.')} LIMIT {limit}"
+
+
+def _is_first(rows: Ranges, columns: Sequence[str], key: Key) -> str:
+    """Return the condition that no other matching row of the same resource comes before ``d``."""
+    mine = ", ".join(f"d.{column}" for column in columns)
+    other = ", ".join(f"x.{column}" for column in columns)
+    return (
+        f"NOT EXISTS (SELECT FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND x.rid = d.rid "
+        f"AND {rows.condition} AND ({other}) {'>' if key.descending else '<'} ({mine}))"
+    )
