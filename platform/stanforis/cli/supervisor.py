@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stanforis.cli.worker import fork_worker
+from stanforis.cli.children import fork
 from stanforis.errors import OperatorError
 from stanforis.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
@@ -88,7 +88,7 @@ class Supervisor:
 
     def _start(self, number: int, slot: _Slot) -> None:
         slot.started = time.monotonic()
-        slot.pid = fork_worker(lambda: self._run(number, self._say_ready))
+        slot.pid = fork(lambda: self._run(number, self._say_ready))
 
     def _say_ready(self) -> None:
         os.write(self._announce, b".")

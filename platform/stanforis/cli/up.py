@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from stanforis.cli import databases
-from stanforis.cli.children import Child
+from stanforis.cli.children import Child, fork
 from stanforis.cli.listening import open_listeners, url_host
 from stanforis.cli.supervisor import Supervisor
 from stanforis.cli.worker import Application, run_worker
@@ -66,11 +66,10 @@ def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_a
 
 def _prepared(database: databases.Database, create_app: CreateApp) -> Application:
     """Return the application, made while a child brings the schema up to date."""
-    migration = Child(lambda: databases.upgrade(database))
     settings = database.settings
-    try:
-        app = create_app(replace(settings, secret=settings.secret or installation_secret(settings.data)))
-    finally:
+    settings = replace(settings, secret=settings.secret or installation_secret(settings.data))
+    with Child(lambda: databases.upgrade(database)) as migration:
+        app = create_app(settings)
         migration.wait()
     gc.collect()
     # What was made so far is never collected, so that its pages stay shared between the API processes.
@@ -97,7 +96,7 @@ def _on_ready(base_url: str, announce: Announce, *, demo: bool) -> None:
         from stanforis.cli.demonstration import load_demonstration  # noqa: PLC0415 - only where it is asked for
 
         # Not waited for: it ends by itself, and the supervisor has to watch the API processes meanwhile.
-        Child(lambda: load_demonstration(base_url, announce))
+        fork(lambda: load_demonstration(base_url, announce))
 
 
 def _addressed(settings: Settings, listener: socket.socket) -> Settings:

