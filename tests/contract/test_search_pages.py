@@ -87,10 +87,10 @@ async def test_strings_are_sorted_without_case_and_accents(filled: TenantStore) 
     assert groups == [*(["anna", "Ánna"] * 5), *["Bob"] * 5, *["Zoe"] * 5]
 
 
-async def test_a_missing_value_comes_first_ascending_and_last_descending(filled: TenantStore) -> None:
+async def test_a_missing_value_comes_last_in_both_directions(filled: TenantStore) -> None:
     missing = {f"p{number:02}" for number in range(4, 25, 5)}
-    assert set(await found_in_order(filled, "Patient?_sort=family&_count=5")) == missing
-    assert set((await found_in_order(filled, "Patient?_sort=-family&_count=100"))[-5:]) == missing
+    for order in ("family", "-family"):
+        assert set((await found_in_order(filled, f"Patient?_sort={order}&_count=100"))[-5:]) == missing
 
 
 async def test_of_several_values_the_one_that_comes_first_counts(store: TenantStore) -> None:
