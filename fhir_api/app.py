@@ -59,7 +59,12 @@ class Application:
         self._metrics = Metrics()
         self._definitions = CompiledDefinitions(settings)
         self._root = compile_routes(ROUTES)
-        self._describe = statement(ROUTES, self._definitions.resource_types, self._definitions.search)
+        self._describe = statement(
+            ROUTES,
+            self._definitions.resource_types,
+            self._definitions.search,
+            deletes_multiple=settings.conditional_delete_limit > 1,
+        )
         self._stores: Stores | None = None
         self._tracing: Tracing | None = None
         self._fhir: FhirEndpoint | None = None

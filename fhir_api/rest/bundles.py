@@ -53,12 +53,12 @@ def _bundle(kind: bytes, total: int | None, links: Iterable[Link], entries: list
 def _found(fulls: str, version: StoredVersion, show: Show, mode: bytes) -> bytes:
     resource_type, logical_id = version.key
     head = f'{fulls}{resource_type}/{logical_id}","resource":'
-    return b"%b%b%b" % (head.encode(), show(version), mode)
+    return b"%b%b%b" % (head.encode(), show(resource_type, version.resource()), mode)
 
 
 def _past(base_url: str, version: StoredVersion, show: Show) -> bytes:
     key = version.key
-    resource = b"" if version.is_deletion else b'"resource":%b,' % show(version)
+    resource = b"" if version.is_deletion else b'"resource":%b,' % show(key.resource_type, version.resource())
     url = key.resource_type if version.change is Change.CREATE else str(key)
     tail = (
         f'"request":{{"method":"{version.change.method}","url":"{url}"}},'

@@ -19,10 +19,11 @@ from conformance.compartments import compartments
 from fhir_api.formats.xml import to_xml
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
-from fhir_api.rest.negotiation import FHIR_JSON, FHIR_XML, JSON, PRESENTATION_PARAMETERS, presentation
-from fhir_api.rest.reading import check_known
+from fhir_api.rest.negotiation import FHIR_JSON, FHIR_XML, JSON, presentation
+from fhir_api.rest.reading import SHOWN_BY, check_known
 from fhir_api.rest.request import Request
 from fhir_api.rest.response import Response
+from fhir_api.rest.subset import show_by
 from fhir_api.rest.wiring import Api, Route
 from fhir_api.search.query import Parameter
 
@@ -41,7 +42,7 @@ _OF_TYPE = (
 )
 """Codes of http://hl7.org/fhir/type-restful-interaction."""
 _OF_SYSTEM = ("transaction", "batch", "search-system", "history-system")
-_KNOWN = PRESENTATION_PARAMETERS | {"mode", "_summary"}
+_KNOWN = SHOWN_BY | {"mode"}
 
 
 class SearchParameters(Protocol):
@@ -70,10 +71,11 @@ async def capabilities(api: Api, context: Context, request: Request) -> Response
         if name == "mode" and value not in ("full", "normative"):
             raise refuse(ErrorKind.NOT_SUPPORTED, "mode is full or normative.")
     body = api.describe(context.base_url)
+    shown = show_by(request.query)("CapabilityStatement", body)
     looks = presentation(request.header(b"accept"), request.query) or JSON
-    if looks.is_xml and not looks.is_pretty:
+    if looks.is_xml and not looks.is_pretty and shown is body:
         return Response(200, _as_xml(body), media_type=looks.content_type)
-    return Response(200, body)
+    return Response(200, shown)
 
 
 @lru_cache(maxsize=2)
@@ -82,7 +84,7 @@ def _as_xml(body: bytes) -> bytes:
 
 
 def statement(
-    routes: Iterable[Route], types: Iterable[str], search: SearchParameters, *, deletes_multiple: bool = True
+    routes: Iterable[Route], types: Iterable[str], search: SearchParameters, *, deletes_multiple: bool
 ) -> Statement:
     """Return the statement of a server with these *routes*, resource *types* and *search* parameters."""
     interactions = {route.interaction for route in routes}

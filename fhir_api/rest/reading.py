@@ -27,8 +27,9 @@ from fhir_api.rest.subset import show_by
 from fhir_api.rest.wiring import Api
 from fhir_api.store.port import HistoryQuery
 
-_SHOWN_BY = frozenset({*PRESENTATION_PARAMETERS, "_summary", "_elements"})
-_HISTORY_BY = frozenset({*_SHOWN_BY, "_count", "_since", "_at", CURSOR_PARAMETER})
+SHOWN_BY = frozenset({*PRESENTATION_PARAMETERS, "_summary", "_elements"})
+"""Parameters of an interaction that reads."""
+_HISTORY_BY = frozenset({*SHOWN_BY, "_count", "_since", "_at", CURSOR_PARAMETER})
 _HISTORY_COUNT = 50
 _MOST = 1000
 
@@ -59,8 +60,8 @@ def version_response(request: Request, version: StoredVersion) -> Response:
         if native is not None:
             return native
     if request.query:
-        check_known(request, _SHOWN_BY)
-        return Response(200, show_by(request.query)(version), version)
+        check_known(request, SHOWN_BY)
+        return Response(200, show_by(request.query)(version.key.resource_type, version.resource()), version)
     return Response(200, version.resource(), version)
 
 

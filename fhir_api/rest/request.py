@@ -46,7 +46,12 @@ class Request(NamedTuple):
     def header(self, name: bytes) -> str | None:
         """Return a header's text, None if it is not there."""
         value = self.headers.get(name)
-        return None if value is None else value.decode("latin-1").strip()
+        if value is None:
+            return None
+        try:
+            return value.decode().strip()
+        except UnicodeDecodeError:
+            return value.decode("latin-1").strip()
 
 
 def path_segments(path: str) -> tuple[str, ...]:

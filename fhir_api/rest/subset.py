@@ -12,13 +12,12 @@ import msgspec
 
 from conformance.types import Element, node
 from fhir_api.model.errors import ErrorKind, refuse
-from fhir_api.model.versions import StoredVersion
 from fhir_api.rest.request import Pair
 
 Shape = Mapping[str, "Shape | None"]
 """Properties that stay; None keeps the value as it is, a shape cuts it down further."""
-Show = Callable[[StoredVersion], bytes]
-"""Gives the JSON of a version as the client wants to see it."""
+Show = Callable[[str, bytes], bytes]
+"""Gives the JSON of a resource, of which type and whole JSON are known, as the client wants to see it."""
 
 SUMMARIES = ("true", "text", "data", "false")
 """What ``_summary`` can be where one resource or a history is read (a search has ``count`` too)."""
@@ -48,16 +47,20 @@ def show_by(query: Iterable[Pair]) -> Show:
 
 
 def show(summary: str | None, elements: tuple[str, ...]) -> Show:
-    """Return how versions are shown; ``_elements`` goes before ``_summary``."""
+    """Return how resources are shown; ``_elements`` goes before ``_summary``."""
     if elements:
-        return lambda version: _cut(version, _element_shape(version.key.resource_type, elements))
+        return lambda resource_type, whole: _cut(whole, _element_shape(resource_type, elements))
     if summary == "true":
-        return lambda version: _cut(version, _summary_shape(version.key.resource_type))
+        return lambda resource_type, whole: _cut(whole, _summary_shape(resource_type))
     if summary == "text":
-        return lambda version: _cut(version, _element_shape(version.key.resource_type, ("text",)))
+        return lambda resource_type, whole: _cut(whole, _element_shape(resource_type, ("text",)))
     if summary == "data":
         return _without_text
-    return StoredVersion.resource
+    return _whole
+
+
+def _whole(_resource_type: str, whole: bytes) -> bytes:
+    return whole
 
 
 @cache
@@ -103,13 +106,13 @@ def _properties(element: Element) -> list[str]:
     return [spelling for name in element.json_names() for spelling in (name, f"_{name}")]
 
 
-def _cut(version: StoredVersion, shape: Shape) -> bytes:
-    members = _MEMBERS.decode(version.resource())
+def _cut(whole: bytes, shape: Shape) -> bytes:
+    members = _MEMBERS.decode(whole)
     return _object({name: _reduced(members[name], shape[name]) for name in members if name in shape}, mark=True)
 
 
-def _without_text(version: StoredVersion) -> bytes:
-    members = _MEMBERS.decode(version.resource())
+def _without_text(_resource_type: str, whole: bytes) -> bytes:
+    members = _MEMBERS.decode(whole)
     members.pop("text", None)
     return _object({name: bytes(value) for name, value in members.items()}, mark=True)
 
@@ -128,7 +131,7 @@ def _reduced(value: msgspec.Raw, shape: Shape | None) -> bytes:
 
 def _object(members: dict[str, bytes], *, mark: bool) -> bytes:
     if mark:
-        members["meta"] = _marked(members["meta"])
+        members["meta"] = _marked(members.get("meta", b"{}"))
     return b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), value) for name, value in members.items())
 
 

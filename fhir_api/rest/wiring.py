@@ -81,7 +81,6 @@ class Api:
         parse_search: from parameters to a query.
         cursors: signs and opens page cursors.
         describe: the CapabilityStatement.
-        deletes_multiple: whether one conditional delete may remove several resources.
     """
 
     root: Node
@@ -89,7 +88,6 @@ class Api:
     parse_search: ParseSearch
     cursors: Cursors
     describe: Describe
-    deletes_multiple: bool = True
 
 
 Handler = Callable[[Api, Context, Request], Awaitable[Response]]

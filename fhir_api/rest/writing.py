@@ -101,7 +101,7 @@ async def conditional_delete(api: Api, context: Context, request: Request) -> Re
     """Answer ``DELETE /{type}?criteria``."""
     returns = _returns(request, has_criteria=True)
     written = await delete_interaction.conditional_delete(
-        context, request.segments[0], _criteria(request), multiple=api.deletes_multiple
+        context, request.segments[0], _criteria(request), multiple=context.limits.conditional_delete > 1
     )
     return _deleted(returns, written)
 

@@ -48,3 +48,10 @@ async def test_it_comes_in_xml(client):
 async def test_other_modes_are_refused(client):
     assert (await client.get("/metadata?mode=full")).status_code == 200
     assert (await client.get("/metadata?mode=terminology")).status_code == 400
+
+
+async def test_it_comes_in_parts(client):
+    summary = (await client.get("/metadata?_summary=true")).json()
+    assert summary["fhirVersion"] == "4.0.1"
+    assert "rest" in summary
+    assert set((await client.get("/metadata?_elements=software")).json()) >= {"software", "status", "kind"}

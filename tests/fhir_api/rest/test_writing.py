@@ -136,6 +136,13 @@ async def test_conditional_create_stores_once(client):
     assert first.headers["location"] == second.headers["location"]
 
 
+async def test_criteria_may_have_any_letters(client):
+    headers = {**FHIR, "if-none-exist": "identifier=http://x|Müller".encode()}
+    body = patient(identifier=[{"system": "http://x", "value": "Müller"}])
+    assert (await client.post("/Patient", json=body, headers=headers)).status_code == 201
+    assert (await client.post("/Patient", json=body, headers=headers)).status_code == 200
+
+
 async def test_conditional_update_finds_creates_and_refuses(client, store):
     body = patient(identifier=[{"system": "http://x", "value": "1"}], gender="male")
     url = "/Patient?identifier=http://x|1"
