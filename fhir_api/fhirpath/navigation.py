@@ -16,6 +16,8 @@ from fhir_api.fhirpath.model import Choice, Member
 from fhir_api.fhirpath.plan import EMPTY, ChoiceSource, Many, One, Plan, Scope, collection, single
 from fhir_api.fhirpath.values import Item, TypeInfo
 
+_NAMED: Final = 3
+"""How many types an error names."""
 _FEW: Final = 6
 """Up to so many properties are looked up one by one; a wider choice is found by walking the element."""
 
@@ -26,9 +28,9 @@ def member(source: Plan, name: str, position: Position, *, is_strict: bool) -> P
     Raises:
         FhirPathSemanticError: strict, and no type that *source* may have has such an element.
     """
-    if is_strict and source.types is not None and not any(_has(kind, name) for kind in source.types):
-        found = source.types[0] if len(source.types) == 1 else "the element"
-        raise FhirPathSemanticError(f"Expected an element of {found or 'nothing'}, found '{name}'", position)
+    if is_strict and source.types and not any(_has(kind, name) for kind in source.types):
+        expected = " or ".join(source.types[:_NAMED]) + (" or another" if len(source.types) > _NAMED else "")
+        raise FhirPathSemanticError(f"Expected an element of {expected}, found '{name}'", position)
     type_name = source.raw_type
     if type_name is None:
         return EMPTY if source.types == () else _dynamic(source, name, position)
