@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
 
 from stanforis.cli.loading.client import Client
+from stanforis.demo import demo_bundles
 
 
 def load_demonstration(base_url: str, announce: Callable[[str], None]) -> None:
@@ -21,15 +22,9 @@ def load_demonstration(base_url: str, announce: Callable[[str], None]) -> None:
     found = client.request("GET", "/Patient?_summary=count")
     if found.status != HTTPStatus.OK or orjson.loads(found.body).get("total"):
         return
-    answers = [client.request("POST", "", bundle) for bundle in _bundles()]
+    answers = [client.request("POST", "", bundle) for bundle in demo_bundles()]
     client.close()
     if all(answer.status == HTTPStatus.OK for answer in answers):
         announce(f"A few invented patients are in it: {base_url}/Patient?_count=5")
     else:
         announce("The invented patients could not be stored.")
-
-
-def _bundles() -> Iterable[bytes]:
-    from stanforis.demo import generator  # noqa: PLC0415
-
-    return generator.bundles(5, visits=5)

@@ -67,10 +67,14 @@ class Supervisor:
         self._drain_time = drain_time
         self._postgres = postgres
         self._postgres_slot = _Slot(started=time.monotonic())
+        self._helpers: Sequence[int] = ()
         self._ready, self._announce = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def run(self, on_ready: Callable[[Sequence[int]], None]) -> None:
-        """Start everything, call *on_ready* with the process ids, keep it running, and end it at INT, TERM or HUP.
+    def run(self, on_ready: Callable[[], Sequence[int]]) -> None:
+        """Start everything, call *on_ready*, keep it running, and end it at INT, TERM or HUP.
+
+        Args:
+            on_ready: called once requests are answered; gives the process ids of children it started for a while.
 
         Raises:
             WorkerStartError: an API process ended before it accepted connections.
@@ -80,7 +84,7 @@ class Supervisor:
             for number, slot in enumerate(self._slots):
                 self._start(number, slot)
             if self._wait_until_ready():
-                on_ready([slot.pid for slot in self._slots])
+                self._helpers = on_ready()
                 self._watch()
         finally:
             self._stop()
@@ -145,6 +149,7 @@ class Supervisor:
 
     def _reap(self) -> list[tuple[_Slot, int]]:
         """Return the places whose process ended, each with its exit status (negative: the signal)."""
+        self._helpers = [pid for pid in self._helpers if os.waitpid(pid, os.WNOHANG) == (0, 0)]
         ended = []
         for slot in self._slots:
             if slot.pid:

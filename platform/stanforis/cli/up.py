@@ -60,7 +60,7 @@ def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_a
         supervisor = Supervisor(
             _serving(app, listeners, settings.drain_time), workers, settings.drain_time, database.postgres
         )
-        supervisor.run(lambda _: _on_ready(settings.base_url, announce, demo=demo))
+        supervisor.run(lambda: _on_ready(settings.base_url, announce, demo=demo))
         announce("Stopped.")
 
 
@@ -90,13 +90,15 @@ def _serving(
     return serve
 
 
-def _on_ready(base_url: str, announce: Announce, *, demo: bool) -> None:
+def _on_ready(base_url: str, announce: Announce, *, demo: bool) -> Sequence[int]:
+    """Say where the server is, and return the process ids of what goes on beside it."""
     announce(f"FHIR R4 at {base_url}")
-    if demo:
-        from stanforis.cli.demonstration import load_demonstration  # noqa: PLC0415 - only where it is asked for
+    if not demo:
+        return ()
+    from stanforis.cli.demonstration import load_demonstration  # noqa: PLC0415 - only where it is asked for
 
-        # Not waited for: it ends by itself, and the supervisor has to watch the API processes meanwhile.
-        fork(lambda: load_demonstration(base_url, announce))
+    # Not waited for: the supervisor has to watch the API processes meanwhile.
+    return (fork(lambda: load_demonstration(base_url, announce)),)
 
 
 def _addressed(settings: Settings, listener: socket.socket) -> Settings:
