@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from defusedxml.ElementTree import parse as parse_xml
+from lxml import etree
 
 from fhir_api.fhirpath import ucum
 from fhir_api.fhirpath.numbers import decimals
@@ -19,7 +19,8 @@ FUNCTIONAL_TESTS = Path(__file__).parents[3] / "../shared/data/ucum/UcumFunction
 def functional(section: str) -> list[dict[str, str]]:
     if not FUNCTIONAL_TESTS.exists():
         return []
-    return [dict(case.attrib) for case in parse_xml(FUNCTIONAL_TESTS).iterfind(f"{section}/case")]
+    cases = etree.parse(FUNCTIONAL_TESTS).iterfind(f"{section}/case")
+    return [{str(name): str(value) for name, value in case.attrib.items()} for case in cases]
 
 
 needs_functional_tests = pytest.mark.skipif(
