@@ -32,16 +32,21 @@ STATUS: dict[ErrorKind, int] = {
 }
 """The HTTP status of every kind."""
 
-RETRY_AFTER: dict[ErrorKind, bytes] = {ErrorKind.TOO_COSTLY: b"30", ErrorKind.UNAVAILABLE: b"2"}
-"""Seconds after which a refused request may be tried again."""
+HEADERS: dict[ErrorKind, Header] = {
+    ErrorKind.TOO_COSTLY: (b"retry-after", b"30"),
+    ErrorKind.UNAVAILABLE: (b"retry-after", b"2"),
+    # What remains of the body is not read.
+    ErrorKind.TOO_LARGE: (b"connection", b"close"),
+}
+"""The header that goes with a kind."""
 
 
 def refusal(error: FhirError, *headers: Header) -> Response:
     """Return the answer to a request that was refused: status and OperationOutcome."""
     issues = [_told(issue) for issue in error.issues or refuse(error.kind, "The request was refused.").issues]
-    wait = RETRY_AFTER.get(error.kind)
-    if wait is not None:
-        headers = (*headers, (b"retry-after", wait))
+    own = HEADERS.get(error.kind)
+    if own is not None:
+        headers = (*headers, own)
     return Response(STATUS[error.kind], operation_outcome(issues), headers=headers)
 
 

@@ -1,0 +1,24 @@
+"""Each route and each kind of error has its place in docs/interactions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fhir_api.model.errors import ErrorKind
+from fhir_api.rest.errors import STATUS
+from fhir_api.rest.routes import ROUTES
+
+PAGES = Path(__file__).parents[3] / "docs" / "interactions"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_route_is_documented(route):
+    text = "\n".join(page.read_text() for page in sorted(PAGES.glob("*.md")))
+    assert f"`{route.method} {route.path}`" in text
+
+
+@pytest.mark.parametrize("kind", list(ErrorKind))
+def test_every_kind_of_error_is_documented_with_its_status(kind):
+    assert f"| {kind} | {STATUS[kind]}" in (PAGES / "errors.md").read_text()
