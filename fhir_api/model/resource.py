@@ -119,7 +119,7 @@ def _json_kind(tree: object) -> str:
 
 
 def _depth_exceeded(raw: bytes) -> bool:
-    # Indented, a line begins with a space for each level, and strings have no line ends: hardly any text goes on from here.
+    # Indented, a line begins with a space for each level, and strings have no line ends: hardly any text is counted.
     try:
         if b"\n" + b" " * MAX_DEPTH not in msgspec.json.format(raw, indent=1):
             return False
