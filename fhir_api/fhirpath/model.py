@@ -108,6 +108,12 @@ def is_subtype(type_name: str, ancestor: str) -> bool:
     return type_name == ancestor or types.is_subtype(type_name, ancestor)
 
 
+@cache
+def has_subtypes(type_name: str) -> bool:
+    """Tell whether other types derive from a FHIR type."""
+    return any(node.base == type_name for node in types.nodes().values())
+
+
 def has_type(type_name: str) -> bool:
     """Tell whether R4 has the type."""
     return type_name in types.nodes()

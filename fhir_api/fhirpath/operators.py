@@ -14,7 +14,7 @@ from fhir_api.fhirpath.errors import Position
 from fhir_api.fhirpath.functions.combining import union
 from fhir_api.fhirpath.functions.conversion import to_text
 from fhir_api.fhirpath.functions.scalar import located
-from fhir_api.fhirpath.plan import BOOLEAN, STRING, One, Plan, Scope, boolean, single, system
+from fhir_api.fhirpath.plan import BOOLEAN, DECIMAL, INTEGER, STRING, One, Plan, Scope, boolean, single, system
 from fhir_api.fhirpath.values import conversion
 
 _TEXT_TYPES: Final = frozenset(
@@ -42,7 +42,7 @@ def polarity(operator: str, operand: Plan, position: Position) -> Plan:
         negated = negate(number)
         return negated if operator == "-" else number
 
-    return single(located(one, position), operand.types if operand.is_boxed else None)
+    return single(located(one, position), operand.types if operand.types in (INTEGER, DECIMAL) else None)
 
 
 # -- equality
@@ -224,13 +224,7 @@ def _arithmetic(operator: str, left: Plan, right: Plan, position: Position) -> P
         value, other = left_one(this, scope), right_one(this, scope)
         return None if value is None or other is None else compute(value, other)
 
-    return single(located(one, position), _result_types(left, right))
-
-
-def _result_types(left: Plan, right: Plan) -> tuple[str, ...] | None:
-    if left.types == right.types and left.types in (STRING, ("System.Integer",)):
-        return None if left.types != STRING else STRING
-    return None
+    return single(located(one, position), STRING if left.types == right.types == STRING else None)
 
 
 def _concatenation(left: Plan, right: Plan, position: Position) -> Plan:

@@ -5,7 +5,6 @@ Spec: https://hl7.org/fhirpath/N1/#combining
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from fhir_api.fhirpath.equality import distinct
@@ -30,10 +29,10 @@ def union(left: Plan, right: Plan, position: Position) -> Plan:
     """Return the plan of ``left | right``; its order is not defined."""
     if left is EMPTY and right is EMPTY:
         return EMPTY
-    if EMPTY in (left, right):
+    if left is EMPTY or right is EMPTY:
         joined = right if left is EMPTY else left
         if joined.is_single:
-            return replace(joined, choice=None)
+            return joined
     else:
         joined = _combined(left, right, position)
     many = joined.many

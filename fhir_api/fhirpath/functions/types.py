@@ -104,7 +104,7 @@ def _selected(operand: Plan, specifier: ast.TypeSpecifier) -> Plan:
 
 def _filtered(operand: Plan, match: TypeMatch, position: Position) -> Plan:
     many = operand.many
-    if match.fhir is not None and match.system is None and _has_no_subtypes(match.fhir):
+    if match.fhir is not None and match.system is None and _is_exact(match.fhir):
         return _unboxed(operand, match.fhir, position)
     plan = collection(lambda this, scope: of_types(many(this, scope), match), operand.types, position)
     return replace(plan, is_single=operand.is_single, is_ordered=operand.is_ordered)
@@ -123,8 +123,9 @@ def _unboxed(operand: Plan, type_name: str, position: Position) -> Plan:
     return replace(plan, is_single=operand.is_single, is_ordered=operand.is_ordered)
 
 
-def _has_no_subtypes(type_name: str) -> bool:
-    return model.is_primitive(type_name) or (model.is_resource(type_name) and not model.is_abstract(type_name))
+def _is_exact(type_name: str) -> bool:
+    """Tell whether what is selected has just this type."""
+    return model.is_primitive(type_name) or not model.has_subtypes(type_name)
 
 
 def _typed(plan: Plan, match: TypeMatch) -> Plan:
