@@ -9,12 +9,16 @@ import orjson
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.extract.extractor import Extractor
+from fhir_api.store.postgres.arrays import pass_arrays_through
 from fhir_api.store.postgres.encode import Encoder, PresentBits
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.session import translated
 from fhir_api.store.postgres.store import PostgresStores, Shared
 from fhir_api.store.postgres.writes import Indexing
 from stanforis.storage.pool import Pool, PoolOptions
+
+_SESSION = (("enable_seqscan", "off"), ("max_parallel_workers_per_gather", "0"))
+"""Plans are kept: one that was made while a table was small must not read all of it later. Requests share few cores."""
 
 ROLE = "stanforis_app"
 """The role the server works as: it owns nothing, and row security binds it."""
@@ -26,7 +30,7 @@ async def open_stores(options: PoolOptions, definitions: SearchDefinitions, extr
     Raises:
         FhirError: UNAVAILABLE when the database cannot be reached.
     """
-    pool = Pool(replace(options, role=ROLE))
+    pool = Pool(replace(options, role=ROLE, settings=_SESSION, prepare=pass_arrays_through))
     with translated():
         async with pool.acquire() as connection:
             row = await connection.fetchrow("SELECT hash_seed, cursor_key FROM fhir.installation")

@@ -18,6 +18,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.store.port import Expect, Extract, Write
+from fhir_api.store.postgres.arrays import Pack, bigints, byteas, doubles, integers, smallints, texts
 from fhir_api.store.postgres.bodies import pack, unpack
 from fhir_api.store.postgres.encode import Encoder, IndexRows, PresentBits, Row, index_hash
 from fhir_api.store.postgres.session import fenced
@@ -27,12 +28,19 @@ LOOKUP = fenced(
     "x.id_hash, x.fhir_id, x.type_id, x.rid, x.version, x.last_updated, x.index_hash, x.change, x.body",
     "SELECT r.* FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash = ANY($2::bigint[]) OFFSET 0",
 )
-_INDEX_WIDTHS = {"token": 4, "reference": 4, "date": 4, "string": 4, "quantity": 4, "composite": 7}
-_CODES_WIDTH = 5
-_NEW_WIDTH = 9
-_NEXT_WIDTH = 7
-_UNINDEX_ARGUMENTS = sum(_INDEX_WIDTHS.values())
-_WRITE_ARGUMENTS = 2 + _NEW_WIDTH + _NEXT_WIDTH + _UNINDEX_ARGUMENTS + _CODES_WIDTH
+_INDEX = {
+    "token": (integers, bigints, bigints, bigints),
+    "reference": (integers, bigints, bigints, bigints),
+    "date": (integers, bigints, bigints, bigints),
+    "string": (integers, texts, bigints, bigints),
+    "quantity": (integers, bigints, doubles, bigints),
+    "composite": (integers, bigints, bigints, doubles, doubles, texts, bigints),
+}
+_CODES = (integers, bigints, bigints, texts, texts)
+_NEW = (bigints, bigints, bigints, bigints, smallints, smallints, texts, byteas, byteas)
+_NEXT = (bigints, integers, bigints, bigints, smallints, byteas, byteas)
+_UNINDEX_ARGUMENTS = sum(map(len, _INDEX.values()))
+_WRITE_ARGUMENTS = 2 + len(_NEW) + len(_NEXT) + _UNINDEX_ARGUMENTS + len(_CODES)
 
 
 def _call(function: str, numbers: Iterable[int]) -> str:
@@ -146,8 +154,8 @@ class Plan:
         self.new.sort(key=lambda row: row[1])
         codes = [row for row in dict.fromkeys(self.added.codes) if row not in known_codes]
         added = _index_arguments(self.added)
-        arguments = [tenant_id, self.now, *_columns(self.new, _NEW_WIDTH), *_columns(self.following, _NEXT_WIDTH)]
-        arguments += [*added[:4], *_columns(codes, _CODES_WIDTH), *added[4:]]
+        arguments = [tenant_id, self.now, *_columns(self.new, _NEW), *_columns(self.following, _NEXT)]
+        arguments += [*added[:4], *_columns(codes, _CODES), *added[4:]]
         if self.removed:
             return REWRITE, [*arguments, *_index_arguments(self.removed)]
         return WRITE, arguments
@@ -156,12 +164,13 @@ class Plan:
         return bool(self.new or self.following)
 
 
-def _index_arguments(rows: IndexRows) -> list[Sequence[Any]]:
-    return [column for table, width in _INDEX_WIDTHS.items() for column in _columns(getattr(rows, table), width)]
+def _index_arguments(rows: IndexRows) -> list[bytes]:
+    return [column for table, packers in _INDEX.items() for column in _columns(getattr(rows, table), packers)]
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * width
+def _columns(rows: Sequence[tuple[Any, ...]], packers: Sequence[Pack]) -> list[bytes]:
+    columns = zip(*rows, strict=True) if rows else ((),) * len(packers)
+    return [pack(column) for pack, column in zip(packers, columns, strict=True)]
 
 
 def check_expected(write: Write, stored: Stored | None) -> None:

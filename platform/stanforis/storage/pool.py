@@ -8,7 +8,7 @@ transaction).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ class PoolOptions:
         statement_milliseconds: how long one statement may run.
         role: the role every connection works as.
         settings: further session settings, given at connect time.
+        prepare: what is done to each new connection before it is used.
     """
 
     dsn: str
@@ -44,6 +45,7 @@ class PoolOptions:
     statement_milliseconds: int = 30_000
     role: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
+    prepare: Callable[[Connection], Awaitable[None]] | None = None
 
 
 class Pool:
@@ -123,7 +125,10 @@ class Pool:
         }
         if options.role:
             settings["role"] = options.role
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             options.dsn, server_settings=settings, statement_cache_size=2000, max_cached_statement_lifetime=0,
             max_cacheable_statement_size=65536, timeout=options.acquire_seconds, command_timeout=None,
         )
+        if options.prepare is not None:
+            await options.prepare(connection)
+        return connection

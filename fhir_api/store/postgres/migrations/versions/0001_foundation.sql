@@ -130,35 +130,49 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Arrays under names of their own: the driver hands them over as ready bytes (see arrays.py).
+CREATE DOMAIN fhir.smallints AS smallint[];
+CREATE DOMAIN fhir.integers AS integer[];
+CREATE DOMAIN fhir.bigints AS bigint[];
+CREATE DOMAIN fhir.doubles AS float8[];
+CREATE DOMAIN fhir.texts AS text[];
+CREATE DOMAIN fhir.byteas AS bytea[];
+
 -- Store changes of many resources in one call: all of them or, by an error, none.
 -- The arrays of a group run in parallel: new_* are first versions, next_* replace version next_version - 1,
 -- *_add and *_del are index rows (added and removed by their whole key).
+-- A plan is kept, also one made while a table was empty: so the order of joins is fixed (LATERAL, OFFSET 0) and the
+-- planner's ways but the index are shut.
 -- Raises 40001 when a resource is not at the version that was read, 23505 when a new one exists already.
 CREATE FUNCTION fhir.write(
     tenant integer, now_ms bigint,
-    new_rid bigint[], new_id_hash bigint[], new_low bigint[], new_index_hash bigint[], new_type smallint[],
-    new_change smallint[], new_id text[], new_present bytea[], new_body bytea[],
-    next_rid bigint[], next_version integer[], next_low bigint[], next_index_hash bigint[], next_change smallint[],
-    next_present bytea[], next_body bytea[],
-    token_param integer[], token_hash bigint[], token_low bigint[], token_rid bigint[],
-    code_param integer[], code_code_hash bigint[], code_hash bigint[], code_system text[], code_code text[],
-    reference_param integer[], reference_target bigint[], reference_low bigint[], reference_rid bigint[],
-    date_param integer[], date_low bigint[], date_high bigint[], date_rid bigint[],
-    string_param integer[], string_folded text[], string_exact bigint[], string_rid bigint[],
-    quantity_param integer[], quantity_unit bigint[], quantity_value float8[], quantity_rid bigint[],
-    composite_param integer[], composite_first bigint[], composite_second bigint[], composite_low float8[],
-    composite_high float8[], composite_folded text[], composite_rid bigint[]
-) RETURNS void LANGUAGE plpgsql AS $$
+    new_rid fhir.bigints, new_id_hash fhir.bigints, new_low fhir.bigints, new_index_hash fhir.bigints, new_type fhir.smallints,
+    new_change fhir.smallints, new_id fhir.texts, new_present fhir.byteas, new_body fhir.byteas,
+    next_rid fhir.bigints, next_version fhir.integers, next_low fhir.bigints, next_index_hash fhir.bigints, next_change fhir.smallints,
+    next_present fhir.byteas, next_body fhir.byteas,
+    token_param fhir.integers, token_hash fhir.bigints, token_low fhir.bigints, token_rid fhir.bigints,
+    code_param fhir.integers, code_code_hash fhir.bigints, code_hash fhir.bigints, code_system fhir.texts, code_code fhir.texts,
+    reference_param fhir.integers, reference_target fhir.bigints, reference_low fhir.bigints, reference_rid fhir.bigints,
+    date_param fhir.integers, date_low fhir.bigints, date_high fhir.bigints, date_rid fhir.bigints,
+    string_param fhir.integers, string_folded fhir.texts, string_exact fhir.bigints, string_rid fhir.bigints,
+    quantity_param fhir.integers, quantity_unit fhir.bigints, quantity_value fhir.doubles, quantity_rid fhir.bigints,
+    composite_param fhir.integers, composite_first fhir.bigints, composite_second fhir.bigints, composite_low fhir.doubles,
+    composite_high fhir.doubles, composite_folded fhir.texts, composite_rid fhir.bigints
+) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
+AS $$
 #variable_conflict use_column
 DECLARE moved integer;
 BEGIN
     PERFORM set_config('stanforis.tenant', tenant::text, true);
     IF cardinality(next_rid) > 0 THEN
         WITH superseded AS MATERIALIZED (
-            SELECT r.rid, r.version, r.last_updated, r.marker, r.type_id, r.change, r.fhir_id, r.body
-            FROM unnest(next_rid, next_version) AS n (rid, version)
-            JOIN fhir.resource r ON r.tenant_id = tenant AND r.rid = n.rid AND r.version = n.version - 1
-            ORDER BY r.rid FOR UPDATE OF r
+            SELECT r.* FROM (SELECT * FROM unnest(next_rid, next_version) AS u (rid, version) ORDER BY u.rid) n
+            CROSS JOIN LATERAL (
+                SELECT r.rid, r.version, r.last_updated, r.marker, r.type_id, r.change, r.fhir_id, r.body
+                FROM fhir.resource r WHERE r.tenant_id = tenant AND r.rid = n.rid AND r.version = n.version - 1
+                OFFSET 0 FOR UPDATE
+            ) r
         )
         INSERT INTO fhir.history (tenant_id, rid, version, last_updated, marker, type_id, change, fhir_id, body)
         SELECT tenant, rid, version, last_updated, marker, type_id, change, fhir_id, body FROM superseded;
@@ -170,9 +184,16 @@ BEGIN
         SET version = n.version, last_updated = greatest(now_ms, r.last_updated + 1), low = n.low,
             marker = pg_current_xact_id()::text::bigint, index_hash = n.index_hash, change = n.change,
             present = n.present, body = n.body
-        FROM unnest(next_rid, next_version, next_low, next_index_hash, next_change, next_present, next_body)
-            AS n (rid, version, low, index_hash, change, present, body)
-        WHERE r.tenant_id = tenant AND r.rid = n.rid;
+        FROM (
+            SELECT u.*, f.place
+            FROM unnest(next_rid, next_version, next_low, next_index_hash, next_change, next_present, next_body)
+                AS u (rid, version, low, index_hash, change, present, body)
+            CROSS JOIN LATERAL (
+                SELECT f.ctid AS place FROM fhir.resource f WHERE f.tenant_id = tenant AND f.rid = u.rid OFFSET 0
+            ) f
+            OFFSET 0
+        ) n
+        WHERE r.ctid = n.place;
     END IF;
     IF cardinality(new_rid) > 0 THEN
         INSERT INTO fhir.resource (tenant_id, rid, id_hash, last_updated, low, index_hash, version, type_id, change,
@@ -213,35 +234,73 @@ END $$;
 -- Remove index rows, each by its whole key.
 CREATE FUNCTION fhir.unindex(
     tenant integer,
-    token_param integer[], token_hash bigint[], token_low bigint[], token_rid bigint[],
-    reference_param integer[], reference_target bigint[], reference_low bigint[], reference_rid bigint[],
-    date_param integer[], date_low bigint[], date_high bigint[], date_rid bigint[],
-    string_param integer[], string_folded text[], string_exact bigint[], string_rid bigint[],
-    quantity_param integer[], quantity_unit bigint[], quantity_value float8[], quantity_rid bigint[],
-    composite_param integer[], composite_first bigint[], composite_second bigint[], composite_low float8[],
-    composite_high float8[], composite_folded text[], composite_rid bigint[]
-) RETURNS void LANGUAGE plpgsql AS $$
+    token_param fhir.integers, token_hash fhir.bigints, token_low fhir.bigints, token_rid fhir.bigints,
+    reference_param fhir.integers, reference_target fhir.bigints, reference_low fhir.bigints, reference_rid fhir.bigints,
+    date_param fhir.integers, date_low fhir.bigints, date_high fhir.bigints, date_rid fhir.bigints,
+    string_param fhir.integers, string_folded fhir.texts, string_exact fhir.bigints, string_rid fhir.bigints,
+    quantity_param fhir.integers, quantity_unit fhir.bigints, quantity_value fhir.doubles, quantity_rid fhir.bigints,
+    composite_param fhir.integers, composite_first fhir.bigints, composite_second fhir.bigints, composite_low fhir.doubles,
+    composite_high fhir.doubles, composite_folded fhir.texts, composite_rid fhir.bigints
+) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
+AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM set_config('stanforis.tenant', tenant::text, true);
-    DELETE FROM fhir.token d USING unnest(token_param, token_hash, token_low, token_rid) AS n (param, hash, low, rid)
-    WHERE d.tenant_id = tenant AND d.param = n.param AND d.hash = n.hash AND d.low = n.low AND d.rid = n.rid;
-    DELETE FROM fhir.reference d
-    USING unnest(reference_param, reference_target, reference_low, reference_rid) AS n (param, target, low, rid)
-    WHERE d.tenant_id = tenant AND d.param = n.param AND d.target = n.target AND d.low = n.low AND d.rid = n.rid;
-    DELETE FROM fhir.date d USING unnest(date_param, date_low, date_high, date_rid) AS n (param, low, high, rid)
-    WHERE d.tenant_id = tenant AND d.param = n.param AND d.low = n.low AND d.high = n.high AND d.rid = n.rid;
-    DELETE FROM fhir.string d
-    USING unnest(string_param, string_folded, string_exact, string_rid) AS n (param, folded, exact, rid)
-    WHERE d.tenant_id = tenant AND d.param = n.param AND d.folded = n.folded AND d.exact = n.exact AND d.rid = n.rid;
-    DELETE FROM fhir.quantity d
-    USING unnest(quantity_param, quantity_unit, quantity_value, quantity_rid) AS n (param, unit, value, rid)
-    WHERE d.tenant_id = tenant AND d.param = n.param AND d.unit = n.unit AND d.value = n.value AND d.rid = n.rid;
-    DELETE FROM fhir.composite d
-    USING unnest(composite_param, composite_first, composite_second, composite_low, composite_high, composite_folded,
-                 composite_rid) AS n (param, first, second, low, high, folded, rid)
-    WHERE d.tenant_id = tenant AND d.param = n.param AND d.first = n.first AND d.second = n.second
-      AND d.low = n.low AND d.high = n.high AND d.folded = n.folded AND d.rid = n.rid;
+    IF cardinality(token_rid) > 0 THEN
+        DELETE FROM fhir.token WHERE ctid = ANY(ARRAY(
+            SELECT f.place FROM unnest(token_param, token_hash, token_low, token_rid) AS n (param, hash, low, rid)
+            CROSS JOIN LATERAL (
+                SELECT d.ctid AS place FROM fhir.token d WHERE d.tenant_id = tenant
+                    AND d.param = n.param AND d.hash = n.hash AND d.low = n.low AND d.rid = n.rid OFFSET 0
+            ) f
+        ));
+    END IF;
+    IF cardinality(reference_rid) > 0 THEN
+        DELETE FROM fhir.reference WHERE ctid = ANY(ARRAY(
+            SELECT f.place FROM unnest(reference_param, reference_target, reference_low, reference_rid) AS n (param, target, low, rid)
+            CROSS JOIN LATERAL (
+                SELECT d.ctid AS place FROM fhir.reference d WHERE d.tenant_id = tenant
+                    AND d.param = n.param AND d.target = n.target AND d.low = n.low AND d.rid = n.rid OFFSET 0
+            ) f
+        ));
+    END IF;
+    IF cardinality(date_rid) > 0 THEN
+        DELETE FROM fhir.date WHERE ctid = ANY(ARRAY(
+            SELECT f.place FROM unnest(date_param, date_low, date_high, date_rid) AS n (param, low, high, rid)
+            CROSS JOIN LATERAL (
+                SELECT d.ctid AS place FROM fhir.date d WHERE d.tenant_id = tenant
+                    AND d.param = n.param AND d.low = n.low AND d.high = n.high AND d.rid = n.rid OFFSET 0
+            ) f
+        ));
+    END IF;
+    IF cardinality(string_rid) > 0 THEN
+        DELETE FROM fhir.string WHERE ctid = ANY(ARRAY(
+            SELECT f.place FROM unnest(string_param, string_folded, string_exact, string_rid) AS n (param, folded, exact, rid)
+            CROSS JOIN LATERAL (
+                SELECT d.ctid AS place FROM fhir.string d WHERE d.tenant_id = tenant
+                    AND d.param = n.param AND d.folded = n.folded AND d.exact = n.exact AND d.rid = n.rid OFFSET 0
+            ) f
+        ));
+    END IF;
+    IF cardinality(quantity_rid) > 0 THEN
+        DELETE FROM fhir.quantity WHERE ctid = ANY(ARRAY(
+            SELECT f.place FROM unnest(quantity_param, quantity_unit, quantity_value, quantity_rid) AS n (param, unit, value, rid)
+            CROSS JOIN LATERAL (
+                SELECT d.ctid AS place FROM fhir.quantity d WHERE d.tenant_id = tenant
+                    AND d.param = n.param AND d.unit = n.unit AND d.value = n.value AND d.rid = n.rid OFFSET 0
+            ) f
+        ));
+    END IF;
+    IF cardinality(composite_rid) > 0 THEN
+        DELETE FROM fhir.composite WHERE ctid = ANY(ARRAY(
+            SELECT f.place FROM unnest(composite_param, composite_first, composite_second, composite_low, composite_high, composite_folded, composite_rid) AS n (param, first, second, low, high, folded, rid)
+            CROSS JOIN LATERAL (
+                SELECT d.ctid AS place FROM fhir.composite d WHERE d.tenant_id = tenant
+                    AND d.param = n.param AND d.first = n.first AND d.second = n.second AND d.low = n.low AND d.high = n.high AND d.folded = n.folded AND d.rid = n.rid OFFSET 0
+            ) f
+        ));
+    END IF;
 END $$;
 
 -- Every connection of the server works as this role: it owns nothing and row security binds it.
