@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
@@ -27,6 +28,7 @@ from fhir_api.search.results import (
 )
 from fhir_api.search.types.reading import Reading
 
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type"})
 
 
@@ -72,6 +74,7 @@ def parse_query(
         FhirError: NOT_SUPPORTED for an unknown parameter or modifier (naming near ones), MALFORMED for a value that
             cannot be read, or a parameter given twice that can be given once.
     """
+    _refuse_unreadable(pairs)
     _refuse_repeated(pairs)
     narrowed, searched = _searched_types(definitions, resource_types, pairs)
     reader = _QueryReader(
@@ -103,7 +106,9 @@ def criteria(
     """
     reader = ClauseReader(definitions, Reading(zone, base_url))
     clauses: list[Clause] = []
-    for name, value in parse_qsl(query.removeprefix("?"), keep_blank_values=True):
+    pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+    _refuse_unreadable(pairs)
+    for name, value in pairs:
         if name.partition(":")[0] in RESULT_PARAMETERS:
             raise refuse(ErrorKind.MALFORMED, f"{shown(name)} is not a search criterion.")
         clauses.extend(reader.clauses((resource_type,), name, value))
@@ -164,6 +169,12 @@ class _QueryReader:
         if query.count == 0 and query.total is Total.NONE:
             query = replace(query, total=Total.ACCURATE)
         return query
+
+
+def _refuse_unreadable(pairs: Sequence[tuple[str, str]]) -> None:
+    """Refuse characters that no resource can contain: NUL, and halves of surrogate pairs."""
+    if any(_NO_TEXT.search(text) for pair in pairs for text in pair):
+        raise refuse(ErrorKind.MALFORMED, "A search parameter contains a character that is not allowed in text.")
 
 
 def _refuse_repeated(pairs: Sequence[tuple[str, str]]) -> None:

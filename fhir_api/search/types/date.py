@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/search.html#date
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
@@ -19,7 +20,8 @@ from fhir_api.search.types.reading import Reading, malformed, split_prefix
 Add = Callable[[DateEntry], None]
 
 _TENTH = 10
-_SECOND, _SECOND_WITH_OFFSET = len("2026-11-23T08:00:00Z"), len("2026-11-23T08:00:00+02:00")
+_IN_SECONDS = re.compile(r"[0-9]{4}-..-..T........(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])")
+"""What ``datetime.fromisoformat`` may be given: it takes more than FHIR does."""
 
 
 @lru_cache(maxsize=65536)
@@ -29,7 +31,7 @@ def span(text: str, zone: tzinfo = UTC) -> Interval:
     Raises:
         ValueError: *text* is no date.
     """
-    if len(text) in {_SECOND, _SECOND_WITH_OFFSET} and text[10] == "T" and text[19] in "Z+-":
+    if _IN_SECONDS.fullmatch(text):
         try:
             low = int(datetime.fromisoformat(text).timestamp()) * 1000
         except ValueError:  # a leap second, 24:00, or no date at all

@@ -92,6 +92,7 @@ def parsed(url: str, *, lenient: bool = False) -> ParsedQuery:
         ("?_type=Patint", ErrorKind.MALFORMED, "Did you mean 'Patient'?"),
         ("?name=x", ErrorKind.NOT_SUPPORTED, "'name'"),
         ("Patient,Group?name=x", ErrorKind.NOT_SUPPORTED, "Group has no search parameter 'name'"),
+        ("Patient?name=a%00b", ErrorKind.MALFORMED, "not allowed in text"),
         ("ValueSet?url:below=urn:oid:1", ErrorKind.MALFORMED, "not a urn"),
     ],
 )

@@ -5,14 +5,15 @@ Spec: https://hl7.org/fhir/R4/search.html#prefix
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fhir_api.model.dates import interval
+from fhir_api.model.dates import Interval, interval
 from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.search.definitions import base_definitions
 from fhir_api.search.folding import fold
@@ -267,3 +268,20 @@ def test_prefixes_on_intervals(prefix: str, matching: str) -> None:
 )  # fmt: skip
 def test_the_fast_way_gives_the_same_interval(text: str) -> None:
     assert date.span(text, UTC) == interval(text, UTC)
+
+
+@given(
+    st.from_regex(
+        r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][01][0-9]:[0-9]{2})", fullmatch=True
+    ),
+    st.sampled_from([UTC, ZoneInfo("Africa/Kigali"), ZoneInfo("America/New_York")]),
+)
+def test_the_fast_way_takes_and_refuses_the_same(text: str, zone: tzinfo) -> None:
+    assert outcome(date.span, text, zone) == outcome(interval, text, zone)
+
+
+def outcome(read: Callable[[str, tzinfo], Interval], text: str, zone: tzinfo) -> Interval | None:
+    try:
+        return read(text, zone)
+    except ValueError:
+        return None
