@@ -154,6 +154,10 @@ class FhirEndpoint:
         gzip = takes_gzip(exchange.headers.get(b"accept-encoding"))
         try:
             headers, body = await rendered(response, exchange.presentation, gzip=gzip)
+        except FhirError as error:
+            # Stored while checks were off, it has what XML cannot say.
+            response = refusal(FhirError(ErrorKind.NOT_ACCEPTABLE, *error.issues))
+            headers, body = await rendered(response, JSON, gzip=False)
         except Exception:  # noqa: BLE001 - a client sees no fault but as a 500 with its id
             _log.exception("request %s failed", exchange.identity)
             response = failure(exchange.identity)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 
 import httpx
 import pytest
 from stanforis.settings import Settings
 
 from fhir_api.app import create_app
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import Change
+from fhir_api.search.entries import IndexEntries
+from fhir_api.store.port import Write
 
 
 @pytest.fixture
@@ -53,6 +58,34 @@ async def test_a_fault_shows_nothing_but_the_request_id(app, beside, monkeypatch
     assert "Aline" not in response.text
     assert "Traceback" not in response.text
     assert "my-id" in caplog.text
+
+
+async def test_what_xml_cannot_say_is_not_acceptable(app, beside):
+    key = ResourceKey("Patient", "odd")
+    odd = b'{"resourceType":"Patient","id":"odd","meta":{},"shoeSize":44}'
+    store = app._fhir._contexts._default.store
+    await store.write([Write(key, Change.CREATE, odd, IndexEntries(0))])
+    response = await beside.get("/fhir/Patient/odd?_format=xml")
+    assert (response.status_code, response.json()["resourceType"]) == (406, "OperationOutcome")
+    assert (await beside.get("/fhir/Patient/odd")).json()["shoeSize"] == 44
+
+
+async def test_a_span_is_named_by_its_route(app, beside, monkeypatch):
+    finished = []
+
+    class Span:
+        def finish(self, route, status):
+            finished.append((route, status))
+
+    class Tracing:
+        @contextmanager
+        def request(self, method, headers):
+            assert (method, headers["traceparent"]) == ("GET", "00-1-2-01")
+            yield Span()
+
+    monkeypatch.setattr(app._fhir, "_tracing", Tracing())
+    await beside.get("/fhir/Patient/a", headers={"traceparent": "00-1-2-01"})
+    assert finished == [("/{type}/{id}", 404)]
 
 
 async def test_a_store_that_cannot_be_opened_stops_the_start():
