@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -142,13 +143,17 @@ def all_queries(records: list[Record]) -> list[str]:
     return urls
 
 
-def linked(state: State) -> Iterator[str]:
-    """Yield chains, reverse chains and includes along references that lead from one example to another."""
-    parameters = {
+def parameters_by_key() -> dict[int, Parameter]:
+    return {
         parameter.key: parameter
         for resource_type in DEFINITIONS.resource_types
         for parameter in DEFINITIONS.parameters(resource_type).values()
     }
+
+
+def linked(state: State) -> Iterator[str]:
+    """Yield chains, reverse chains and includes along references that lead from one example to another."""
+    parameters = parameters_by_key()
     for source in state.live():
         for key in source.index:
             reference = parameters[key]
@@ -177,6 +182,21 @@ def criteria_of(record: Record, parameters: Mapping[int, Parameter]) -> Iterator
         if not isinstance(entries[0], CompositeEntry):
             for modifier, value in list(values(entries[0]))[:2]:
                 yield f"{parameters[key].code}{modifier}={value}"
+
+
+def combined(state: State) -> Iterator[str]:
+    """Yield searches with several criteria, an order and small pages."""
+    parameters = parameters_by_key()
+    for record in state.live():
+        resource_type = record.version.key.resource_type
+        names = list(criteria_of(record, parameters))
+        sortable = [
+            code for code, each in DEFINITIONS.parameters(resource_type).items() if each.type in {"date", "string"}
+        ]
+        for position, (one, other) in enumerate(pairwise(names)):
+            sort = f"&_sort={'-' if position % 2 else ''}{sortable[position % len(sortable)]}" if sortable else ""
+            yield f"{resource_type}?{one}&{other}{sort}"
+            yield f"{resource_type}?{other}{sort}&_lastUpdated=gt2000&_total=accurate"
 
 
 def unique(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -209,6 +229,7 @@ class Filled:
             {version.key for version in page.matches} != {version.key for version in expected.matches}
             or {version.key for version in page.included} != {version.key for version in expected.included}
             or len(page.included) != len(expected.included)
+            or page.total != expected.total
         )
 
 
@@ -227,5 +248,11 @@ async def test_every_parameter_finds_the_same(filled: Filled) -> None:
 
 async def test_chains_and_includes_find_the_same(filled: Filled) -> None:
     urls = list(dict.fromkeys(linked(filled.state)))
+    assert len(urls) > 2_000
+    assert await filled.differences(urls) == []
+
+
+async def test_combinations_find_the_same(filled: Filled) -> None:
+    urls = list(dict.fromkeys(combined(filled.state)))
     assert len(urls) > 2_000
     assert await filled.differences(urls) == []
