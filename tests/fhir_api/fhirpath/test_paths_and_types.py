@@ -177,6 +177,28 @@ def test_decimals_keep_the_digits_they_have() -> None:
     assert evaluated("value + 0.05", {"value": 0.1}, type_name="Quantity") == [Decimal("0.15")]
 
 
+@pytest.mark.parametrize("element", [PATIENT, OBSERVATION, BUNDLE], ids=["Patient", "Observation", "Bundle"])
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "name.given",
+        "name.given.select(hasValue())",
+        "birthDate.extension.value",
+        "birthDate < today()",
+        "contact.name.family.upper()",
+        "value.value * 2",
+        "component.value.ofType(Quantity).value",
+        "component.where(value is string).value",
+        "entry.resource.ofType(Patient).name.given",
+        "deceased | active | birthDate",
+        "contained.name.first()",
+        "children().type().name",
+    ],
+)
+def test_paths_are_the_same_whether_types_are_known_or_not(expression: str, element: dict[str, Any]) -> None:
+    assert shown(expression, element) == shown(f"%resource.select({expression})", element)
+
+
 def test_result_types_are_known_beforehand() -> None:
     def types(expression: str) -> tuple[str, ...] | None:
         return fhirpath.compile(expression, type_name="Patient").result_types
