@@ -18,7 +18,9 @@ else:
 
 
 _LEAST = 3
-"""Requests that are measured however long they take."""
+"""Requests that are measured even if they take longer than they may."""
+_LONGEST = 10.0
+"""Seconds after which a measurement ends in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,17 @@ async def cost(work: Callable[[int], Awaitable[object]], backend: int, *, second
         work: one request; *n* counts up, so that each can ask for something else.
         backend: process id of the PostgreSQL backend that serves it, and nothing else meanwhile.
         seconds: of wall-clock time.
-        warm_up: requests before the measurement (the sixth of a prepared statement may still be planned anew).
+        warm_up: requests before the measurement, fewer when they take longer than it.
     """
+    begin = time.perf_counter()
     for number in range(warm_up):
         await work(number)
+        if time.perf_counter() - begin > seconds:
+            break
     times: list[float] = []
     postgres, client, begin = cpu_seconds(backend), time.process_time(), time.perf_counter()
     before = begin
-    while before - begin < seconds or len(times) < _LEAST:
+    while before - begin < seconds or (len(times) < _LEAST and before - begin < _LONGEST):
         await work(warm_up + len(times))
         now = time.perf_counter()
         times.append(now - before)

@@ -13,7 +13,7 @@ import argparse
 import http.client
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,12 @@ def serve_hello(workers: int) -> None:
     listeners = open_listeners("127.0.0.1", 0, workers)
     port = listeners[0].getsockname()[1]
     supervisor = Supervisor(lambda slot, ready: run_worker(hello, listeners[slot], 2, ready), workers, 2, None)
-    supervisor.run(lambda _: print(f"hello at http://127.0.0.1:{port}", flush=True))
+
+    def announce() -> Sequence[int]:
+        print(f"hello at http://127.0.0.1:{port}", flush=True)
+        return ()
+
+    supervisor.run(announce)
 
 
 def filled(served: Served) -> dict[str, list[dict[str, Any]]]:

@@ -3,9 +3,9 @@
     python -m benchmarks.store [--sizes 50000 500000] [--data DIR] [--folder DIR] [--only WORD …] [--json FILE]
 
 Without ``--data`` (a folder of transaction bundles) the records are synthetic. Bundles are stored as often as is
-needed, each time under fresh ids. CPU is the
-backend's and this process's own, one request at a time; pages are counted by EXPLAIN with the generic plan that the
-server uses too.
+needed, each time under fresh ids. ``--folder`` keeps the database, and a later run goes on with what is there. CPU is
+the backend's and this process's own, one request at a time; pages are counted by EXPLAIN with the generic plan that
+the server uses too.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import asyncpg
+import orjson
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -39,11 +40,18 @@ from fhir_api.model.resource import parse
 from fhir_api.search.query import Query
 from fhir_api.store.port import HistoryQuery, TenantStore, Write
 from fhir_api.store.postgres import migrations
+from fhir_api.store.postgres.bodies import unpack
 from fhir_api.store.postgres.opening import open_stores
+from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.types import type_numbers
 
 _TENANT = 1
 _PATIENTS = 300
-_BASE = "http://127.0.0.1/fhir"
+_SOME = fenced(
+    "x.fhir_id, x.body",
+    "SELECT r.fhir_id, r.body FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.type_id = $2 LIMIT 20000",
+)
+_COUNT = fenced("x.n", "SELECT count(*) AS n FROM fhir.resource r WHERE r.tenant_id = c.tenant")
 Statement = tuple[str, tuple[Any, ...]]
 
 
@@ -141,9 +149,18 @@ def prepared(bench: Bench, raw: bytes) -> list[Write]:
     return writes
 
 
-def endless(folder: Path | None) -> Iterator[bytes]:
+async def already_stored(bench: Bench) -> int:
+    """Return how many resources an earlier run left, and note what can be searched for among them."""
+    async with bench.pool.acquire() as connection:
+        for name in ("Patient", "Encounter", "Observation"):
+            for row in await connection.fetch(_SOME, str(_TENANT), type_numbers()[name]):
+                bench.values.note(name, row["fhir_id"], orjson.loads(unpack(row["body"])))
+        return int(await connection.fetchval(_COUNT, str(_TENANT)))
+
+
+def endless(folder: Path | None, first_seed: int) -> Iterator[bytes]:
     """Yield bundles for ever: those of *folder* again and again, or ever new synthetic ones."""
-    for seed in itertools.count():
+    for seed in itertools.count(first_seed):
         yield from texts(folder, _PATIENTS, seed)
 
 
@@ -218,9 +235,10 @@ async def analyze(connection: ConnectionInfo) -> dict[str, int]:
 async def run(arguments: argparse.Namespace, connection: ConnectionInfo) -> dict[str, Any]:
     """Fill and measure at each size."""
     results: list[dict[str, Any]] = []
-    bundles = endless(arguments.data)
     async with opened(connection) as bench:
-        stored = 0
+        stored = await already_stored(bench)
+        # other seeds than those of what is there, so that nobody comes twice
+        bundles = endless(arguments.data, first_seed=stored)
         for size in sorted(arguments.sizes):
             filled = await fill(bench, bundles, stored, size)
             stored = int(filled["resources"])
