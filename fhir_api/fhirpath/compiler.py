@@ -55,11 +55,11 @@ _SHARABLE: Final = frozenset({ast.InvocationExpression, ast.BinaryExpression})
 
 
 def _literal(node: Any, frame: Frame) -> Plan:
-    return constant(node.value, SYSTEM_TYPES[type(node.value)])
+    return constant((node.value,), (SYSTEM_TYPES[type(node.value)],))
 
 
 def _long(node: ast.LongLiteral, frame: Frame) -> Plan:
-    return constant(Long(node.value), "System.Long")
+    return constant((Long(node.value),), ("System.Long",))
 
 
 def _temporal(parse: Callable[[str], Any], kind: str) -> Callable[[Any, Frame], Plan]:
@@ -67,13 +67,13 @@ def _temporal(parse: Callable[[str], Any], kind: str) -> Callable[[Any, Frame], 
         value = parse(node.text)
         if value is None:
             raise FhirPathSemanticError(f"There is no {kind} '{node.text}'", node.position)
-        return constant(value, f"System.{kind}")
+        return constant((value,), (f"System.{kind}",))
 
     return literal
 
 
 def _quantity(node: ast.QuantityLiteral, frame: Frame) -> Plan:
-    return constant(Quantity(node.value, node.unit, node.is_calendar), "System.Quantity")
+    return constant((Quantity(node.value, node.unit, node.is_calendar),), ("System.Quantity",))
 
 
 def _this(node: ast.ThisInvocation, frame: Frame) -> Plan:

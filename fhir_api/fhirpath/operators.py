@@ -62,6 +62,8 @@ def _equal(left: Plan, right: Plan) -> One:
         return _collections_equal(one, other)
     left_one, right_one = one.one, other.one
     if _is_text(left) and _is_text(right):
+        if right.literals:
+            return _is_literal(left_one, right.literals[0])
 
         def same_text(this: Any, scope: Scope) -> bool | None:
             value, expected = left_one(this, scope), right_one(this, scope)
@@ -74,6 +76,14 @@ def _equal(left: Plan, right: Plan) -> One:
         return None if value is None or expected is None else equality.equals(value, expected)
 
     return same
+
+
+def _is_literal(one: One, literal: str) -> One:
+    def is_literal(this: Any, scope: Scope) -> bool | None:
+        value = one(this, scope)
+        return None if value is None else bool(value == literal)
+
+    return is_literal
 
 
 def _collections_equal(left: Plan, right: Plan) -> One:
@@ -141,6 +151,8 @@ def _comparison(operator: str, left: Plan, right: Plan, position: Position) -> P
 def _membership(left: Plan, right: Plan, position: Position) -> Plan:
     item, members = system(left).one, system(right).many
     is_text = _is_text(left) and _is_text(right)
+    if is_text and right.literals:
+        return single(_is_one_of(item, frozenset(right.literals)), BOOLEAN)
 
     def one(this: Any, scope: Scope) -> bool | None:
         value = item(this, scope)
@@ -150,6 +162,14 @@ def _membership(left: Plan, right: Plan, position: Position) -> Plan:
         return value in others if is_text else any(equality.equals(value, other) for other in others)
 
     return single(one, BOOLEAN)
+
+
+def _is_one_of(item: One, literals: frozenset[str]) -> One:
+    def is_one_of(this: Any, scope: Scope) -> bool | None:
+        value = item(this, scope)
+        return None if value is None else value in literals
+
+    return is_one_of
 
 
 def _containership(left: Plan, right: Plan, position: Position) -> Plan:

@@ -117,6 +117,7 @@ class Plan:
         is_single: there is never more than one result.
         is_ordered: the order of the results is defined.
         choice: set where the results are one choice element.
+        literals: the results, where they are known beforehand.
     """
 
     many: Many
@@ -126,6 +127,7 @@ class Plan:
     is_single: bool = False
     is_ordered: bool = True
     choice: ChoiceSource | None = None
+    literals: tuple[Any, ...] | None = None
 
     @property
     def raw_type(self) -> str | None:
@@ -157,15 +159,22 @@ def collection(many: Many, types: tuple[str, ...] | None, position: Position, *,
     return Plan(many, one, types, is_boxed)
 
 
-def constant(value: Any, type_name: str) -> Plan:
-    """Return the plan of a literal."""
-    return Plan(lambda _this, _scope: [value], lambda _this, _scope: value, (type_name,), is_single=True)
+def constant(values: tuple[Any, ...], types: tuple[str, ...]) -> Plan:
+    """Return the plan of literals; of several, only ``many`` may be asked."""
+    first = values[0] if values else None
+    return Plan(
+        lambda _this, _scope: list(values),
+        lambda _this, _scope: first,
+        types,
+        is_single=len(values) <= 1,
+        literals=values,
+    )
 
 
 RESERVED_VARIABLES: Final = frozenset({"context", "resource", "rootResource", "ucum", "sct", "loinc"})
 """Names that ``defineVariable`` cannot give."""
 
-EMPTY: Final = Plan(lambda _this, _scope: [], lambda _this, _scope: None, (), is_single=True)
+EMPTY: Final = constant((), ())
 
 BOOLEAN: Final = ("System.Boolean",)
 INTEGER: Final = ("System.Integer",)

@@ -23,10 +23,10 @@ _PREFIXES: Final = {
 def external_constant(name: str, position: Position, root_type: str | None) -> Plan:
     """Return the plan of ``%name``; *root_type* is the type of ``%context``."""
     if name in _URLS:
-        return constant(_URLS[name], STRING[0])
+        return constant((_URLS[name],), STRING)
     for prefix, url in _PREFIXES.items():
         if name.startswith(prefix):
-            return constant(url + name.removeprefix(prefix), STRING[0])
+            return constant((url + name.removeprefix(prefix),), STRING)
     if name == "context":
         is_boxed = root_type is None or model.is_abstract(root_type)
         return single(lambda _this, scope: scope.context, None if is_boxed else (str(root_type),), is_boxed=is_boxed)

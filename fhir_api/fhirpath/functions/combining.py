@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhirpath/N1/#combining
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fhir_api.fhirpath.equality import distinct
@@ -27,6 +28,8 @@ def combine(call: Call) -> Plan:
 
 def union(left: Plan, right: Plan, position: Position) -> Plan:
     """Return the plan of ``left | right``; its order is not defined."""
+    if left.literals and right.literals:
+        return _literal_union(left, right, position)
     if left is EMPTY and right is EMPTY:
         return EMPTY
     if left is EMPTY or right is EMPTY:
@@ -42,6 +45,13 @@ def union(left: Plan, right: Plan, position: Position) -> Plan:
         return distinct(items) if len(items) > 1 else items
 
     return collection(merged, joined.types, position, is_boxed=joined.is_boxed)
+
+
+def _literal_union(left: Plan, right: Plan, position: Position) -> Plan:
+    values = distinct((*(left.literals or ()), *(right.literals or ())))
+    types = tuple(dict.fromkeys((*(left.types or ()), *(right.types or ()))))
+    plan = collection(lambda _this, _scope: list(values), types, position)
+    return replace(plan, is_single=len(values) == 1, literals=tuple(values))
 
 
 def _combined(left: Plan, right: Plan, position: Position) -> Plan:

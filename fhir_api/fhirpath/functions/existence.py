@@ -12,7 +12,7 @@ from typing import Any
 from fhir_api.fhirpath.equality import Distinct, distinct
 from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.registry import Call, function
-from fhir_api.fhirpath.plan import BOOLEAN, INTEGER, Plan, Scope, boolean, boxed, single, system
+from fhir_api.fhirpath.plan import BOOLEAN, INTEGER, Plan, Scope, boolean, boxed, collection, single, system
 from fhir_api.fhirpath.values import kind_name
 
 
@@ -118,9 +118,10 @@ def count(call: Call) -> Plan:
 @function("distinct")
 def distinct_(call: Call) -> Plan:
     """The items without repetitions."""
-    plan = boxed(call.input)
-    many = plan.many
-    return replace(plan, many=lambda this, scope: distinct(many(this, scope)), choice=None)
+    source = boxed(call.input)
+    many = source.many
+    plan = collection(lambda this, scope: distinct(many(this, scope)), source.types, call.position)
+    return replace(plan, is_single=source.is_single, is_ordered=source.is_ordered)
 
 
 @function("isDistinct")

@@ -59,11 +59,10 @@ def scalar(
         @function(name, len(parameters) - optional, len(parameters))
         def build(call: Call) -> Plan:
             value = checked(call, call.input, takes)
-            arguments = [
-                checked(call, call.argument(index), kind)
-                for index, kind in enumerate(parameters)
-                if index < len(call.arguments)
-            ]
+            plans = [call.argument(index) for index in range(len(call.arguments))]
+            arguments = [checked(call, plan, kind) for plan, kind in zip(plans, parameters, strict=False)]
+            if all(plan.literals and plan.is_single for plan in plans):
+                return single(_applied_to_literals(evaluate, value, arguments, call.position), gives)
             return single(_applied(evaluate, value, arguments, call.position), gives)
 
         return evaluate
@@ -103,15 +102,27 @@ def _of_kind(one: One, kind: Kind, call: Call) -> One:
 
 
 def _applied(evaluate: Callable[..., Any], value: One, arguments: list[One], position: Position) -> One:
-    if not arguments:
-        return located(lambda this, scope: None if (one := value(this, scope)) is None else evaluate(one), position)
-
     def one(this: Any, scope: Scope) -> Any:
         subject = value(this, scope)
         if subject is None:
             return None
         given = [argument(this, scope) for argument in arguments]
         return None if None in given else evaluate(subject, *given)
+
+    return located(one, position)
+
+
+def _applied_to_literals(evaluate: Callable[..., Any], value: One, arguments: list[One], position: Position) -> One:
+    literals: list[Any] = []
+
+    def one(this: Any, scope: Scope) -> Any:
+        subject = value(this, scope)
+        if subject is None:
+            return None
+        if len(literals) < len(arguments):
+            # read when first needed, so that a literal of a wrong type is an error of the evaluation
+            literals[:] = [argument(this, scope) for argument in arguments]
+        return evaluate(subject, *literals)
 
     return located(one, position)
 
