@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from fhir_api.interactions.envelope import Entry
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.entries import EntryExecutor, EntryResponse
+from fhir_api.interactions.envelope import Entry
 from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.model.outcome import operation_outcome
 
@@ -25,7 +25,9 @@ async def batch(context: Context, entries: Sequence[Entry], execute: EntryExecut
         try:
             request = entry.as_request(place)
         except FhirError as error:
-            return EntryResponse(400 if error.kind is ErrorKind.INVALID else 500, outcome=operation_outcome(error.issues))
+            return EntryResponse(
+                400 if error.kind is ErrorKind.INVALID else 500, outcome=operation_outcome(error.issues)
+            )
         return await execute(context, request)
 
     responses: list[EntryResponse] = []

@@ -79,5 +79,3 @@ class Written:
     version: StoredVersion | None
     status: int
     issues: tuple[Issue, ...] = ()
-
-

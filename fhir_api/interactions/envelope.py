@@ -30,10 +30,10 @@ class Request(Struct, omit_defaults=True, forbid_unknown_fields=True, rename="ca
     id: str | UnsetType = UNSET
     extension: list[Any] | UnsetType = UNSET
     modifier_extension: list[Any] | UnsetType = UNSET
-    if_none_match: str | None | UnsetType = UNSET
-    if_modified_since: str | None | UnsetType = UNSET
-    if_match: str | None | UnsetType = UNSET
-    if_none_exist: str | None | UnsetType = UNSET
+    if_none_match: str | UnsetType | None = UNSET
+    if_modified_since: str | UnsetType | None = UNSET
+    if_match: str | UnsetType | None = UNSET
+    if_none_exist: str | UnsetType | None = UNSET
 
 
 class Entry(Struct, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
@@ -129,7 +129,8 @@ def _refuse_lost_keys(raw: bytes, bundle: Bundle) -> None:
     resources = [entry.resource for entry in bundle.entries if entry.resource is not UNSET]
     inside = sum(bytes(resource).count(b":") for resource in resources)
     bare = msgspec.structs.replace(
-        bundle, entry=[msgspec.structs.replace(entry, resource=UNSET) for entry in bundle.entries] if bundle.entries else UNSET
+        bundle,
+        entry=[msgspec.structs.replace(entry, resource=UNSET) for entry in bundle.entries] if bundle.entries else UNSET,
     )
     outside = msgspec.json.encode(bare).count(b":")
     # each resource's own key, "resource":, is in neither count

@@ -76,7 +76,9 @@ def parse_json_patch(raw: bytes) -> JsonPatch:
         try:
             jsonpatch.JsonPatch([operation])
         except (jsonpatch.InvalidJsonPatch, jsonpointer.JsonPointerException, TypeError, AttributeError):
-            raise refuse(ErrorKind.MALFORMED, f"Operation {number} of the patch is not a JSON Patch operation.") from None
+            raise refuse(
+                ErrorKind.MALFORMED, f"Operation {number} of the patch is not a JSON Patch operation."
+            ) from None
     return JsonPatch(tuple(operations))
 
 

@@ -33,7 +33,12 @@ def prepare(
     resource = relative(resource, context.base_url)
     check(context, resource)
     return Write(
-        key, change, body(resource, key), context.rules.extract(resource), expected, skip_unchanged=change is not Change.CREATE
+        key,
+        change,
+        body(resource, key),
+        context.rules.extract(resource),
+        expected,
+        skip_unchanged=change is not Change.CREATE,
     )
 
 

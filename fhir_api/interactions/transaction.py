@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from fhir_api.interactions import links
-from fhir_api.interactions.envelope import Entry
 from fhir_api.interactions.conditional_references import resolved_references
 from fhir_api.interactions.conditions import criteria, lock_name, one_match
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.delete import deletion
 from fhir_api.interactions.entries import EntryExecutor, EntryRequest, EntryResponse
+from fhir_api.interactions.envelope import Entry
 from fhir_api.interactions.patch import parse_json_patch, patch_write
 from fhir_api.interactions.preparing import expect_id, expect_type, prepare
 from fhir_api.interactions.read import read
@@ -88,7 +88,9 @@ async def transaction(context: Context, entries: Sequence[Entry], execute: Entry
 def _scope(store: TenantStore, steps: Sequence[Step]) -> AbstractAsyncContextManager[TenantStore | Transaction]:
     """Return a database transaction, or just the store when a single call does all there is to do."""
     simple = all(step.query is None and step.request.method in {"POST", "PUT", "DELETE"} for step in steps)
-    if simple and not any(b'"reference":"' in text and b"?" in text for step in steps if (text := step.request.resource)):
+    if simple and not any(
+        b'"reference":"' in text and b"?" in text for step in steps if (text := step.request.resource)
+    ):
         return nullcontext(store)
     names = {lock_name(step.resource_type, step.query) for step in steps if step.query is not None}
     return store.transaction(sorted(names))
@@ -155,9 +157,7 @@ async def _settle(context: Context, store: Reader, steps: Sequence[Step]) -> Non
         seen[step.key] = step.place
 
 
-async def _settle_criteria(
-    context: Context, store: Reader, step: Step, created: dict[str, ResourceKey]
-) -> None:
+async def _settle_criteria(context: Context, store: Reader, step: Step, created: dict[str, ResourceKey]) -> None:
     query = step.query or ""
     name = lock_name(step.resource_type, query)
     match = await one_match(store, step.resource_type, criteria(context, step.resource_type, query))
@@ -202,7 +202,9 @@ async def _prepare(context: Context, store: Reader, step: Step, own: links.Links
         return deletion(key, step.expected if isinstance(step.expected, int) else None)
     if request.method == "PATCH":
         current = await read(store, key)
-        return replace(patch_write(context, current, parse_json_patch(_patch_document(step))), expected=current.version_id)
+        return replace(
+            patch_write(context, current, parse_json_patch(_patch_document(step))), expected=current.version_id
+        )
     text = own.rewrite(compact(request.resource or b""), step.full_url, step.place)
     resource = await resolved_references(context, store, parse(text))
     expect_type(resource, key.resource_type)

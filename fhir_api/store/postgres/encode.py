@@ -94,7 +94,8 @@ class Encoder:
         for reference in entries.references:
             self._reference(rows, reference, primary, rid)
         rows.date = [
-            (parameter if high - low <= NARROW else -parameter, low, high, rid) for parameter, low, high in entries.dates
+            (parameter if high - low <= NARROW else -parameter, low, high, rid)
+            for parameter, low, high in entries.dates
         ]
         rows.string = [self._string(entry, rid) for entry in entries.strings]
         # uris are texts that are compared as they are
@@ -131,9 +132,18 @@ class Encoder:
             rows.reference.append((parameter, hasher.text(entry.target), low, rid))
             if entry.version:
                 rows.reference.append((parameter, hasher.text(f"{entry.target}|{entry.version}"), low, rid))
-        if entry.identifier_value is not None:
-            rows.token.append((parameter, hasher.logical(entry.identifier_system, entry.identifier_value), low, rid))
-            rows.token.append((parameter, hasher.bare_logical(entry.identifier_value), low, rid))
+        for hashed in self._logical(entry.identifier_system, entry.identifier_value):
+            rows.token.append((parameter, hashed, low, rid))
+
+    def _logical(self, system: str | None, value: str | None) -> list[int]:
+        """Return the hashes that find a logical reference: by both, by its system, by its value alone."""
+        hasher = self.hasher
+        hashes = [hasher.logical(system, value or "")] if system or value else []
+        if system and value:
+            hashes.append(hasher.logical(system, ""))
+        if value:
+            hashes.append(hasher.bare_logical(value))
+        return hashes
 
     def _string(self, entry: StringEntry, rid: int) -> Row:
         return (entry.parameter, fold(entry.text)[:FOLDED_LENGTH], self.hasher.text(entry.text), rid)

@@ -53,11 +53,11 @@ async def page(fetch: Fetch, query: HistoryQuery, hasher: Hasher) -> Page:
 
 
 def _order(query: HistoryQuery) -> tuple[str, ...]:
-    """Return the columns a history is ordered by, all descending; an index serves each."""
+    """Return the columns a history is ordered by, all descending; an index serves each, or its first column."""
     if query.logical_id is not None:
         return ("version",)
     if query.resource_type is not None:
-        return ("last_updated", "rid", "version")
+        return ("last_updated", "marker", "rid", "version")
     return ("marker", "rid", "version")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import orjson
+from stanforis.storage.pool import Pool, PoolOptions
 
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import IndexEntries
@@ -15,7 +16,6 @@ from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.session import translated
 from fhir_api.store.postgres.store import PostgresStores, Shared
 from fhir_api.store.postgres.writes import Indexing
-from stanforis.storage.pool import Pool, PoolOptions
 
 _SESSION = (("enable_seqscan", "off"), ("max_parallel_workers_per_gather", "0"))
 """Plans are kept: one that was made while a table was small must not read all of it later. Requests share few cores."""

@@ -41,7 +41,8 @@ def stored_versions(rows: Iterable[Sequence[Any]]) -> list[StoredVersion]:
     """Return rows that begin with :data:`VERSION_COLUMNS` as versions, in order."""
     names = type_names()
     return [
-        StoredVersion(ResourceKey(names[row[0]], row[1]), row[2], row[3], Change(row[4]), unpack(row[5])) for row in rows
+        StoredVersion(ResourceKey(names[row[0]], row[1]), row[2], row[3], Change(row[4]), unpack(row[5]))
+        for row in rows
     ]
 
 

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import asyncpg
+from stanforis.storage.pool import PoolTimeoutError
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.collisions import CollisionError
-from stanforis.storage.pool import PoolTimeoutError
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 """Runs a statement for the tenant: ``fetch(statement, *arguments)``, arguments from ``$2`` on."""
@@ -44,8 +44,12 @@ def translated() -> Iterator[None]:
         raise _too_costly() from error
     except PoolTimeoutError as error:
         raise unavailable() from error
-    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError,
-            asyncpg.InsufficientResourcesError, asyncpg.InternalClientError, ConnectionError) as error:  # fmt: skip
+    except asyncpg.InterfaceError as error:
+        # the driver says the same of a connection that broke and of arguments that do not fit; those are our fault
+        if "closed" not in str(error):
+            raise
+        raise unavailable() from error
+    except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.InternalClientError, ConnectionError) as error:  # fmt: skip
         raise unavailable() from error
 
 

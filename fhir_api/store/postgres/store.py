@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import asyncpg
+from stanforis.storage.pool import Connection, Pool
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
@@ -26,7 +27,6 @@ from fhir_api.store.postgres.encode import Row
 from fhir_api.store.postgres.search import run
 from fhir_api.store.postgres.session import translated, unavailable
 from fhir_api.store.postgres.writes import LOOKUP, Indexing, Plan, by_identity, identity
-from stanforis.storage.pool import Connection, Pool
 
 _ATTEMPTS = 10
 _RID_BLOCK = 1000
@@ -167,9 +167,7 @@ class PostgresTenantStore(_PostgresReader):
         with translated():
             async with self._shared.pool.acquire() as connection:
                 # one round trip; the number is an integer of ours, never a client's text
-                await connection.execute(
-                    f"BEGIN; SELECT set_config('stanforis.tenant', '{self._tenant_id:d}', true)"
-                )
+                await connection.execute(f"BEGIN; SELECT set_config('stanforis.tenant', '{self._tenant_id:d}', true)")
                 try:
                     await self._lock(connection, locks)
                     yield _PostgresTransaction(self._shared, self._tenant_id, _lend(connection))

@@ -55,7 +55,9 @@ def check(dsn: str) -> str:
         _refuse_newer(connection, config)
         current, head = _current(connection), ScriptDirectory.from_config(config).get_current_head()
     if current is None or current != head:
-        raise MigrationError(f"The database is at version {current or 'none'}, {head} is needed: run 'stanforis db upgrade'.")
+        raise MigrationError(
+            f"The database is at version {current or 'none'}, {head} is needed: run 'stanforis db upgrade'."
+        )
     return current
 
 

@@ -42,7 +42,7 @@ class Conditions:
         self._indexing = indexing
         self._aliases = 0
 
-    def holds(self, clause: Clause, candidate: Candidate) -> str:  # noqa: PLR0911 - one return for each kind of clause
+    def holds(self, clause: Clause, candidate: Candidate) -> str:
         """Return the condition that *clause* is true of *candidate*."""
         match clause:
             case ValueClause(modifier="not"):
@@ -50,7 +50,10 @@ class Conditions:
             case ValueClause():
                 return self._has_row(clause, candidate)
             case MissingClause(parameter, missing):
-                return self._of_resource(f"{self._present(parameter)} = {0 if missing else 1}", candidate)
+                # on a resource of another type the parameter is missing
+                of_type = f"r.type_id = {self.type_number(parameter.resource_type)}"
+                present = f"{of_type} AND {self._present(parameter)} = 1"
+                return self._of_resource(f"NOT ({present})" if missing else present, candidate)
             case IdClause():
                 return self._of_resource(self.has_id(clause), candidate)
             case LastUpdatedClause():

@@ -117,16 +117,20 @@ class Sets:
         rows = self._conditions.finder.rows(clause)
         arms = rows.arms if isinstance(rows, Ranges) else (rows.condition,)
         return " UNION ALL ".join(
-            f"SELECT x.rid FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND {arm}" for arm in arms or ("false",)
+            f"SELECT x.rid FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND {arm}"
+            for arm in arms or ("false",)
         )
 
     def _targets(self, clause: ChainClause) -> str:
         """Return a SELECT of the ``id_hash`` of each resource that a chain may reach."""
-        return " UNION ALL ".join(
-            f"SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant "
-            f"AND r.type_id = {self._conditions.type_number(name)} AND r.rid IN ({self._inner(name, inner)})"
-            for name, inner in clause.targets
-        ) or "SELECT NULL::bigint WHERE false"
+        return (
+            " UNION ALL ".join(
+                f"SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant "
+                f"AND r.type_id = {self._conditions.type_number(name)} AND r.rid IN ({self._inner(name, inner)})"
+                for name, inner in clause.targets
+            )
+            or "SELECT NULL::bigint WHERE false"
+        )
 
     def _inner(self, name: str, clause: Clause) -> str:
         return Sets(self._conditions, (name,)).rids(clause)

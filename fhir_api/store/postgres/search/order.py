@@ -76,20 +76,19 @@ class Order:
         return orjson.dumps([self.name, *values])
 
 
-def newest_first(*, descending: bool = True) -> Order:
-    """Return the order by primary clinical date; it is the server's own when no other is asked for."""
-    name = "low" if descending else "low+"
-    return Order(name, (Key("b.low", descending), Key("b.rid", descending)))
+def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> bool:
+    """Tell whether the only sort key is the type's primary clinical date, falling: the order of keyed index rows.
 
-
-def sort_is_primary_date(sort: Sequence[SortKey], definitions: SearchDefinitions) -> bool:
-    """Tell whether the only sort key is the type's primary clinical date, in whose order index rows lie."""
-    if len(sort) != 1 or sort[0].parameter is None:
+    Rising is not: there the resources without a date would come first.
+    """
+    if len(sort) != 1 or sort[0].parameter is None or not sort[0].descending:
         return False
     parameter = sort[0].parameter
     return definitions.primary_date(parameter.resource_type) == parameter
 
 
+NEWEST_FIRST = Order("low", (Key("b.low", descending=True), Key("b.rid", descending=True)))
+"""By primary clinical date; the server's own order when none is asked for."""
 LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True), Key("b.rid", descending=True)))
 MARKER = Order("marker", (Key("b.marker", descending=True), Key("b.rid", descending=True)))
 _SORTABLE = {

@@ -154,6 +154,7 @@ class RowFinder:
 
     def _date(self, value: DateValue) -> tuple[str, int | None]:
         """Return the condition, and what ``low`` must exceed for a narrow interval (None: the condition says it)."""
+
         # only what the prefix needs is bound: PostgreSQL refuses an argument that is not used
         def low() -> str:
             return self._arguments.bind(value.low)
@@ -188,7 +189,7 @@ class RowFinder:
             exact = self._arguments.bind(self._hasher.text(text))
             return f"(x.param = {key} AND x.folded = {self._arguments.bind(folded, 'text')} AND x.exact = {exact})"
         if not folded:
-            return "false"
+            return f"(x.param = {key} AND false)"
         if modifier == "contains":
             return f"(x.param = {key} AND strpos(x.folded, {self._arguments.bind(folded, 'text')}) > 0)"
         return f"(x.param = {key} AND {self._starts_with(folded)})"
@@ -212,7 +213,7 @@ class RowFinder:
 
     def _number(self, key: str, value: Value) -> str:
         if not isinstance(value, NumberValue):
-            return "false"
+            return f"(x.param = {key} AND false)"
         return f"(x.param = {key} AND x.unit = 0 AND {self._compared('x.value', value)})"
 
     def _compared(self, column: str, value: NumberValue) -> str:
@@ -247,15 +248,13 @@ class RowFinder:
 
     def _quantity(self, key: str, value: Value) -> str:
         if not isinstance(value, QuantityValue):
-            return "false"
-        return (
-            f"(x.param = {key} AND x.unit = ANY({self._unit(key, value)}) AND {self._compared('x.value', value.number)})"
-        )
+            return f"(x.param = {key} AND false)"
+        return f"(x.param = {key} AND x.unit = ANY({self._unit(key, value)}) AND {self._compared('x.value', value.number)})"
 
     def _composite(self, key: str, parameter: Parameter, value: Value) -> str:
         """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components."""
         if not isinstance(value, CompositeValue):
-            return "false"
+            return f"(x.param = {key} AND false)"
         slots = ["x.first", "x.second"]
         numbers = ["x.low", "x.high"]
         conditions = [f"x.param = {key}"]

@@ -16,7 +16,7 @@ from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
 from fhir_api.store.postgres.search import includes
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
-from fhir_api.store.postgres.search.order import LAST_UPDATED, MARKER, Order, newest_first, sort_is_primary_date, sorted_by
+from fhir_api.store.postgres.search.order import LAST_UPDATED, MARKER, NEWEST_FIRST, Order, is_newest_first, sorted_by
 from fhir_api.store.postgres.search.rows import Ranges
 from fhir_api.store.postgres.search.walks import WALKABLE_TYPES, range_order, walk_keys, walk_ranges
 from fhir_api.store.postgres.session import Fetch, fenced
@@ -27,9 +27,7 @@ from fhir_api.store.postgres.writes import Indexing
 _VERSION_WIDTH = 6
 _RESOURCE = Candidate("b.rid", "b.low", "b.id_hash")
 _ROW = Candidate("d.rid", "d.low", None)
-_NUMBER = Candidate(
-    "d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = d.rid)", None
-)
+_NUMBER = Candidate("d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = d.rid)", None)
 
 
 class Search:
@@ -59,11 +57,11 @@ class Search:
     def _ids(self, limit: str) -> str:
         """Return the SELECT of a page's resources: a walk along index rows where one gives the order."""
         driver, sort = self._chosen.driver, self.query.sort
-        primary = sort_is_primary_date(sort, self._definitions)
+        primary = is_newest_first(sort, self._definitions)
         if driver is not None and len(self.query.resource_types) == 1 and (not sort or primary):
             keys = self._sets.keys(driver)
             if keys is not None:
-                self.order = newest_first(descending=not sort or sort[0].descending)
+                self.order = NEWEST_FIRST
                 return walk_keys(keys, self.order, self._tests(_ROW), limit)
             if not sort and isinstance(driver, ValueClause) and driver.parameter.type in WALKABLE_TYPES:
                 return self._walk_ranges(driver, limit)
@@ -82,10 +80,10 @@ class Search:
         sort = self.query.sort
         if not sort:
             if self._chosen.driver is not None:
-                return newest_first()
+                return NEWEST_FIRST
             return LAST_UPDATED if len(self.query.resource_types) == 1 else MARKER
         if primary:
-            return newest_first(descending=sort[0].descending)
+            return NEWEST_FIRST
         if len(sort) == 1 and sort[0].code == "_lastUpdated" and sort[0].descending:
             return LAST_UPDATED
         return sorted_by(sort, self.arguments)
@@ -132,7 +130,9 @@ class Search:
     def keys(self, limit: int) -> str:
         """Return the statement of up to *limit* keys."""
         bound = self.arguments.bind(limit)
-        return fenced("x.type_id, x.fhir_id", f"SELECT b.type_id, b.fhir_id FROM {self._matches()} ORDER BY b.rid LIMIT {bound}")
+        return fenced(
+            "x.type_id, x.fhir_id", f"SELECT b.type_id, b.fhir_id FROM {self._matches()} ORDER BY b.rid LIMIT {bound}"
+        )
 
 
 async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:

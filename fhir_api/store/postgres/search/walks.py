@@ -17,7 +17,9 @@ def range_order(rows: Ranges) -> Order:
     """Return the order in which the rows of a walkable type lie: dates newest first, texts from A to Z."""
     descending = rows.table == "date"
     columns = (*_COLUMNS[rows.table], "rid")
-    return Order(f"by-{rows.table}", tuple(Key(f"d.{name}", descending, _CASTS.get(name, "bigint")) for name in columns))
+    return Order(
+        f"by-{rows.table}", tuple(Key(f"d.{name}", descending, _CASTS.get(name, "bigint")) for name in columns)
+    )
 
 
 def walk_keys(keys: Keys, order: Order, tests: Sequence[str], limit: str) -> str:
@@ -54,7 +56,9 @@ def walk_ranges(rows: Ranges, order: Order, tests: Sequence[str], limit: str, *,
     ]
     named = ", ".join(f"w.{column} AS k{n}" for n, column in enumerate(columns))
     # the arms of one value exclude each other, those of two values need not
-    return f"SELECT DISTINCT {named}, w.rid FROM ({' UNION ALL '.join(arms)}) w ORDER BY {by.format('w.')} LIMIT {limit}"
+    return (
+        f"SELECT DISTINCT {named}, w.rid FROM ({' UNION ALL '.join(arms)}) w ORDER BY {by.format('w.')} LIMIT {limit}"
+    )
 
 
 def _is_first(rows: Ranges, columns: Sequence[str], key: Key) -> str:
