@@ -18,6 +18,8 @@ from fhir_api.fhirpath.temporal_arithmetic import shifted
 from fhir_api.fhirpath.values import Long, kind_name
 
 Number = int | Decimal
+MAX_TEXT: Final = 10_000_000
+"""How long a joined text may be: an aggregate can double it with each item."""
 _INTEGER_LIMIT: Final = 2**31
 _LONG_LIMIT: Final = 2**63
 
@@ -25,10 +27,21 @@ _LONG_LIMIT: Final = 2**63
 def add(left: Any, right: Any) -> Any:
     """Return the sum, a joined text, or a time moved by a Quantity; None on overflow."""
     if type(left) is str and type(right) is str:
-        return left + right
+        return joined(left, right)
     if isinstance(left, Temporal) and type(right) is Quantity:
         return shifted(left, right, 1)
     return _of_numbers("+", left, right, lambda one, other: one + other, _added)
+
+
+def joined(left: str, right: str) -> str:
+    """Return both texts in one.
+
+    Raises:
+        FhirPathEvaluationError: it would be longer than ``MAX_TEXT``.
+    """
+    if len(left) + len(right) > MAX_TEXT:
+        raise FhirPathEvaluationError(f"A text cannot be longer than {MAX_TEXT} characters")
+    return left + right
 
 
 def subtract(left: Any, right: Any) -> Any:

@@ -5,11 +5,12 @@ Spec: https://hl7.org/fhirpath/N1/#decimal
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-MAX_DIGITS: Final = 28
+_WIDE: Final = Context(prec=64)
+"""Rounding never loses digits before the point."""
 
 
 def decimal_from(number: Any) -> Decimal:
@@ -37,11 +38,11 @@ def decimal_equivalent(left: Decimal | int, right: Decimal | int) -> bool:
     return rounded(one, digits) == rounded(other, digits)
 
 
-def rounded(number: Decimal, digits: int) -> Decimal:
-    """Return *number* with *digits* digits after the point, halves away from zero."""
-    if number.adjusted() + digits > MAX_DIGITS - 2:
+def rounded(number: Decimal, digits: int, rounding: str = ROUND_HALF_UP) -> Decimal:
+    """Return *number* with *digits* digits after the point; one too large to have them stays as it is."""
+    if number.adjusted() + digits >= _WIDE.prec:
         return number
-    return number.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return number.quantize(Decimal(1).scaleb(-digits), rounding, _WIDE)
 
 
 def decimal_text(number: Decimal) -> str:

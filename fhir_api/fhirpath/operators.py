@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fhir_api.fhirpath import equality
-from fhir_api.fhirpath.arithmetic import OPERATORS, negate
+from fhir_api.fhirpath.arithmetic import OPERATORS, joined, negate
 from fhir_api.fhirpath.errors import Position
 from fhir_api.fhirpath.functions.combining import union
 from fhir_api.fhirpath.functions.conversion import to_text
@@ -249,7 +249,11 @@ def _arithmetic(operator: str, left: Plan, right: Plan, position: Position) -> P
 
 def _concatenation(left: Plan, right: Plan, position: Position) -> Plan:
     left_one, right_one = system(left).one, system(right).one
-    return single(lambda this, scope: to_text(left_one(this, scope)) + to_text(right_one(this, scope)), STRING)
+
+    def one(this: Any, scope: Scope) -> str:
+        return joined(to_text(left_one(this, scope)), to_text(right_one(this, scope)))
+
+    return single(located(one, position), STRING)
 
 
 _OTHERS: Final[Mapping[str, Callable[[Plan, Plan, Position], Plan]]] = {

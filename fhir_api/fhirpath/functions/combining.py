@@ -6,12 +6,15 @@ Spec: https://hl7.org/fhirpath/N1/#combining
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from fhir_api.fhirpath.equality import distinct
-from fhir_api.fhirpath.errors import Position
+from fhir_api.fhirpath.errors import FhirPathEvaluationError, Position
 from fhir_api.fhirpath.functions.registry import Call, function
 from fhir_api.fhirpath.plan import EMPTY, Plan, Scope, boxed, collection
+
+MAX_ITEMS: Final = 1_000_000
+"""How many items a combined collection may have: an aggregate can double it with each item."""
 
 
 @function("union", 1)
@@ -60,6 +63,11 @@ def _combined(left: Plan, right: Plan, position: Position) -> Plan:
     one, other = left.many, right.many
     known = left.types is not None and right.types is not None
     types = tuple(dict.fromkeys((*(left.types or ()), *(right.types or ())))) if known else None
-    return collection(
-        lambda this, scope: [*one(this, scope), *other(this, scope)], types, position, is_boxed=left.is_boxed
-    )
+
+    def both(this: Any, scope: Scope) -> list[Any]:
+        items = [*one(this, scope), *other(this, scope)]
+        if len(items) > MAX_ITEMS:
+            raise FhirPathEvaluationError(f"A collection cannot have more than {MAX_ITEMS} items", position)
+        return items
+
+    return collection(both, types, position, is_boxed=left.is_boxed)

@@ -6,20 +6,21 @@ Spec: https://hl7.org/fhirpath/N1/#math-functions, https://hl7.org/fhirpath/#bou
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation, Overflow
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation, Overflow
 from typing import Any, Final
 
 from fhir_api.fhirpath import plan as plans
 from fhir_api.fhirpath.boundaries import boundary, digits_of
 from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.scalar import BOUNDED, DECIMAL, INTEGER, NUMERIC, scalar
-from fhir_api.fhirpath.numbers import decimal_from, decimals
+from fhir_api.fhirpath.numbers import decimal_from, decimals, rounded
 from fhir_api.fhirpath.quantity import Quantity
 from fhir_api.fhirpath.temporal import Temporal
 
 _SAME: Final = None
 _DEFAULT_DIGITS: Final = 8
 _MAX_DIGITS: Final = 31
+_INTEGER_LIMIT: Final = 2**31
 _HALF: Final = Decimal("0.5")
 _ONE: Final = Decimal(1)
 
@@ -69,7 +70,7 @@ def round_(value: Any, digits: int = 0) -> Any:
     """
     if digits < 0:
         raise FhirPathEvaluationError(f"round() expected a precision of 0 or more, found {digits}")
-    return _on_value(value, lambda number: _rounded(decimal_from(number), digits, ROUND_HALF_UP))
+    return _on_value(value, lambda number: rounded(decimal_from(number), digits))
 
 
 @scalar("exp", DECIMAL, plans.DECIMAL)
@@ -95,13 +96,13 @@ def log(number: Any, base: Any) -> Decimal | None:
 
 @scalar("power", DECIMAL, _SAME, DECIMAL)
 def power(number: Any, exponent: Any) -> Any:
-    """Return *number* to the power of *exponent*; None where that is no real number."""
+    """Return *number* to the power of *exponent*; None where that is no real number, or too large."""
     if number < 0 and exponent != int(exponent):
         return None
     result = _computed(lambda: decimal_from(number) ** decimal_from(exponent))
     if result is None or Decimal in (type(number), type(exponent)) or exponent < 0:
         return result
-    return int(result)
+    return int(result) if abs(result) < _INTEGER_LIMIT else None
 
 
 @scalar("sqrt", DECIMAL, plans.DECIMAL)
@@ -121,10 +122,6 @@ def _shortened(number: Decimal) -> Decimal:
     """Return *number* without the error that dividing two logarithms leaves in its last digits."""
     near = number.quantize(Decimal(1).scaleb(-20))
     return near.normalize() if near == near.to_integral_value() else number
-
-
-def _rounded(number: Decimal, digits: int, rounding: str) -> Decimal | None:
-    return _computed(lambda: number.quantize(_ONE.scaleb(-digits), rounding))
 
 
 # -- boundaries and precision
@@ -159,9 +156,9 @@ def _boundary(value: Any, digits: int | None, *, is_high: bool) -> Any:
     return _on_value(value, lambda number: _decimal_boundary(decimal_from(number), places, is_high=is_high))
 
 
-def _decimal_boundary(number: Decimal, places: int, *, is_high: bool) -> Decimal | None:
+def _decimal_boundary(number: Decimal, places: int, *, is_high: bool) -> Decimal:
     if number and number.adjusted() < -places:
         # no digit of the number is left at this precision: the official suite has 0 then
         return Decimal(0).quantize(_ONE.scaleb(-places)).copy_sign(number)
     half = _HALF.scaleb(-decimals(number))
-    return _rounded(number + half if is_high else number - half, places, ROUND_CEILING if is_high else ROUND_FLOOR)
+    return rounded(number + half if is_high else number - half, places, ROUND_CEILING if is_high else ROUND_FLOOR)

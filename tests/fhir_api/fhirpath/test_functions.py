@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fhir_api.fhirpath import FhirPathError, FhirPathEvaluationError
-from fhir_api.fhirpath.functions import FUNCTIONS, filtering, strings
+from fhir_api.fhirpath import FhirPathError, FhirPathEvaluationError, arithmetic
+from fhir_api.fhirpath.functions import FUNCTIONS, combining, filtering, strings
 from tests.support.fhirpath import evaluated, shown
 
 PATIENT: dict[str, Any] = {
@@ -179,6 +179,8 @@ def test_strings(expression: str, expected: list[str]) -> None:
         ("2.power(10)", ["Integer 1024"]),
         ("2.power(-1)", ["Decimal 0.5"]),
         ("10.power(1000000)", []),
+        ("2.power(40)", []),
+        ("1.587.lowBoundary(30)", ["Decimal 1.586500000000000000000000000000"]),
         ("1.exp().round(5)", ["Decimal 2.71828"]),
         ("10000000.exp()", []),
         ("16.sqrt()", ["Decimal 4"]),
@@ -254,6 +256,15 @@ def test_a_costly_regular_expression_is_stopped(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(strings, "MATCH_SECONDS", 0.01)
     with pytest.raises(FhirPathEvaluationError, match="took longer"):
         evaluated(f"'{'a' * 40}!'.matches('^(a|a|aa)+$')")
+
+
+@pytest.mark.parametrize("doubled", ["$total & $total", "$total + $total", "$total.combine($total)"])
+def test_growth_without_end_is_stopped(doubled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "MAX_TEXT", 1000)
+    monkeypatch.setattr(combining, "MAX_ITEMS", 1000)
+    twenty = " | ".join(str(number) for number in range(20))
+    with pytest.raises(FhirPathEvaluationError, match="1000"):
+        evaluated(f"({twenty}).aggregate({doubled}, 'ab')")
 
 
 def test_variables_are_seen_only_after_their_definition() -> None:
