@@ -42,7 +42,7 @@ class Environment:
         resolver: gives the resource a reference points to, or None; asked after contained and bundled resources.
         terminology: answers questions about codes.
         conforms_to: tells whether JSON conforms to a profile; None where the profile is not known.
-        trace: told the name and the items (as ``typed`` gives them) of each ``trace()``.
+        trace: told the name and the items (as ``Compiled.items`` gives them) of each ``trace()``.
     """
 
     resource: dict[str, Any] | None = None
@@ -56,9 +56,9 @@ class Environment:
 
 
 class Scope:
-    """What a closure sees besides ``$this``."""
+    """What a closure sees besides ``$this``; *memo*, shared by all forks, keeps what is the same for all of them."""
 
-    __slots__ = ("context", "environment", "index", "memo", "moment", "resource", "root_resource", "total", "variables")
+    __slots__ = ("context", "environment", "index", "memo", "resource", "root_resource", "total", "variables")
 
     def __init__(self, environment: Environment, context: Any, resource: Any, root_resource: Any) -> None:
         self.environment = environment
@@ -68,14 +68,14 @@ class Scope:
         self.variables: dict[str, list[Any]] = {}
         self.index: int | None = None
         self.total: list[Any] = []
-        self.moment = environment.now
-        self.memo: dict[str, list[Any]] = {}
+        self.memo: dict[str, Any] = {}
 
     def now(self) -> datetime:
         """Return the time of the evaluation, the same each time."""
-        if self.moment is None:
-            self.moment = datetime.now().astimezone()
-        return self.moment
+        moment: datetime | None = self.environment.now or self.memo.get("now()")
+        if moment is None:
+            moment = self.memo["now()"] = datetime.now().astimezone()
+        return moment
 
     def fork(self) -> Scope:
         """Return a scope whose variables can grow without being seen here."""
@@ -83,7 +83,6 @@ class Scope:
         child.variables = dict(self.variables)
         child.index = self.index
         child.total = self.total
-        child.moment = self.moment
         child.memo = self.memo
         return child
 

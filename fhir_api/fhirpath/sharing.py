@@ -50,7 +50,7 @@ def evaluated_once(plan: Plan, text: str) -> Plan:
     many = plan.many
 
     def once(this: Any, scope: Scope) -> list[Any]:
-        found = scope.memo.get(text)
+        found: list[Any] | None = scope.memo.get(text)
         if found is None:
             found = scope.memo[text] = many(this, scope)
         return found

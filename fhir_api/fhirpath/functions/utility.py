@@ -13,7 +13,7 @@ from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.registry import Call, function
 from fhir_api.fhirpath.functions.scalar import STRING, checked
 from fhir_api.fhirpath.plan import Plan, Scope, boxed, collection, single
-from fhir_api.fhirpath.temporal import Date, DateTime, Time, from_datetime
+from fhir_api.fhirpath.temporal import Date, Precision, Time, from_datetime
 
 
 @function("trace", 1, 2, asks_environment=True)
@@ -62,8 +62,8 @@ def time_of_day(call: Call) -> Plan:
     """The current Time."""
 
     def one(_this: Any, scope: Scope) -> Time:
-        current: DateTime = from_datetime(scope.now())
-        return Time(current.fields[3:], current.fraction)
+        current = from_datetime(scope.now())
+        return Time(current.fields[Precision.DAY :], current.fraction)
 
     return single(one, ("System.Time",))
 
@@ -84,7 +84,7 @@ def define_variable(call: Call) -> Plan:
         items = many(this, scope)
         key = name(this, scope)
         if key is None or key in scope.variables or key in plans.RESERVED_VARIABLES:
-            raise FhirPathEvaluationError(f"defineVariable() expected a new name, found '{key}'", call.position)
+            raise FhirPathEvaluationError("defineVariable() expected a name that is new", call.position)
         scope.variables[key] = own(items, scope) if values is None else values(items, scope.fork())
         return items
 

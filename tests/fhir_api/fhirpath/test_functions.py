@@ -272,9 +272,9 @@ def test_variables_are_seen_only_after_their_definition() -> None:
     assert evaluated("name.select(defineVariable('u', use).select(%u))", PATIENT) == ["official", "usual"]
     with pytest.raises(FhirPathError, match="no variable '%u'"):
         evaluated("name.select(defineVariable('u', use)).select(%u)", PATIENT)
-    with pytest.raises(FhirPathError, match="expected a new name"):
+    with pytest.raises(FhirPathError, match="expected a name that is new"):
         evaluated("defineVariable('a').defineVariable('a')", PATIENT)
-    with pytest.raises(FhirPathError, match="expected a new name"):
+    with pytest.raises(FhirPathError, match="expected a name that is new"):
         evaluated("defineVariable('context')", PATIENT)
 
 
