@@ -97,7 +97,7 @@ class Application:
         )
         self._fhir = FhirEndpoint(
             self._api(Cursors(self._stores.cursor_key, str(TENANT))),
-            Contexts(context, BASE_PATH),
+            Contexts(context),
             self._metrics,
             RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
             tracing=self._tracing,

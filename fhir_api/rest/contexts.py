@@ -20,11 +20,11 @@ _MOST = 64
 class Contexts:
     """Gives the context of a request by its Host header."""
 
-    def __init__(self, default: Context, path: str) -> None:
-        """Give *default*, or if it is on loopback one whose base URL has the loopback host asked for, and *path*."""
+    def __init__(self, default: Context) -> None:
+        """Give *default*, or if it is on loopback, one whose base URL has the loopback host that was asked for."""
         self._default = default
-        self._path = path
-        self._follow_host = _LOOPBACK.fullmatch(urlsplit(default.base_url).netloc.encode()) is not None
+        self._base = urlsplit(default.base_url)
+        self._follow_host = _LOOPBACK.fullmatch(self._base.netloc.encode()) is not None
         self._known: dict[bytes | None, Context] = {}
 
     def for_host(self, host: bytes | None) -> Context:
@@ -35,7 +35,7 @@ class Contexts:
     def _made(self, host: bytes | None) -> Context:
         if not self._follow_host or host is None or not _LOOPBACK.fullmatch(host):
             return self._default
-        context = replace(self._default, base_url=f"http://{host.decode()}{self._path}")
+        context = replace(self._default, base_url=self._base._replace(netloc=host.decode()).geturl())
         if len(self._known) < _MOST:
             self._known[host] = context
         return context
