@@ -6,13 +6,12 @@ Spec: https://hl7.org/fhir/R4/bundle.html#references, https://hl7.org/fhir/R4/ht
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
-from conformance.types import Node, node, nodes
+from fhir_api.interactions.texts import texts
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.references import parse_restful
 
@@ -74,10 +73,13 @@ class Links:
             return self.resolve(value, full_url) or value
 
         changed = False
-        for holder, key, change in list(_linking(tree, link)):
-            value = change(holder[key])
-            changed = changed or value != holder[key]
-            holder[key] = value
+        for holder, key, kind in list(texts(tree)):
+            value = holder[key]
+            if kind in _LINK_TYPES:
+                holder[key] = link(value)
+            elif kind == "xhtml":
+                holder[key] = _NARRATIVE_LINK.sub(lambda match: f"{match[1]}{link(match[2])}{match[3]}", value)
+            changed = changed or holder[key] != value
         return _ENCODER.encode(tree) if changed else text
 
 
@@ -89,39 +91,3 @@ def _refuse_dangling(reference: str, place: int) -> None:
             code="not-found",
             expression=f"Bundle.entry[{place}].resource",
         )
-
-
-Change = Callable[[str], str]
-
-
-def _linking(tree: Any, link: Change) -> Iterator[tuple[Any, Any, Change]]:
-    """Yield where in a resource a link stands: (object or array, key or index, how to change the text)."""
-
-    def narrative(div: str) -> str:
-        return _NARRATIVE_LINK.sub(lambda match: f"{match[1]}{link(match[2])}{match[3]}", div)
-
-    def visit(value: Any, kind: str, holder: Any, key: Any) -> Iterator[tuple[Any, Any, Change]]:
-        if isinstance(value, list):
-            for index, member in enumerate(value):
-                yield from visit(member, kind, value, index)
-        elif isinstance(value, str):
-            if kind in _LINK_TYPES:
-                yield holder, key, link
-            elif kind == "xhtml":
-                yield holder, key, narrative
-        elif isinstance(value, dict):
-            yield from inside(value, value.get("resourceType", kind))
-
-    def inside(tree: dict[str, Any], kind: str) -> Iterator[tuple[Any, Any, Change]]:
-        types = _member_types(node(kind)) if kind in nodes() else {}
-        for name, value in list(tree.items()):
-            if name in types:
-                yield from visit(value, types[name], tree, name)
-            elif name.startswith("_"):
-                yield from visit(value, "Element", tree, name)
-
-    yield from inside(tree, tree["resourceType"])
-
-
-def _member_types(of: Node) -> dict[str, str]:
-    return {name: kind.code for element in of.elements for name, kind in element.json_names().items()}

@@ -40,6 +40,8 @@ _BREATH = 64
 """Entries prepared between two chances for other requests of the process."""
 
 _READS = frozenset({"GET", "HEAD"})
+_TYPE_AND_ID = 2
+_FIRST_ERROR = 400
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ def _step(context: Context, place: int, entry: Entry) -> Step:
 def _settle_url(step: Step, parts: Sequence[str], query: str) -> None:
     """Read the URL of an entry that writes: ``Type``, ``Type/id`` or ``Type?criteria``."""
     method = step.request.method
-    if len(parts) == 2 and not query and method != "POST":
+    if len(parts) == _TYPE_AND_ID and not query and method != "POST":
         if not is_logical_id(parts[1]):
             raise _at(step.place, "request.url", "The id in the URL is not a valid id.", "value")
         step.key, step.expected = ResourceKey(parts[0], parts[1]), _expected(step)
@@ -252,7 +254,7 @@ async def _response(
         found = await store.current(step.key) if step.request.method == "POST" and step.key else None
         return _found_response(found) if found else EntryResponse(204)
     response = await execute(reading, step.request)
-    if response.status >= 400:
+    if response.status >= _FIRST_ERROR:
         # the specification lets the whole transaction fail for a read that fails
         raise _at(step.place, "request.url", f"Reading failed with status {response.status}.", "processing")
     return response

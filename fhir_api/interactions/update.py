@@ -96,5 +96,5 @@ def target(
         return ResourceKey(resource_type, new_logical_id()), Expect.ABSENT
     if not is_logical_id(resource.logical_id):
         raise refuse(ErrorKind.MALFORMED, "The resource's id is not a valid id.", expression=f"{resource_type}.id")
-    # R4: "no matches, id provided: the server treats the interaction as an Update as Create"
+    # with an id and no match the interaction is an update as create (http.html#cond-update)
     return ResourceKey(resource_type, resource.logical_id), Expect.ABSENT

@@ -1,0 +1,1 @@
+"""The words of FHIR as types: keys, versions, references, dates, resources as text, issues and errors."""

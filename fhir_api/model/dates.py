@@ -24,6 +24,7 @@ _DATE_TIME = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_LARGEST_OFFSET, _LAST_MINUTE = 14, 59
 
 
 class Interval(NamedTuple):
@@ -80,8 +81,8 @@ def _midnight_after(year: int, month: int, day: int, zone: tzinfo) -> int:
     """Return the end of a day; written without ``datetime`` beyond 9999-12-31, which it cannot hold."""
     if (year, month, day) == (9999, 12, 31):
         return _milliseconds(datetime(9999, 12, 31, tzinfo=zone)) + 86_400_000
-    following = datetime(year, month, day) + timedelta(days=1)
-    return _milliseconds(following.replace(tzinfo=zone))
+    # a day on the wall, not 24 hours: it is longer or shorter when the clocks change
+    return _milliseconds(datetime(year, month, day, tzinfo=zone) + timedelta(days=1))
 
 
 def _milliseconds(moment: datetime) -> int:
@@ -92,7 +93,7 @@ def _zone(offset: str) -> tzinfo:
     if offset == "Z":
         return UTC
     hours, minutes = int(offset[1:3]), int(offset[4:6])
-    if hours > 14 or minutes > 59:
+    if hours > _LARGEST_OFFSET or minutes > _LAST_MINUTE:
         raise ValueError(f"not a zone: {offset}")
     sign = -1 if offset[0] == "-" else 1
     return timezone(sign * timedelta(hours=hours, minutes=minutes))

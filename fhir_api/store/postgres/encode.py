@@ -175,8 +175,8 @@ class Encoder:
                     ordered.append((value, value))
                 case NumberEntry(_, value):
                     ordered.append((value, value))
-                case DateEntry(_, low, high):
-                    ordered.append((float(low), float(high)))
+                case DateEntry(_, first, end):
+                    ordered.append((float(first), float(end)))
                 case StringEntry(_, text):
                     folded = fold(text)[:FOLDED_LENGTH]
                 case UriEntry(_, uri):
@@ -206,7 +206,8 @@ def _all_different(rows: IndexRows) -> bool:
 
 def _distinct(rows: IndexRows) -> IndexRows:
     return IndexRows(
-        list(dict.fromkeys(rows.token)), rows.codes, list(dict.fromkeys(rows.reference)), list(dict.fromkeys(rows.date)),
+        list(dict.fromkeys(rows.token)), rows.codes, list(dict.fromkeys(rows.reference)),
+        list(dict.fromkeys(rows.date)),
         list(dict.fromkeys(rows.string)), list(dict.fromkeys(rows.quantity)), list(dict.fromkeys(rows.composite)),
     )  # fmt: skip
 

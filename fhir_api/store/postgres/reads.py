@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import asyncpg
 
@@ -37,7 +36,7 @@ VERSION = fenced(
 )
 
 
-def stored_versions(rows: Iterable[Sequence[Any]]) -> list[StoredVersion]:
+def stored_versions(rows: Iterable[asyncpg.Record]) -> list[StoredVersion]:
     """Return rows that begin with :data:`VERSION_COLUMNS` as versions, in order."""
     names = type_names()
     return [
@@ -46,7 +45,7 @@ def stored_versions(rows: Iterable[Sequence[Any]]) -> list[StoredVersion]:
     ]
 
 
-def stored_version(row: Sequence[Any]) -> StoredVersion:
+def stored_version(row: asyncpg.Record) -> StoredVersion:
     """Return a row that begins with :data:`VERSION_COLUMNS` as a version."""
     return stored_versions((row,))[0]
 

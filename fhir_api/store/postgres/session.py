@@ -18,6 +18,15 @@ from fhir_api.store.collisions import CollisionError
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 """Runs a statement for the tenant: ``fetch(statement, *arguments)``, arguments from ``$2`` on."""
 
+_COLLISIONS = (asyncpg.SerializationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
+_UNREACHABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,
+    ConnectionError,
+)
+
 
 def fenced(columns: str, inner: str) -> str:
     """Return a statement that sets the tenant ``$1`` (text) and then runs *inner*.
@@ -26,7 +35,8 @@ def fenced(columns: str, inner: str) -> str:
     setting is in force.
     """
     return (
-        f"SELECT {columns} FROM (SELECT s::integer AS tenant FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
+        f"SELECT {columns} "
+        "FROM (SELECT s::integer AS tenant FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
         f"CROSS JOIN LATERAL ({inner}) x"
     )
 
@@ -36,9 +46,7 @@ def translated() -> Iterator[None]:
     """Turn what the driver raises into :class:`FhirError` or :class:`CollisionError`."""
     try:
         yield
-    except (
-        asyncpg.SerializationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError,
-    ) as error:  # fmt: skip
+    except _COLLISIONS as error:
         raise CollisionError from error
     except asyncpg.QueryCanceledError as error:
         raise _too_costly() from error
@@ -49,7 +57,7 @@ def translated() -> Iterator[None]:
         if "closed" not in str(error):
             raise
         raise unavailable() from error
-    except (asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.InternalClientError, ConnectionError) as error:  # fmt: skip
+    except _UNREACHABLE as error:
         raise unavailable() from error
 
 

@@ -81,7 +81,10 @@ class Conditions:
         if isinstance(rows, Keys):
             # with the primary date the whole key of the row is known
             place = f"x.low = {candidate.low} AND x.rid = {candidate.rid}"
-            return f"EXISTS (SELECT FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND {rows.condition} AND {place})"
+            return (
+                f"EXISTS (SELECT FROM fhir.{rows.table} x "
+                f"WHERE x.tenant_id = c.tenant AND {rows.condition} AND {place})"
+            )
         if rows.table == "composite":
             # no index leads from a resource to its combinations: the matches are read once and looked up
             found = " UNION ALL ".join(
@@ -95,7 +98,10 @@ class Conditions:
 
     def _of_resource(self, condition: str, candidate: Candidate) -> str:
         """Return *condition*, which is about an alias ``r`` of ``resource``, for *candidate*."""
-        return f"EXISTS (SELECT FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = {candidate.rid} AND {condition})"
+        return (
+            "EXISTS (SELECT FROM fhir.resource r "
+            f"WHERE r.tenant_id = c.tenant AND r.rid = {candidate.rid} AND {condition})"
+        )
 
     def has_id(self, clause: IdClause) -> str:
         """Return the condition on ``r`` that its logical id is one of the clause's."""

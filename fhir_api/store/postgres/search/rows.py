@@ -128,11 +128,11 @@ class RowFinder:
 
     def _logical_hashes(self, values: Sequence[Value]) -> str:
         hasher = self._hasher
-        return self._hash_array([
-            hasher.bare_logical(value.code or "") if value.any_system else hasher.logical(value.system, value.code or "")
-            for value in values
-            if isinstance(value, TokenValue)
-        ])  # fmt: skip
+        tokens = [value for value in values if isinstance(value, TokenValue)]
+        bare = [hasher.bare_logical(value.code or "") for value in tokens if value.any_system]
+        return self._hash_array(
+            bare + [hasher.logical(value.system, value.code or "") for value in tokens if not value.any_system]
+        )
 
     def _reference_hashes(self, values: Sequence[Value]) -> str:
         return self._hash_array([
@@ -249,7 +249,8 @@ class RowFinder:
     def _quantity(self, key: str, value: Value) -> str:
         if not isinstance(value, QuantityValue):
             return f"(x.param = {key} AND false)"
-        return f"(x.param = {key} AND x.unit = ANY({self._unit(key, value)}) AND {self._compared('x.value', value.number)})"
+        unit = f"x.unit = ANY({self._unit(key, value)})"
+        return f"(x.param = {key} AND {unit} AND {self._compared('x.value', value.number)})"
 
     def _composite(self, key: str, parameter: Parameter, value: Value) -> str:
         """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components."""
