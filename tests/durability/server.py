@@ -38,17 +38,26 @@ class Server:
     def start(self) -> None:
         """Start it on a free port and return when it answers."""
         log = self.folder.with_suffix(".log")
-        before = log.read_text().count("FHIR R4 at ") if log.exists() else 0
+        before = len(announced(log))
         with log.open("ab") as output:
             arguments = ["up", "--data", str(self.folder), "--port", "0", "--workers", str(self.workers)]
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _COMMAND, *arguments], stdout=output, stderr=output, start_new_session=True
             )
-        lines = until(
-            lambda: [line for line in log.read_text().splitlines() if line.startswith("FHIR R4 at ")][before:]
-        )
+        lines: list[str] = until(lambda: self._announced(log)[before:])
         self.base = lines[0].removeprefix("FHIR R4 at ").strip()
         self.until_ready()
+
+    def _announced(self, log: Path) -> list[str]:
+        """Return the lines that say it is ready.
+
+        Raises:
+            RuntimeError: it ended instead.
+        """
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"it ended with status {self._process.returncode}:\n{log.read_text()[-2000:]}")
+        return announced(log)
 
     def until_ready(self) -> None:
         """Return when the server and its database answer."""
@@ -112,6 +121,12 @@ class Server:
     def until_nothing_is_left(self) -> None:
         """Return when none of its processes lives any more; fail otherwise."""
         until(lambda: not any(is_alive(pid) for pid in self.started))
+
+
+def announced(log: Path) -> list[str]:
+    """Return the lines of a log that say that a server is ready."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [line for line in lines if line.startswith("FHIR R4 at ")]
 
 
 def until(condition: Callable[[], object]) -> Any:
