@@ -14,7 +14,7 @@ from conformance.compartments import compartments
 from conformance.search_parameters import SearchParameterDefinition, search_parameters
 from conformance.types import is_subtype, resource_types
 from fhir_api.search.entries import parameter_key
-from fhir_api.search.extract.evaluation import result_types
+from fhir_api.search.evaluation import result_types
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, routes
 from fhir_api.search.types.registry import LEAVES

@@ -13,7 +13,7 @@ from datetime import tzinfo
 from conformance.value_sets import required_codes
 from fhir_api.model.dates import EARLIEST
 from fhir_api.search.entries import CompositeEntry, IndexEntries, new_entry
-from fhir_api.search.extract.evaluation import evaluated
+from fhir_api.search.evaluation import evaluated
 from fhir_api.search.extract.plan import Branch, Child, Component, Composite, Leaf, Plan
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route

@@ -126,8 +126,13 @@ class Pool:
         if options.role:
             settings["role"] = options.role
         connection = await asyncpg.connect(
-            options.dsn, server_settings=settings, statement_cache_size=2000, max_cached_statement_lifetime=0,
-            max_cacheable_statement_size=65536, timeout=options.acquire_seconds, command_timeout=None,
+            options.dsn,
+            server_settings=settings,
+            statement_cache_size=2000,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=65536,
+            timeout=options.acquire_seconds,
+            command_timeout=None,
         )
         if options.prepare is not None:
             await options.prepare(connection)

@@ -87,10 +87,7 @@ class Conditions:
             )
         if rows.table == "composite":
             # no index leads from a resource to its combinations: the matches are read once and looked up
-            found = " UNION ALL ".join(
-                f"SELECT x.rid FROM fhir.composite x WHERE x.tenant_id = c.tenant AND {arm}" for arm in rows.arms
-            )
-            return f"{candidate.rid} = ANY(ARRAY({found}))"
+            return f"{candidate.rid} = ANY(ARRAY({rows.rids()}))"
         return (
             f"EXISTS (SELECT FROM fhir.{rows.table} x "
             f"WHERE x.tenant_id = c.tenant AND x.rid = {candidate.rid} AND {rows.condition})"

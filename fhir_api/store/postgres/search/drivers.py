@@ -115,11 +115,9 @@ class Sets:
         if isinstance(clause, ChainClause):
             raise TypeError("a chain always has keys")
         rows = self._conditions.finder.rows(clause)
-        arms = rows.arms if isinstance(rows, Ranges) else (rows.condition,)
-        return " UNION ALL ".join(
-            f"SELECT x.rid FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND {arm}"
-            for arm in arms or ("false",)
-        )
+        if not isinstance(rows, Ranges):
+            raise TypeError(f"{clause.parameter.type} rows are keyed")
+        return rows.rids()
 
     def _targets(self, clause: ChainClause) -> str:
         """Return a SELECT of the ``id_hash`` of each resource that a chain may reach."""

@@ -45,17 +45,35 @@ class Keys:
         return f"x.param = {self.parameter} AND x.{KEYED[self.table]} = ANY({self.hashes})"
 
 
+FEW = 8
+"""Up to so many texts are an arm of the statement each; more are handed over as an array."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Rows of another table: those that satisfy one of *arms*, each of which an index serves."""
+    """Rows of another table: those that satisfy one of *arms*, each of which an index serves.
+
+    *values* is empty, or a FROM item ``v`` that the one arm speaks of: any row of it will do.
+    """
 
     table: str
     arms: tuple[str, ...]
+    values: str = ""
 
     @property
     def condition(self) -> str:
         """The condition on ``x``."""
+        if self.values:
+            return f"EXISTS (SELECT FROM {self.values} WHERE {self.arms[0]})"
         return f"({' OR '.join(self.arms)})" if self.arms else "false"
+
+    def rids(self) -> str:
+        """Return a SELECT of the ``rid`` of each row."""
+        source = f"{self.values} CROSS JOIN LATERAL " if self.values else ""
+        selects = [f"SELECT x.rid FROM fhir.{self.table} x WHERE x.tenant_id = c.tenant AND {arm}" for arm in self.arms]
+        if source:
+            return f"SELECT x.rid FROM {source}({selects[0]} OFFSET 0) x"
+        return " UNION ALL ".join(selects) or "SELECT NULL::bigint WHERE false"
 
 
 Rows = Keys | Ranges
@@ -81,6 +99,8 @@ class RowFinder:
                 return Keys("token", key, self._logical_hashes(values))
             case "reference":
                 return Keys("reference", key, self._reference_hashes(values))
+            case "string" if len(values) > FEW and clause.modifier is None:
+                return self._many_strings(key, values)
             case "string":
                 return Ranges("string", self._each(values, lambda value: self._string(key, value, clause.modifier)))
             case "uri":
@@ -193,6 +213,14 @@ class RowFinder:
         if modifier == "contains":
             return f"(x.param = {key} AND strpos(x.folded, {self._arguments.bind(folded, 'text')}) > 0)"
         return f"(x.param = {key} AND {self._starts_with(folded)})"
+
+    def _many_strings(self, key: str, values: Sequence[Value]) -> Ranges:
+        starts = [fold(value.text)[:FOLDED_LENGTH] for value in values if isinstance(value, StringValue)]
+        lows = [start for start in starts if start]
+        highs = [_successor(start) for start in lows]
+        bounds = f"{self._arguments.bind(lows, 'text[]')}, {self._arguments.bind(highs, 'text[]')}"
+        arm = f"x.param = {key} AND x.folded >= v.low AND x.folded < v.high"
+        return Ranges("string", (arm,), f"unnest({bounds}) v(low, high)")
 
     def _starts_with(self, start: str) -> str:
         low, high = self._arguments.bind(start, "text"), self._arguments.bind(_successor(start), "text")

@@ -18,7 +18,7 @@ from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
 from fhir_api.store.postgres.search.order import LAST_UPDATED, MARKER, NEWEST_FIRST, Order, is_newest_first, sorted_by
 from fhir_api.store.postgres.search.rows import Ranges
-from fhir_api.store.postgres.search.walks import WALKABLE_TYPES, range_order, walk_keys, walk_ranges
+from fhir_api.store.postgres.search.walks import is_walkable, range_order, walk_keys, walk_ranges
 from fhir_api.store.postgres.session import Fetch, fenced
 from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import type_names, type_numbers
@@ -63,7 +63,7 @@ class Search:
             if keys is not None:
                 self.order = NEWEST_FIRST
                 return walk_keys(keys, self.order, self._tests(_ROW), limit)
-            if not sort and isinstance(driver, ValueClause) and driver.parameter.type in WALKABLE_TYPES:
+            if not sort and isinstance(driver, ValueClause) and is_walkable(driver):
                 return self._walk_ranges(driver, limit)
         self.order = self._sorting(primary=primary)
         return self._sorted(limit)

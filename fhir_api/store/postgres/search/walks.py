@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fhir_api.search.query import ValueClause
 from fhir_api.store.postgres.search.order import Key, Order
-from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
+from fhir_api.store.postgres.search.rows import FEW, KEYED, Keys, Ranges
 
-WALKABLE_TYPES = frozenset({"date", "string", "uri"})
-"""Types of parameters whose rows lie in an order that serves a page when none was asked for."""
 _COLUMNS = {"date": ("low", "high"), "string": ("folded", "exact")}
 _CASTS = {"folded": "text"}
+
+
+def is_walkable(clause: ValueClause) -> bool:
+    """Tell whether the rows of *clause* lie in an order that serves a page when none was asked for."""
+    return clause.parameter.type in {"date", "string", "uri"} and len(clause.values) <= FEW
 
 
 def range_order(rows: Ranges) -> Order:
