@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from stanforis.cli.protocol import BoundedHeadProtocol
+
 _KEEP_ALIVE_SECONDS = 75
 # Requests free what they use by counting references; the collector of cycles only has to catch what slips through.
 _COLLECT_AFTER = (200_000, 20, 20)
@@ -45,7 +47,7 @@ def run_worker(app: Application, listener: socket.socket, drain_time: int, on_re
         app,
         # Named, not left to be guessed: another loop that happens to be installed must not be taken.
         loop="uvloop",
-        http="httptools",
+        http=BoundedHeadProtocol,
         ws="none",
         interface="asgi3",
         lifespan="on",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -194,3 +195,29 @@ def test_an_unknown_host_is_refused(tmp_path: Path):
 def test_an_application_that_cannot_start_ends_everything(tmp_path: Path):
     assert "ended at its start" in refused(tmp_path, "--broken", "--database")
     assert not (tmp_path / "postgres/postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("begin", [b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ", b"GET / HTTP/1.1\r\n"])
+def test_a_request_head_without_end_is_cut_off(tmp_path: Path, begin: bytes):
+    more = b"a" * 1000 if not begin.endswith(b"\n") else b"a: b\r\n" * 100
+    with serving(tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.sendall(begin)
+            with suppress(ConnectionError):
+                for _ in range(1000):
+                    connection.sendall(more)
+            with suppress(ConnectionError):
+                assert connection.recv(1000).startswith(b"HTTP/1.1 431 ")
+        assert server.answering_all()
+        assert server.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "line", [b"\x00\x01\x02", b"CONNECT a:1 HTTP/1.1", b"GET http:// HTTP/1.1", b"GET /\xff HTTP/1.1"]
+)
+def test_what_is_no_http_gets_400(tmp_path: Path, line: bytes):
+    with serving(tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+            connection.sendall(line + b"\r\nHost: x\r\n\r\n")
+            assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
+        assert server.stop() == 0
