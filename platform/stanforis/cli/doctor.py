@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import platform
 import shutil
@@ -16,12 +17,13 @@ import orjson
 from rich.console import Console
 
 from stanforis.cli import databases
-from stanforis.cli.listening import open_listeners
+from stanforis.cli.listening import PortTakenError, open_listeners
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
 from stanforis.storage.embedded import FolderInUseError, find_programs
 
 _OLDEST_PYTHON = (3, 11)
+_ANSWER_SECONDS = 2.0
 _FREE_BYTES = 1024**3
 _MEMORY_BYTES = 1024**3
 _BUILT_AFTER = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -112,9 +114,25 @@ def _clock(_: Settings) -> str:
 
 
 def _port(settings: Settings) -> str:
-    for listener in open_listeners(settings.host, settings.port, 1):
-        listener.close()
+    try:
+        for listener in open_listeners(settings.host, settings.port, 1):
+            listener.close()
+    except PortTakenError:
+        if not _is_live(settings):
+            raise
+        return f"a server of ours answers on {settings.host}:{settings.port}"
     return f"{settings.host}:{settings.port} is free"
+
+
+def _is_live(settings: Settings) -> bool:
+    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/health/live")
+        return connection.getresponse().read() == b'{"status":"live"}'
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _programs(settings: Settings) -> str:

@@ -13,8 +13,6 @@ from stanforis.cli.children import fork
 from stanforis.errors import OperatorError
 from stanforis.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WATCHED = {*_STOP_SIGNALS, signal.SIGCHLD}
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 10.0
 _STEADY_SECONDS = 30.0
@@ -68,6 +66,11 @@ class Supervisor:
         self._postgres = postgres
         self._postgres_slot = _Slot(started=time.monotonic())
         self._helpers: Sequence[int] = ()
+        self._stop_signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+            # Started by nohup: it has to outlive its terminal.
+            self._stop_signals.remove(signal.SIGHUP)
+        self._watched = self._stop_signals | {signal.SIGCHLD}
         self._ready, self._announce = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self, on_ready: Callable[[], Sequence[int]]) -> None:
@@ -79,7 +82,7 @@ class Supervisor:
         Raises:
             WorkerStartError: an API process ended before it accepted connections.
         """
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._watched)
         try:
             for number, slot in enumerate(self._slots):
                 self._start(number, slot)
@@ -101,7 +104,7 @@ class Supervisor:
         """Return True once all accept connections, False when a stop was asked for meanwhile."""
         ready = 0
         while ready < len(self._slots):
-            if self._next_signal(_POLL_SECONDS) in _STOP_SIGNALS:
+            if self._next_signal(_POLL_SECONDS) in self._stop_signals:
                 return False
             if self._reap():
                 raise WorkerStartError("An API process ended at its start; the lines above say why.")
@@ -112,7 +115,7 @@ class Supervisor:
         return True
 
     def _watch(self) -> None:
-        while self._next_signal(self._seconds_until_due()) not in _STOP_SIGNALS:
+        while self._next_signal(self._seconds_until_due()) not in self._stop_signals:
             now = time.monotonic()
             for slot, status in self._reap():
                 wait = slot.ended(now)
@@ -142,9 +145,8 @@ class Supervisor:
             due.append(self._postgres_slot.due)
         return max(_POLL_SECONDS, min(due) - now) if due else 60.0
 
-    @staticmethod
-    def _next_signal(seconds: float) -> int | None:
-        info = signal.sigtimedwait(_WATCHED, seconds)
+    def _next_signal(self, seconds: float) -> int | None:
+        info = signal.sigtimedwait(self._watched, seconds)
         return None if info is None else info.si_signo
 
     def _reap(self) -> list[tuple[_Slot, int]]:

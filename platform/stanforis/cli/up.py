@@ -123,7 +123,8 @@ def _interrupted_by_term() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -50,8 +50,8 @@ class Running:
 
 
 @contextmanager
-def serving(*arguments: str | Path) -> Iterator[Running]:
-    command = [sys.executable, STUB, *arguments]
+def serving(*arguments: str | Path, before: Sequence[str] = ()) -> Iterator[Running]:
+    command = [*before, sys.executable, STUB, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield Running(process)
@@ -220,4 +220,11 @@ def test_what_is_no_http_gets_400(tmp_path: Path, line: bytes):
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
             connection.sendall(line + b"\r\nHost: x\r\n\r\n")
             assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
+        assert server.stop() == 0
+
+
+def test_it_outlives_its_terminal_under_nohup(tmp_path: Path):
+    with serving(tmp_path, before=["nohup"]) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert server.answering_all()
         assert server.stop() == 0
