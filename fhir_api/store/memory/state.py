@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from msgspec import structs
+
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
@@ -91,13 +93,18 @@ class State:
             created += current is None
         return records
 
-    def apply(self, records: Sequence[Record]) -> None:
-        """Store what :meth:`prepare` gave, but for what was there already."""
+    def apply(self, records: Sequence[Record]) -> list[StoredVersion]:
+        """Store what :meth:`prepare` gave, but for what was there already, and return the versions."""
+        given: list[StoredVersion] = []
         for record in records:
             versions = self.versions.get(record.version.key, ())
-            if not versions or versions[-1] is not record:
-                self.versions[record.version.key] = (*versions, record)
-                self.log.append(record)
+            if versions and versions[-1] is record:
+                given.append(structs.replace(record.version, unchanged=True))
+                continue
+            self.versions[record.version.key] = (*versions, record)
+            self.log.append(record)
+            given.append(record.version)
+        return given
 
 
 def _prepare(write: Write, current: Record | None, created: int, now: int) -> Record:

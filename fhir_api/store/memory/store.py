@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from weakref import WeakValueDictionary
 
-from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
+from fhir_api.store.collisions import CollisionError
 from fhir_api.store.memory.reader import MemoryReader
 from fhir_api.store.memory.state import Record, State
 from fhir_api.store.port import Write
@@ -49,9 +49,7 @@ class MemoryStore(MemoryReader):
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """Store the changes, all or none; see :meth:`fhir_api.store.port.TenantStore.write`."""
-        records = self._state.prepare(writes, self._clock())
-        self._state.apply(records)
-        return [record.version for record in records]
+        return self._state.apply(self._state.prepare(writes, self._clock()))
 
     @asynccontextmanager
     async def transaction(self, locks: Sequence[str] = ()) -> AsyncIterator[MemoryTransaction]:
@@ -67,7 +65,7 @@ class MemoryStore(MemoryReader):
     def _commit(self, transaction: MemoryTransaction) -> None:
         for key, before in transaction.replaced.items():
             if self._state.current(key) is not before:
-                raise refuse(ErrorKind.CONFLICT, f"{key} was changed by another writer.")
+                raise CollisionError(f"{key} was changed by another writer")
         for record in transaction.written:
             current = self._state.current(record.version.key)
             # others may have created resources meanwhile
@@ -97,5 +95,4 @@ class MemoryTransaction(MemoryReader):
             if record is not current:
                 self.replaced.setdefault(record.version.key, current)
                 self.written.append(record)
-        self._state.apply(records)
-        return [record.version for record in records]
+        return self._state.apply(records)

@@ -17,8 +17,14 @@ from fhir_api.store.postgres.session import translated
 from fhir_api.store.postgres.store import PostgresStores, Shared
 from fhir_api.store.postgres.writes import Indexing
 
-_SESSION = (("enable_seqscan", "off"), ("max_parallel_workers_per_gather", "0"))
-"""Plans are kept: one that was made while a table was small must not read all of it later. Requests share few cores."""
+_SESSION = (
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("max_parallel_workers_per_gather", "0"),
+)
+"""Plans are kept, also those made while a table was small or had no statistics: with only index look-ups open to them,
+their cost grows with the answer and not with the store. Requests share few cores, so none takes several."""
 
 ROLE = "stanforis_app"
 """The role the server works as: it owns nothing, and row security binds it."""

@@ -110,9 +110,11 @@ class Plan:
         if stored is None:
             return self._create(write, rid)
         if write.change is Change.DELETE and stored.change is Change.DELETE:
-            return StoredVersion(write.key, stored.version, stored.last_updated, stored.change, b"")
+            return StoredVersion(write.key, stored.version, stored.last_updated, stored.change, b"", unchanged=True)
         if write.skip_unchanged and stored.change is not Change.DELETE and unpack(stored.packed) == write.body:
-            return StoredVersion(write.key, stored.version, stored.last_updated, stored.change, write.body)
+            return StoredVersion(
+                write.key, stored.version, stored.last_updated, stored.change, write.body, unchanged=True
+            )
         return self._follow(write, stored)
 
     def _create(self, write: Write, rid: int) -> StoredVersion:

@@ -141,8 +141,7 @@ CREATE DOMAIN fhir.byteas AS bytea[];
 -- Store changes of many resources in one call: all of them or, by an error, none.
 -- The arrays of a group run in parallel: new_* are first versions, next_* replace version next_version - 1,
 -- *_add and *_del are index rows (added and removed by their whole key).
--- A plan is kept, also one made while a table was empty: so the order of joins is fixed (LATERAL, OFFSET 0) and the
--- planner's ways but the index are shut.
+-- A plan is kept, also one made while a table was empty: so the order of joins is fixed (LATERAL, OFFSET 0).
 -- Raises 40001 when a resource is not at the version that was read, 23505 when a new one exists already.
 CREATE FUNCTION fhir.write(
     tenant integer, now_ms bigint,
@@ -158,9 +157,7 @@ CREATE FUNCTION fhir.write(
     quantity_param fhir.integers, quantity_unit fhir.bigints, quantity_value fhir.doubles, quantity_rid fhir.bigints,
     composite_param fhir.integers, composite_first fhir.bigints, composite_second fhir.bigints, composite_low fhir.doubles,
     composite_high fhir.doubles, composite_folded fhir.texts, composite_rid fhir.bigints
-) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
-AS $$
+) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE moved integer;
 BEGIN
@@ -180,20 +177,16 @@ BEGIN
         IF moved <> cardinality(next_rid) THEN
             RAISE EXCEPTION 'a resource is no longer at the version that was read' USING ERRCODE = '40001';
         END IF;
-        UPDATE fhir.resource r
-        SET version = n.version, last_updated = greatest(now_ms, r.last_updated + 1), low = n.low,
-            marker = pg_current_xact_id()::text::bigint, index_hash = n.index_hash, change = n.change,
-            present = n.present, body = n.body
-        FROM (
-            SELECT u.*, f.place
-            FROM unnest(next_rid, next_version, next_low, next_index_hash, next_change, next_present, next_body)
-                AS u (rid, version, low, index_hash, change, present, body)
-            CROSS JOIN LATERAL (
-                SELECT f.ctid AS place FROM fhir.resource f WHERE f.tenant_id = tenant AND f.rid = u.rid OFFSET 0
-            ) f
-            OFFSET 0
-        ) n
-        WHERE r.ctid = n.place;
+        -- The rows are there and locked, so each conflicts: a conflict is found through the key, however a join is planned.
+        INSERT INTO fhir.resource AS r (tenant_id, rid, id_hash, last_updated, low, index_hash, version, type_id, change,
+                                        fhir_id, present, body)
+        SELECT tenant, n.rid, 0, now_ms, n.low, n.index_hash, n.version, 0, n.change, '', n.present, n.body
+        FROM unnest(next_rid, next_version, next_low, next_index_hash, next_change, next_present, next_body)
+            AS n (rid, version, low, index_hash, change, present, body)
+        ON CONFLICT (tenant_id, rid) DO UPDATE
+        SET version = excluded.version, last_updated = greatest(now_ms, r.last_updated + 1), low = excluded.low,
+            marker = pg_current_xact_id()::text::bigint, index_hash = excluded.index_hash, change = excluded.change,
+            present = excluded.present, body = excluded.body;
     END IF;
     IF cardinality(new_rid) > 0 THEN
         INSERT INTO fhir.resource (tenant_id, rid, id_hash, last_updated, low, index_hash, version, type_id, change,
@@ -231,7 +224,7 @@ BEGIN
     END IF;
 END $$;
 
--- Remove index rows, each by its whole key.
+-- Remove index rows, each by its whole key: a statement for each, whose plan can only be that key.
 CREATE FUNCTION fhir.unindex(
     tenant integer,
     token_param fhir.integers, token_hash fhir.bigints, token_low fhir.bigints, token_rid fhir.bigints,
@@ -241,66 +234,41 @@ CREATE FUNCTION fhir.unindex(
     quantity_param fhir.integers, quantity_unit fhir.bigints, quantity_value fhir.doubles, quantity_rid fhir.bigints,
     composite_param fhir.integers, composite_first fhir.bigints, composite_second fhir.bigints, composite_low fhir.doubles,
     composite_high fhir.doubles, composite_folded fhir.texts, composite_rid fhir.bigints
-) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off
-AS $$
+) RETURNS void LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM set_config('stanforis.tenant', tenant::text, true);
-    IF cardinality(token_rid) > 0 THEN
-        DELETE FROM fhir.token WHERE ctid = ANY(ARRAY(
-            SELECT f.place FROM unnest(token_param, token_hash, token_low, token_rid) AS n (param, hash, low, rid)
-            CROSS JOIN LATERAL (
-                SELECT d.ctid AS place FROM fhir.token d WHERE d.tenant_id = tenant
-                    AND d.param = n.param AND d.hash = n.hash AND d.low = n.low AND d.rid = n.rid OFFSET 0
-            ) f
-        ));
-    END IF;
-    IF cardinality(reference_rid) > 0 THEN
-        DELETE FROM fhir.reference WHERE ctid = ANY(ARRAY(
-            SELECT f.place FROM unnest(reference_param, reference_target, reference_low, reference_rid) AS n (param, target, low, rid)
-            CROSS JOIN LATERAL (
-                SELECT d.ctid AS place FROM fhir.reference d WHERE d.tenant_id = tenant
-                    AND d.param = n.param AND d.target = n.target AND d.low = n.low AND d.rid = n.rid OFFSET 0
-            ) f
-        ));
-    END IF;
-    IF cardinality(date_rid) > 0 THEN
-        DELETE FROM fhir.date WHERE ctid = ANY(ARRAY(
-            SELECT f.place FROM unnest(date_param, date_low, date_high, date_rid) AS n (param, low, high, rid)
-            CROSS JOIN LATERAL (
-                SELECT d.ctid AS place FROM fhir.date d WHERE d.tenant_id = tenant
-                    AND d.param = n.param AND d.low = n.low AND d.high = n.high AND d.rid = n.rid OFFSET 0
-            ) f
-        ));
-    END IF;
-    IF cardinality(string_rid) > 0 THEN
-        DELETE FROM fhir.string WHERE ctid = ANY(ARRAY(
-            SELECT f.place FROM unnest(string_param, string_folded, string_exact, string_rid) AS n (param, folded, exact, rid)
-            CROSS JOIN LATERAL (
-                SELECT d.ctid AS place FROM fhir.string d WHERE d.tenant_id = tenant
-                    AND d.param = n.param AND d.folded = n.folded AND d.exact = n.exact AND d.rid = n.rid OFFSET 0
-            ) f
-        ));
-    END IF;
-    IF cardinality(quantity_rid) > 0 THEN
-        DELETE FROM fhir.quantity WHERE ctid = ANY(ARRAY(
-            SELECT f.place FROM unnest(quantity_param, quantity_unit, quantity_value, quantity_rid) AS n (param, unit, value, rid)
-            CROSS JOIN LATERAL (
-                SELECT d.ctid AS place FROM fhir.quantity d WHERE d.tenant_id = tenant
-                    AND d.param = n.param AND d.unit = n.unit AND d.value = n.value AND d.rid = n.rid OFFSET 0
-            ) f
-        ));
-    END IF;
-    IF cardinality(composite_rid) > 0 THEN
-        DELETE FROM fhir.composite WHERE ctid = ANY(ARRAY(
-            SELECT f.place FROM unnest(composite_param, composite_first, composite_second, composite_low, composite_high, composite_folded, composite_rid) AS n (param, first, second, low, high, folded, rid)
-            CROSS JOIN LATERAL (
-                SELECT d.ctid AS place FROM fhir.composite d WHERE d.tenant_id = tenant
-                    AND d.param = n.param AND d.first = n.first AND d.second = n.second AND d.low = n.low AND d.high = n.high AND d.folded = n.folded AND d.rid = n.rid OFFSET 0
-            ) f
-        ));
-    END IF;
+    FOR i IN 1 .. cardinality(token_rid) LOOP
+        DELETE FROM fhir.token
+        WHERE tenant_id = tenant AND param = token_param[i] AND hash = token_hash[i] AND low = token_low[i]
+          AND rid = token_rid[i];
+    END LOOP;
+    FOR i IN 1 .. cardinality(reference_rid) LOOP
+        DELETE FROM fhir.reference
+        WHERE tenant_id = tenant AND param = reference_param[i] AND target = reference_target[i]
+          AND low = reference_low[i] AND rid = reference_rid[i];
+    END LOOP;
+    FOR i IN 1 .. cardinality(date_rid) LOOP
+        DELETE FROM fhir.date
+        WHERE tenant_id = tenant AND param = date_param[i] AND low = date_low[i] AND high = date_high[i]
+          AND rid = date_rid[i];
+    END LOOP;
+    FOR i IN 1 .. cardinality(string_rid) LOOP
+        DELETE FROM fhir.string
+        WHERE tenant_id = tenant AND param = string_param[i] AND folded = string_folded[i]
+          AND exact = string_exact[i] AND rid = string_rid[i];
+    END LOOP;
+    FOR i IN 1 .. cardinality(quantity_rid) LOOP
+        DELETE FROM fhir.quantity
+        WHERE tenant_id = tenant AND param = quantity_param[i] AND unit = quantity_unit[i]
+          AND value = quantity_value[i] AND rid = quantity_rid[i];
+    END LOOP;
+    FOR i IN 1 .. cardinality(composite_rid) LOOP
+        DELETE FROM fhir.composite
+        WHERE tenant_id = tenant AND param = composite_param[i] AND first = composite_first[i]
+          AND second = composite_second[i] AND low = composite_low[i] AND high = composite_high[i]
+          AND folded = composite_folded[i] AND rid = composite_rid[i];
+    END LOOP;
 END $$;
 
 -- Every connection of the server works as this role: it owns nothing and row security binds it.
