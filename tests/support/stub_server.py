@@ -1,6 +1,6 @@
 """``stanforis up`` around a small application: ``stub_server.py DATA [--database] [--broken] [--port N] [--host H]``.
 
-Paths it answers: ``/slow`` after a second, any other at once, with the id of the process that answers.
+It answers with the id of the process that answers: ``/slow`` after a second, ``/endless`` much later, any other at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from stanforis.cli.up import up
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
 
+SECONDS = {"/slow": 1, "/endless": 600}
+
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
@@ -25,8 +27,8 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
         return
-    if scope["path"] == "/slow":
-        await asyncio.sleep(1)
+    if scope["path"] in SECONDS:
+        await asyncio.sleep(SECONDS[scope["path"]])
     body = b"%d" % os.getpid()
     headers = [(b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from stanforis.errors import OperatorError
 
 _PR_SET_PDEATHSIG = 1
 _SAID_BYTES = 4000
+
+
+log = logging.getLogger("stanforis.children")
 
 
 class ChildError(OperatorError):
@@ -41,6 +45,8 @@ def fork(run: Callable[[], None]) -> int:
             status = 0
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else 1
+    except Exception:
+        log.exception("a child process failed")
     finally:
         # The parent's exit handlers and buffers are not this process's.
         os._exit(status)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
+import time
 
 from stanforis.errors import OperatorError
 
 _BACKLOG = 2048
+_PATIENCE_SECONDS = 1.0
+_POLL_SECONDS = 0.05
 
 
 class ListenError(OperatorError):
@@ -34,17 +38,29 @@ def open_listeners(host: str, port: int, count: int) -> list[socket.socket]:
         ListenError: the host is unknown or not loopback, or the port is taken.
     """
     family, address = _loopback(host)
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # Sockets that share a port would share it with another program's as well: this one does not share.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            raise PortTakenError(
-                f"Port {port} of {host} cannot be used ({error.strerror}). Choose another with --port."
-            ) from None
-        port = probe.getsockname()[1]
+    port = _free_port(family, address, port)
     return [_listener(family, address, port) for _ in range(count)]
+
+
+def _free_port(family: socket.AddressFamily, address: str, port: int) -> int:
+    """Return *port*, or a free one for 0, once nobody else has it.
+
+    A server that was killed gives its port back as soon as its API processes notice: that is waited for.
+    """
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Sockets that share a port would share it with another program's as well: this one does not share.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    message = f"Port {port} of {address} cannot be used ({error.strerror}). Choose another with --port."
+                    raise PortTakenError(message) from None
+            else:
+                return int(probe.getsockname()[1])
+        time.sleep(_POLL_SECONDS)
 
 
 def _listener(family: socket.AddressFamily, address: str, port: int) -> socket.socket:

@@ -162,13 +162,12 @@ class Supervisor:
         return ended
 
     def _stop(self) -> None:
-        """Let the API processes finish their requests; whoever takes too long is killed."""
+        """Let the API processes finish their requests; after the drain time, or a second stop signal, they are killed."""
         self._signal_all(signal.SIGTERM)
         deadline = time.monotonic() + self._drain_time + _KILL_AFTER
         while any(slot.pid for slot in self._slots):
-            if time.monotonic() > deadline:
+            if self._next_signal(_POLL_SECONDS) in self._stop_signals or time.monotonic() > deadline:
                 self._signal_all(signal.SIGKILL)
-            self._next_signal(_POLL_SECONDS)
             self._reap()
 
     def _signal_all(self, number: signal.Signals) -> None:

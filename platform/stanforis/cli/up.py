@@ -18,9 +18,10 @@ from types import FrameType
 from stanforis.cli import databases
 from stanforis.cli.children import Child, fork
 from stanforis.cli.listening import open_listeners, url_host
-from stanforis.cli.supervisor import Supervisor
+from stanforis.cli.supervisor import Run, Supervisor
 from stanforis.cli.worker import Application, run_worker
 from stanforis.settings import Settings
+from stanforis.storage.embedded import EmbeddedPostgres
 from stanforis.storage.secrets import installation_secret
 from stanforis.telemetry import configure_logging, metrics, resolved_format
 
@@ -57,9 +58,8 @@ def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_a
         database = stack.enter_context(databases.opened(settings, holder, workers))
         metrics.share(stack.enter_context(_counts_folder()))
         app = _prepared(database, create_app)
-        supervisor = Supervisor(
-            _serving(app, listeners, settings.drain_time), workers, settings.drain_time, database.postgres
-        )
+        serve = _serving(app, listeners, settings.drain_time, database.postgres)
+        supervisor = Supervisor(serve, workers, settings.drain_time, database.postgres)
         supervisor.run(lambda: _on_ready(settings.base_url, announce, demo=demo))
         announce("Stopped.")
 
@@ -78,9 +78,13 @@ def _prepared(database: databases.Database, create_app: CreateApp) -> Applicatio
 
 
 def _serving(
-    app: Application, listeners: Sequence[socket.socket], drain_time: int
-) -> Callable[[int, Callable[[], None]], None]:
+    app: Application, listeners: Sequence[socket.socket], drain_time: int, postgres: EmbeddedPostgres | None
+) -> Run:
+    """Return what an API process does: it keeps its own listener and nothing else that is the supervisor's."""
+
     def serve(slot: int, on_ready: Callable[[], None]) -> None:
+        if postgres is not None:
+            postgres.lock.disown()
         for number, listener in enumerate(listeners):
             if number != slot:
                 listener.close()

@@ -115,10 +115,10 @@ def test_a_request_in_flight_is_answered_before_the_end(tmp_path: Path):
         assert len(answers) == 1
 
 
-def connections_to(port: int | None) -> bool:
-    """Tell whether a connection to *port* is established."""
+def connections_to(port: int | None, state: str = "01") -> bool:
+    """Tell whether a connection to *port* is established, or in another state of the kernel's table."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return any(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
+    return any(row[1].endswith(f":{port:04X}") and row[3] == state for row in rows)
 
 
 def test_a_killed_api_process_is_replaced(tmp_path: Path):
@@ -228,3 +228,24 @@ def test_it_outlives_its_terminal_under_nohup(tmp_path: Path):
         server.process.send_signal(signal.SIGHUP)
         assert server.answering_all()
         assert server.stop() == 0
+
+
+def test_it_starts_again_at_once_after_a_kill(tmp_path: Path):
+    with serving(tmp_path, "--database") as killed:
+        port = str(killed.port)
+        killed.process.kill()
+        killed.process.wait()
+        with serving(tmp_path, "--database", "--port", port) as server:
+            assert len(server.answering_all()) == 2
+            assert server.stop() == 0
+
+
+def test_a_second_stop_does_not_wait_for_requests(tmp_path: Path):
+    with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), timeout=30) as asking:
+        asking.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: connections_to(server.port), "the request arrives")
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: len(children(server.process.pid)) < 2, "the idle one ends")
+        assert server.stop() == 0
+        with suppress(ConnectionError):
+            assert asking.recv(1) == b""

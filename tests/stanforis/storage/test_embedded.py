@@ -154,6 +154,26 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def test_another_postgres_that_has_the_number_of_a_dead_one_is_left_alone(folder: Path, postgres: ConnectionInfo):
+    with psycopg.connect(postgres.app_dsn) as app:
+        row = app.execute("SELECT pg_backend_pid()").fetchone()
+        assert row is not None
+        (folder / "postgres/postmaster.pid").write_text(f"{row[0]}\n{folder}\n")
+        with EmbeddedPostgres(folder, durable=False) as cluster:
+            assert cluster.pid
+        assert app.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_root_does_not_follow_what_lies_in_place_of_its_files(folder: Path, tmp_path: Path):
+    target = tmp_path / "target"
+    target.write_text("mine")
+    (folder / "postgres/postgresql.conf").unlink()
+    (folder / "postgres/postgresql.conf").symlink_to(target)
+    with EmbeddedPostgres(folder, durable=False) as cluster:
+        assert cluster.pid
+    assert target.read_text() == "mine"
+
+
 CHILD = """
 import sys, time
 from pathlib import Path

@@ -228,11 +228,7 @@ class EmbeddedPostgres:
             "pg_ident.conf": configuration.user_map(system_user),
         }
         for name, text in files.items():
-            path = self._cluster / name
-            path.write_text(text)
-            path.chmod(0o600)
-            if user.is_other:
-                os.chown(path, user.uid, user.gid)
+            _replace(self._cluster / name, text, user)
 
     def _shorten_socket_path(self) -> None:
         if len(os.fsencode(self._cluster)) > _SOCKET_FOLDER_BYTES:
@@ -302,7 +298,7 @@ class EmbeddedPostgres:
         """
         status = self._status()
         deadline = time.monotonic() + _STOP_SECONDS
-        while status is not None and _is_postgres(status[0]):
+        while status is not None and _works_in(status[0], self._cluster):
             # Its supervisor was killed, and it may still be on its way out.
             os.kill(status[0], signal.SIGINT if time.monotonic() < deadline else signal.SIGQUIT)
             time.sleep(10 * _POLL_SECONDS)
@@ -333,12 +329,23 @@ def _die_with(parent: int) -> Callable[[], None]:
     return in_child
 
 
-def _is_postgres(pid: int) -> bool:
+def _works_in(pid: int, cluster: Path) -> bool:
+    """Tell whether process *pid* is a postmaster of *cluster*, and not one of another to which the number went."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0", 1)[0]
-    except (FileNotFoundError, ProcessLookupError):
+        return command.endswith(b"/postgres") and Path(f"/proc/{pid}/cwd").samefile(cluster)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
-    return command.endswith(b"/postgres")
+
+
+def _replace(path: Path, text: str, owner: RunAs) -> None:
+    # The folder is the other user's: root must not follow what that user may have put in this place.
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        if owner.is_other:
+            os.fchown(descriptor, owner.uid, owner.gid)
+        file.write(text)
 
 
 def _last_lines(log: Path) -> str:
