@@ -1,6 +1,6 @@
 """``stanforis up`` around a small application: ``stub_server.py DATA [--database] [--broken] [--port N] [--host H]``.
 
-It answers with the id of the process that answers: ``/slow`` after a second, ``/endless`` much later, any other at once.
+It answers with the id of the answering process: ``/slow`` after a second, ``/endless`` much later, any other at once.
 """
 
 from __future__ import annotations

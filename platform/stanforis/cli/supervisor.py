@@ -162,7 +162,7 @@ class Supervisor:
         return ended
 
     def _stop(self) -> None:
-        """Let the API processes finish their requests; after the drain time, or a second stop signal, they are killed."""
+        """Let the API processes finish their requests; after the drain time, or a second stop, they are killed."""
         self._signal_all(signal.SIGTERM)
         deadline = time.monotonic() + self._drain_time + _KILL_AFTER
         while any(slot.pid for slot in self._slots):
