@@ -5,7 +5,7 @@ Spec: https://hl7.org/fhir/R4/http.html#search
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from conformance.compartments import compartments
 from fhir_api.interactions import search as search_interaction

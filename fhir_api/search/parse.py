@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.outcome import Issue
@@ -32,8 +35,7 @@ _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type"})
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedQuery:
+class ParsedQuery(Struct, frozen=True):
     """What was understood.
 
     Attributes:

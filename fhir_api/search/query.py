@@ -7,8 +7,9 @@ Spec: https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Prefix(StrEnum):
@@ -25,8 +26,7 @@ class Prefix(StrEnum):
     AP = "ap"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A search parameter on one resource type.
 
     Attributes:
@@ -58,8 +58,7 @@ class Parameter:
     ignores_case: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TokenValue:
+class TokenValue(Struct, frozen=True):
     """``code`` (any_system), ``system|code``, ``|code`` (system None), ``system|`` (code None)."""
 
     system: str | None
@@ -69,8 +68,7 @@ class TokenValue:
     """``:of-type``: then *system* is the type's system, *type_code* the type's code, *code* the identifier's value."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceValue:
+class ReferenceValue(Struct, frozen=True):
     """*target* as in :class:`~fhir_api.search.entries.ReferenceEntry`.
 
     A bare id is given in *candidates*: each ``Type/id`` it may mean. *version* is set for ``url|version``.
@@ -80,8 +78,7 @@ class ReferenceValue:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DateValue:
+class DateValue(Struct, frozen=True):
     """The search range ``[low, high)`` in milliseconds; for AP already widened."""
 
     prefix: Prefix
@@ -89,15 +86,13 @@ class DateValue:
     high: int
 
 
-@dataclass(frozen=True, slots=True)
-class StringValue:
+class StringValue(Struct, frozen=True):
     """A text as written by the client, unescaped."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class NumberValue:
+class NumberValue(Struct, frozen=True):
     """The range ``[low, high)`` that the precision of the text implies around *value*; for AP ten per cent."""
 
     prefix: Prefix
@@ -106,8 +101,7 @@ class NumberValue:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class QuantityValue:
+class QuantityValue(Struct, frozen=True):
     """A number with an optional unit: ``system|code`` (both), ``|code-or-unit`` (system None, code set), or any."""
 
     number: NumberValue
@@ -115,15 +109,13 @@ class QuantityValue:
     code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UriValue:
+class UriValue(Struct, frozen=True):
     """A uri as written."""
 
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class CompositeValue:
+class CompositeValue(Struct, frozen=True):
     """One value for each component, joined by ``$``."""
 
     components: tuple[Value, ...]
@@ -132,8 +124,7 @@ class CompositeValue:
 Value = TokenValue | ReferenceValue | DateValue | StringValue | NumberValue | QuantityValue | UriValue | CompositeValue
 
 
-@dataclass(frozen=True, slots=True)
-class ValueClause:
+class ValueClause(Struct, frozen=True):
     """Any of *values* matches *parameter* (with ``:not``: none does)."""
 
     parameter: Parameter
@@ -141,30 +132,26 @@ class ValueClause:
     values: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MissingClause:
+class MissingClause(Struct, frozen=True):
     """The resource has no value (*missing*), or at least one, for the parameter."""
 
     parameter: Parameter
     missing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class IdClause:
+class IdClause(Struct, frozen=True):
     """``_id``: the logical id is one of *ids*."""
 
     ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LastUpdatedClause:
+class LastUpdatedClause(Struct, frozen=True):
     """``_lastUpdated``: any of the ranges."""
 
     values: tuple[DateValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ChainClause:
+class ChainClause(Struct, frozen=True):
     """``subject:Patient.name=x``: the target of *reference* is of one of the types and satisfies its clause.
 
     *targets* pairs each target type that has the chained parameter with the clause for that type.
@@ -174,8 +161,7 @@ class ChainClause:
     targets: tuple[tuple[str, Clause], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HasClause:
+class HasClause(Struct, frozen=True):
     """``_has:Observation:patient:code=x``: a *source_type* points here by *reference* and satisfies *clause*."""
 
     source_type: str
@@ -183,8 +169,7 @@ class HasClause:
     clause: Clause
 
 
-@dataclass(frozen=True, slots=True)
-class AnyClause:
+class AnyClause(Struct, frozen=True):
     """At least one of *clauses* holds (none of an empty tuple does): compartments, searches across types."""
 
     clauses: tuple[Clause, ...]
@@ -193,8 +178,7 @@ class AnyClause:
 Clause = ValueClause | MissingClause | IdClause | LastUpdatedClause | ChainClause | HasClause | AnyClause
 
 
-@dataclass(frozen=True, slots=True)
-class SortKey:
+class SortKey(Struct, frozen=True):
     """``_sort``: *parameter* is None for ``_lastUpdated`` (and ``_id`` has code ``_id``)."""
 
     code: str
@@ -202,8 +186,7 @@ class SortKey:
     descending: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Include:
+class Include(Struct, frozen=True):
     """``_include`` or ``_revinclude``.
 
     Attributes:
@@ -229,8 +212,7 @@ class Total(StrEnum):
     ACCURATE = "accurate"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """One search, understood.
 
     Attributes:
@@ -249,7 +231,7 @@ class Query:
     sort: tuple[SortKey, ...] = ()
     count: int = 20
     total: Total = Total.NONE
-    includes: tuple[Include, ...] = field(default=())
+    includes: tuple[Include, ...] = ()
     cursor: bytes | None = None
     elements: tuple[str, ...] = ()
     summary: str | None = None

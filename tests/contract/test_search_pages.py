@@ -5,10 +5,10 @@ Spec: https://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_api.store.port import TenantStore
 from tests.support.stores import found_in_order, query, update, write

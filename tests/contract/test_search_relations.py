@@ -5,10 +5,10 @@ Spec: https://hl7.org/fhir/R4/search.html#chaining
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_api.search.compartments import compartment_clause
 from fhir_api.store.port import TenantStore

@@ -6,7 +6,8 @@ Ids are put in order and limited first, bodies are fetched last.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
