@@ -36,11 +36,14 @@ VERSION = fenced(
 )
 
 
+_CHANGES = {int(change): change for change in Change}
+
+
 def stored_versions(rows: Iterable[asyncpg.Record]) -> list[StoredVersion]:
     """Return rows that begin with :data:`VERSION_COLUMNS` as versions, in order."""
-    names = type_names()
+    names, changes = type_names(), _CHANGES
     return [
-        StoredVersion(ResourceKey(names[row[0]], row[1]), row[2], row[3], Change(row[4]), unpack(row[5]))
+        StoredVersion(ResourceKey(names[row[0]], row[1]), row[2], row[3], changes[row[4]], unpack(row[5]))
         for row in rows
     ]
 

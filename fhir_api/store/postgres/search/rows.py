@@ -33,16 +33,21 @@ KEYED = {"token": "hash", "reference": "target"}
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Rows of ``token`` or ``reference``: those of *parameter* with a value of *hashes* (SQL of a ``bigint[]``)."""
+    """Rows of ``token`` or ``reference``: those of *parameter* with a value of *hashes*.
+
+    *hashes* is SQL of a ``bigint[]``, or of one ``bigint`` when *is_one*: then the rows lie in one place.
+    """
 
     table: str
     parameter: str
     hashes: str
+    is_one: bool = False
 
     @property
     def condition(self) -> str:
         """The condition on ``x``."""
-        return f"x.param = {self.parameter} AND x.{KEYED[self.table]} = ANY({self.hashes})"
+        matches = self.hashes if self.is_one else f"ANY({self.hashes})"
+        return f"x.param = {self.parameter} AND x.{KEYED[self.table]} = {matches}"
 
 
 FEW = 8
@@ -94,11 +99,11 @@ class RowFinder:
         key = self._arguments.bind(parameter.key, "integer")
         match parameter.type:
             case "token":
-                return Keys("token", key, self.token_hashes(key, values, clause.modifier))
+                return self._tokens(key, values, clause.modifier)
             case "reference" if clause.modifier == "identifier":
                 return Keys("token", key, self._logical_hashes(values))
             case "reference":
-                return Keys("reference", key, self._reference_hashes(values))
+                return self._references(key, values)
             case "string" if len(values) > FEW and clause.modifier is None:
                 return self._many_strings(key, values)
             case "string":
@@ -146,6 +151,20 @@ class RowFinder:
             array += f" || ARRAY({stored.format(key, 'system', self._arguments.bind(systems, 'text[]'))})"
         return array
 
+    def _tokens(self, key: str, values: Sequence[Value], modifier: str | None) -> Keys:
+        if len(values) == 1 and modifier != "of-type":
+            (value,) = values
+            if isinstance(value, TokenValue) and not value.any_system and value.code is not None:
+                hashed = self._hasher.token(value.system, value.code)
+                return Keys("token", key, self._arguments.bind(hashed), is_one=True)
+        return Keys("token", key, self.token_hashes(key, values, modifier))
+
+    def _references(self, key: str, values: Sequence[Value]) -> Keys:
+        hashes = self._reference_hashes(values)
+        if len(hashes) == 1:
+            return Keys("reference", key, self._arguments.bind(hashes[0]), is_one=True)
+        return Keys("reference", key, self._hash_array(hashes))
+
     def _logical_hashes(self, values: Sequence[Value]) -> str:
         hasher = self._hasher
         tokens = [value for value in values if isinstance(value, TokenValue)]
@@ -154,13 +173,13 @@ class RowFinder:
             bare + [hasher.logical(value.system, value.code or "") for value in tokens if not value.any_system]
         )
 
-    def _reference_hashes(self, values: Sequence[Value]) -> str:
-        return self._hash_array([
+    def _reference_hashes(self, values: Sequence[Value]) -> list[int]:
+        return [
             self._hasher.text(f"{target}|{value.version}" if value.version else target)
             for value in values
             if isinstance(value, ReferenceValue)
             for target in value.candidates
-        ])  # fmt: skip
+        ]
 
     def _dates(self, key: int, values: Sequence[Value]) -> Ranges:
         narrow, wide = self._arguments.bind(key, "integer"), self._arguments.bind(-key, "integer")
@@ -292,7 +311,7 @@ class RowFinder:
                 case TokenValue():
                     conditions.append(f"{slots.pop(0)} = ANY({self.token_hashes(key, [component])})")
                 case ReferenceValue():
-                    conditions.append(f"{slots.pop(0)} = ANY({self._reference_hashes([component])})")
+                    conditions.append(f"{slots.pop(0)} = ANY({self._hash_array(self._reference_hashes([component]))})")
                 case UriValue(uri):
                     conditions.append(f"{slots.pop(0)} = {self._arguments.bind(self._hasher.text(uri))}")
                 case QuantityValue():

@@ -63,7 +63,7 @@ class Search:
             keys = self._sets.keys(driver)
             if keys is not None:
                 self.order = NEWEST_FIRST
-                return walk_keys(keys, self.order, self._tests(_ROW), limit)
+                return walk_keys(keys, self._tests(_ROW), limit)
             if not sort and isinstance(driver, ValueClause) and is_walkable(driver):
                 return self._walk_ranges(driver, limit)
         self.order = self._sorting(primary=primary)

@@ -26,20 +26,22 @@ def range_order(rows: Ranges) -> Order:
     )
 
 
-def walk_keys(keys: Keys, order: Order, tests: Sequence[str], limit: str) -> str:
-    """Return a SELECT of the first rows of each value, in the order of the primary date, each resource once.
+def walk_keys(keys: Keys, tests: Sequence[str], limit: str) -> str:
+    """Return a SELECT of the first rows of each value, newest first by the primary date, each resource once.
 
     *tests* are conditions on ``d``.
     """
-    direction = " DESC" if order.keys[0].descending else ""
-    found = (
-        f"SELECT d.low, d.rid FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {keys.parameter} "
-        f"AND d.{KEYED[keys.table]} = h.hash{''.join(f' AND {test}' for test in tests)} "
-        f"ORDER BY d.low{direction}, d.rid{direction} LIMIT {limit}"
+    tested = "".join(f" AND {test}" for test in tests)
+    rows = (
+        f"FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {keys.parameter} "
+        f"AND d.{KEYED[keys.table]} = {keys.hashes if keys.is_one else 'h.hash'}{tested} "
+        f"ORDER BY d.low DESC, d.rid DESC LIMIT {limit}"
     )
+    if keys.is_one:
+        return f"SELECT d.low AS k0, d.rid AS k1, d.rid {rows}"
     return (
         f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM unnest({keys.hashes}) h(hash) "
-        f"CROSS JOIN LATERAL ({found}) w ORDER BY w.low{direction}, w.rid{direction} LIMIT {limit}"
+        f"CROSS JOIN LATERAL (SELECT d.low, d.rid {rows}) w ORDER BY w.low DESC, w.rid DESC LIMIT {limit}"
     )
 
 
