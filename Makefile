@@ -38,7 +38,7 @@ run: setup ## Start a FHIR server with a few patients of our own making (ARGS="-
 	@$(BIN)/stanforis up --demo $(ARGS)
 
 test: setup-dev lint ## Check everything and run the tests (ARGS="-k history").
-	@$(BIN)/pytest -m "not nightly" $(ARGS)
+	@$(BIN)/pytest -m "not nightly" -n auto --maxprocesses 8 $(ARGS)
 
 lint: setup-dev ## Check style, types and the direction of imports.
 	@$(BIN)/ruff check .

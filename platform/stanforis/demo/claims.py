@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from stanforis.demo.clinical import shown
+from stanforis.demo.concepts import Concept
 from stanforis.demo.elements import TERMINOLOGY, Tree, codeable, money, period, term
 from stanforis.demo.record import Visit
-from stanforis.demo.vocabulary import Concept
 
 BLUE_BUTTON = "https://bluebutton.cms.gov/resources/"
 """Where the codes live with which Medicare explains its payments."""

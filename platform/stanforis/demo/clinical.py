@@ -7,24 +7,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from stanforis.demo.concepts import LOINC, SNOMED, Concept, Measurement, Panel
 from stanforis.demo.elements import TERMINOLOGY, Tree, codeable, coding, narrative, period, quantity, refer, term
+from stanforis.demo.measurements import BLOOD_PRESSURE, DIASTOLIC, SYSTOLIC
 from stanforis.demo.record import Party, Record, Visit
-from stanforis.demo.vocabulary import (
-    ALLERGIES,
-    BLOOD_PRESSURE,
-    DIASTOLIC,
-    ESSENTIAL_MEDICINES,
-    LOINC,
-    MEDICATIONS,
-    PLANS,
-    PROCEDURES,
-    SNOMED,
-    SYSTOLIC,
-    VACCINES,
-    Concept,
-    Measurement,
-    Panel,
-)
+from stanforis.demo.vocabulary import ALLERGIES, ESSENTIAL_MEDICINES, MEDICATIONS, PLANS, PROCEDURES, VACCINES
 
 
 def shown(record: Record, party: Party) -> Tree:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stanforis.demo.vocabulary import UCUM, Concept
+from stanforis.demo.concepts import UCUM, Concept
 
 Tree = dict[str, Any]
 

@@ -13,18 +13,11 @@ from random import Random
 import orjson
 
 from stanforis.demo import claims, clinical, people
+from stanforis.demo.concepts import LOINC, Concept
 from stanforis.demo.elements import Tree
+from stanforis.demo.measurements import CODED_FINDINGS, PANELS, SINGLE_TESTS, VITAL_SIGNS
 from stanforis.demo.record import STYLES, Party, Record, Style, Visit
-from stanforis.demo.vocabulary import (
-    CODED_FINDINGS,
-    CONDITIONS,
-    LOINC,
-    PANELS,
-    SINGLE_TESTS,
-    VISITS,
-    VITAL_SIGNS,
-    Concept,
-)
+from stanforis.demo.vocabulary import CONDITIONS, VISITS
 
 _LAST_DAY = datetime(2026, 6, 30, tzinfo=UTC)
 _SURVEY = Concept(LOINC, "76504-0", "Total score [HARK]")

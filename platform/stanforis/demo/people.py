@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import date, timedelta
 from random import Random
 
+from stanforis.demo.concepts import Concept
 from stanforis.demo.elements import TERMINOLOGY, Tree, codeable, narrative, term
 from stanforis.demo.record import US_CORE, Party, Record, new_uuid
-from stanforis.demo.vocabulary import Concept
 
 RWANDA_IDENTIFIERS = "https://fhir.stanforis.example/rw/sid/"
 """Where identifier systems of Rwanda live as long as the country publishes none."""
