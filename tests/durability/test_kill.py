@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -93,13 +94,27 @@ def check(server: Server, ledger: Ledger) -> None:
 
 def check_versions(client: Client, ledger: Ledger) -> None:
     """Find every acknowledged version with its content, and histories without a gap."""
+    stored = stored_versions(client)
+    for reference, versions in stored.items():
+        assert list(versions) == list(range(len(versions), 0, -1)), f"{reference} has a gap in its history"
     for reference, acknowledged in ledger.versions.items():
-        entries = client.get(f"/{reference}/_history?_count=1000")["entry"]
-        stored = {int(entry["resource"]["meta"]["versionId"]): entry["resource"] for entry in entries}
-        assert list(stored) == list(range(len(stored), 0, -1)), f"{reference} has a gap in its history"
         for version, turn in acknowledged.items():
-            assert version in stored, f"{reference} lost version {version}"
-            assert stored[version]["code"]["text"] == f"turn {turn}"
+            assert version in stored.get(reference, {}), f"{reference} lost version {version}"
+            assert stored[reference][version] == f"turn {turn}"
+
+
+def stored_versions(client: Client) -> dict[str, dict[int, str]]:
+    """Return the text of each version of each resource, in the order of the type's history."""
+    found: dict[str, dict[int, str]] = defaultdict(dict)
+    path: str | None = "/Basic/_history?_count=1000"
+    while path is not None:
+        page = client.get(path)
+        for entry in page.get("entry", ()):
+            resource = entry["resource"]
+            found[f"Basic/{resource['id']}"][int(resource["meta"]["versionId"])] = resource["code"]["text"]
+        following = [link["url"] for link in page["link"] if link["relation"] == "next"]
+        path = following[0].partition("/fhir")[2] if following else None
+    return found
 
 
 def check_transactions(client: Client, ledger: Ledger) -> None:
