@@ -38,13 +38,9 @@ Row = tuple[int | float | str | None, ...]
 
 @dataclass(slots=True)
 class IndexRows:
-    """Rows of one resource, or of many, for each index table (without ``tenant_id``).
-
-    *codes* goes to ``token_code``; it is only ever added to.
-    """
+    """Rows of one resource, or of many, for each index table (without ``tenant_id``)."""
 
     token: list[Row] = field(default_factory=list)
-    codes: list[Row] = field(default_factory=list)
     reference: list[Row] = field(default_factory=list)
     date: list[Row] = field(default_factory=list)
     string: list[Row] = field(default_factory=list)
@@ -54,7 +50,6 @@ class IndexRows:
     def extend(self, other: IndexRows) -> None:
         """Add the rows of *other*."""
         self.token += other.token
-        self.codes += other.codes
         self.reference += other.reference
         self.date += other.date
         self.string += other.string
@@ -64,13 +59,25 @@ class IndexRows:
     def minus(self, other: IndexRows) -> IndexRows:
         """Return the rows that *other* does not have."""
         return IndexRows(
-            _minus(self.token, other.token), _minus(self.codes, other.codes), _minus(self.reference, other.reference),
+            _minus(self.token, other.token), _minus(self.reference, other.reference),
             _minus(self.date, other.date), _minus(self.string, other.string), _minus(self.quantity, other.quantity),
             _minus(self.composite, other.composite),
         )  # fmt: skip
 
     def __bool__(self) -> bool:
         return bool(self.token or self.reference or self.date or self.string or self.quantity or self.composite)
+
+
+CodeKey = tuple[int, int, str]
+"""Parameter, hash and name of a row of ``token_code``."""
+
+
+@dataclass(slots=True)
+class Codes:
+    """Rows for ``token_code``, which is only ever added to: those that are not *known* to be stored."""
+
+    known: set[CodeKey]
+    new: dict[CodeKey, Row] = field(default_factory=dict)
 
 
 def _minus(rows: list[Row], others: list[Row]) -> list[Row]:
@@ -84,11 +91,11 @@ class Encoder:
     def __init__(self, hasher: Hasher) -> None:
         self.hasher = hasher
 
-    def rows(self, entries: IndexEntries, rid: int) -> IndexRows:
-        """Return the rows of the resource *rid*, each once."""
+    def rows(self, entries: IndexEntries, rid: int, codes: Codes) -> IndexRows:
+        """Return the rows of the resource *rid*, each once; the codes they need are added to *codes*."""
         rows = IndexRows()
         primary = entries.low
-        self._tokens(rows, entries.tokens, primary, rid)
+        self._tokens(rows, entries.tokens, rid, primary, codes)
         for identifier in entries.identifiers:
             rows.token += [(identifier.parameter, hashed, primary, rid) for hashed in self._identifier(identifier)]
         for reference in entries.references:
@@ -102,18 +109,24 @@ class Encoder:
         rows.string += [(parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid) for parameter, uri in entries.uris]
         rows.quantity = [(parameter, 0, value, rid) for parameter, value in entries.numbers]
         for quantity in entries.quantities:
-            unit = self._unit(rows, quantity.parameter, quantity)
+            unit = self._unit(codes, quantity.parameter, quantity)
             rows.quantity.append((quantity.parameter, unit, quantity.value, rid))
         for composite in entries.composites:
-            self._composite(rows, composite, rid)
+            self._composite(rows, composite, rid, codes)
         return rows if _all_different(rows) else _distinct(rows)
 
-    def _tokens(self, rows: IndexRows, tokens: Iterable[TokenEntry], low: int, rid: int) -> None:
-        token = self.hasher.token
+    def _tokens(self, rows: IndexRows, tokens: Iterable[TokenEntry], rid: int, low: int, codes: Codes) -> None:
+        token, known = self.hasher.token, codes.known
         for parameter, system, code in tokens:
             hashed = token(system, code)
             rows.token.append((parameter, hashed, low, rid))
-            rows.codes.append((parameter, token(None, code), hashed, system, code))
+            if (parameter, hashed, code) not in known:
+                self._code(codes, parameter, hashed, system, code)
+
+    def _code(self, codes: Codes, parameter: int, hashed: int, system: str | None, name: str) -> None:
+        key = (parameter, hashed, name)
+        if key not in codes.known:
+            codes.new[key] = (parameter, self.hasher.token(None, name), hashed, system, name)
 
     def _identifier(self, entry: IdentifierEntry) -> list[int]:
         hasher = self.hasher
@@ -148,15 +161,14 @@ class Encoder:
     def _string(self, entry: StringEntry, rid: int) -> Row:
         return (entry.parameter, fold(entry.text)[:FOLDED_LENGTH], self.hasher.text(entry.text), rid)
 
-    def _unit(self, rows: IndexRows, parameter: int, entry: QuantityEntry) -> int:
+    def _unit(self, codes: Codes, parameter: int, entry: QuantityEntry) -> int:
         """Return the hash of the unit, and make it findable by its code, by its text, and for any unit."""
-        token = self.hasher.token
-        unit = token(entry.system, entry.code or entry.unit or "")
+        unit = self.hasher.token(entry.system, entry.code or entry.unit or "")
         for name in {entry.code or "", entry.unit or ""}:
-            rows.codes.append((parameter, token(None, name), unit, entry.system, name))
+            self._code(codes, parameter, unit, entry.system, name)
         return unit
 
-    def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int) -> None:
+    def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int, codes: Codes) -> None:
         """Lay the components into the row's slots; an identifier has several hashes and so several rows."""
         exact: list[list[int]] = []
         ordered: list[tuple[float, float]] = []
@@ -165,13 +177,13 @@ class Encoder:
             match component:
                 case TokenEntry(_, system, code):
                     exact.append([self.hasher.token(system, code)])
-                    rows.codes.append((entry.parameter, self.hasher.token(None, code), exact[-1][0], system, code))
+                    self._code(codes, entry.parameter, exact[-1][0], system, code)
                 case IdentifierEntry():
                     exact.append(self._identifier(component))
                 case ReferenceEntry(_, target):
                     exact.append([self.hasher.text(target)])
                 case QuantityEntry(_, value):
-                    exact.append([self._unit(rows, entry.parameter, component)])
+                    exact.append([self._unit(codes, entry.parameter, component)])
                     ordered.append((value, value))
                 case NumberEntry(_, value):
                     ordered.append((value, value))
@@ -206,7 +218,7 @@ def _all_different(rows: IndexRows) -> bool:
 
 def _distinct(rows: IndexRows) -> IndexRows:
     return IndexRows(
-        list(dict.fromkeys(rows.token)), rows.codes, list(dict.fromkeys(rows.reference)),
+        list(dict.fromkeys(rows.token)), list(dict.fromkeys(rows.reference)),
         list(dict.fromkeys(rows.date)),
         list(dict.fromkeys(rows.string)), list(dict.fromkeys(rows.quantity)), list(dict.fromkeys(rows.composite)),
     )  # fmt: skip

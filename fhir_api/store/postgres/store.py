@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from fhir_api.search.query import Clause, Query
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import Expect, HistoryQuery, Page, TenantStore, Transaction, Write
 from fhir_api.store.postgres import history, reads
-from fhir_api.store.postgres.encode import Row
+from fhir_api.store.postgres.encode import CodeKey, Codes
 from fhir_api.store.postgres.search import run
 from fhir_api.store.postgres.session import translated, unavailable
 from fhir_api.store.postgres.writes import LOOKUP, Indexing, Plan, by_identity, identity
@@ -42,9 +42,9 @@ class Shared:
     pool: Pool
     indexing: Indexing
     rids: list[range] = field(default_factory=list)
-    known_codes: dict[int, set[Row]] = field(default_factory=dict)
+    known_codes: dict[int, set[CodeKey]] = field(default_factory=dict)
 
-    def codes_of(self, tenant_id: int) -> set[Row]:
+    def codes_of(self, tenant_id: int) -> set[CodeKey]:
         """Return the rows of ``token_code`` that are known to be stored for a tenant."""
         known = self.known_codes.setdefault(tenant_id, set())
         if len(known) > _KNOWN_CODES_LIMIT:
@@ -201,8 +201,8 @@ async def _roll_back(connection: Connection) -> None:
 
 async def write_once(
     shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write], *, look: bool
-) -> tuple[list[StoredVersion], list[Row]]:
-    """Carry out *writes* and return their versions and the code rows that are stored now.
+) -> tuple[list[StoredVersion], Iterable[CodeKey]]:
+    """Carry out *writes* and return their versions and the codes that are stored now.
 
     With *look*, keys that are said to be absent are looked up too (as after a collision).
     """
@@ -211,7 +211,7 @@ async def write_once(
     if known:
         hashes = [shared.indexing.encoder.hasher.key(write.key) for write in known]
         stored = by_identity(await connection.fetch(LOOKUP, str(tenant_id), hashes))
-    plan = Plan(shared.indexing)
+    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)))
     found = [stored.get(identity(write.key)) for write in writes]
     rids = iter(await shared.take_rids(connection, found.count(None)))
     versions = [
@@ -219,9 +219,9 @@ async def write_once(
         for write, before in zip(writes, found, strict=True)
     ]
     if plan:
-        statement, arguments = plan.statement(tenant_id, shared.codes_of(tenant_id))
+        statement, arguments = plan.statement(tenant_id)
         await connection.fetch(statement, *arguments)
-    return versions, plan.added.codes
+    return versions, plan.codes.new.keys()
 
 
 class PostgresStores:

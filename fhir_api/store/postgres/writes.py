@@ -20,7 +20,7 @@ from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.store.port import Expect, Extract, Write
 from fhir_api.store.postgres.arrays import Pack, bigints, byteas, doubles, integers, smallints, texts
 from fhir_api.store.postgres.bodies import pack, unpack
-from fhir_api.store.postgres.encode import Encoder, IndexRows, PresentBits, Row, index_hash
+from fhir_api.store.postgres.encode import Codes, Encoder, IndexRows, PresentBits, index_hash
 from fhir_api.store.postgres.session import fenced
 from fhir_api.store.postgres.types import type_numbers
 
@@ -94,6 +94,7 @@ class Plan:
     """The arguments of one write, collected."""
 
     indexing: Indexing
+    codes: Codes
     now: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     new: list[tuple[Any, ...]] = field(default_factory=list)
     following: list[tuple[Any, ...]] = field(default_factory=list)
@@ -142,22 +143,22 @@ class Plan:
         if write.entries is None:
             return IndexRows(), 0, b""
         present = self.indexing.present.of(write.key.resource_type, write.entries)
-        return self.indexing.encoder.rows(write.entries, rid), write.entries.low, present
+        return self.indexing.encoder.rows(write.entries, rid, self.codes), write.entries.low, present
 
     def _stored_rows(self, resource_type: str, stored: Stored) -> IndexRows:
         """Return the rows that the stored version has; they are not kept anywhere, but made again from its body."""
         if stored.change is Change.DELETE:
             return IndexRows()
-        return self.indexing.encoder.rows(self.indexing.extract(resource_type, unpack(stored.packed)), stored.rid)
+        entries = self.indexing.extract(resource_type, unpack(stored.packed))
+        return self.indexing.encoder.rows(entries, stored.rid, self.codes)
 
-    def statement(self, tenant_id: int, known_codes: set[Row]) -> tuple[str, list[Any]]:
-        """Return the statement and its arguments; codes that are known to be stored are left out."""
+    def statement(self, tenant_id: int) -> tuple[str, list[Any]]:
+        """Return the statement and its arguments."""
         # writers that meet in several resources take them in one order, so that none waits for the other in a circle
         self.new.sort(key=lambda row: row[1])
-        codes = [row for row in dict.fromkeys(self.added.codes) if row not in known_codes]
         added = _index_arguments(self.added)
         arguments = [tenant_id, self.now, *_columns(self.new, _NEW), *_columns(self.following, _NEXT)]
-        arguments += [*added[:4], *_columns(codes, _CODES), *added[4:]]
+        arguments += [*added[:4], *_columns([*self.codes.new.values()], _CODES), *added[4:]]
         if self.removed:
             return REWRITE, [*arguments, *_index_arguments(self.removed)]
         return WRITE, arguments
