@@ -17,7 +17,7 @@ import orjson
 from rich.console import Console
 
 from stanforis.cli import databases
-from stanforis.cli.listening import PortTakenError, open_listeners
+from stanforis.cli.listening import PortTakenError, open_listener
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
 from stanforis.storage.embedded import FolderInUseError, find_programs
@@ -115,8 +115,7 @@ def _clock(_: Settings) -> str:
 
 def _port(settings: Settings) -> str:
     try:
-        for listener in open_listeners(settings.host, settings.port, 1):
-            listener.close()
+        open_listener(settings.host, settings.port).close()
     except PortTakenError:
         if not _is_live(settings):
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _HEAD_BYTES = 128 * 1024
@@ -14,8 +16,15 @@ class BoundedHeadProtocol(HttpToolsProtocol):
     The parser keeps them in memory until they do. What fits is judged by the application, which can say more.
     """
 
+    on_lost: Callable[[], None] | None = None
     _head_bytes = 0
     _in_head = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End with the connection, and say so."""
+        super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the network."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -58,10 +59,21 @@ class _Slot:
 class Supervisor:
     """Parent of the API processes; its signals are taken one after another, in :meth:`run` only."""
 
-    def __init__(self, run: Run, workers: int, drain_time: int, postgres: EmbeddedPostgres | None) -> None:
-        """Prepare; *run* serves in a child, *workers* is how many, *drain_time* seconds are left to finish requests."""
+    def __init__(
+        self, run: Run, workers: int, listener: socket.socket, drain_time: int, postgres: EmbeddedPostgres | None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            run: serves in a child.
+            workers: how many API processes.
+            listener: where they take connections; closed when a stop begins.
+            drain_time: seconds that are left to finish requests.
+            postgres: started again when it dies.
+        """
         self._run = run
         self._slots = [_Slot() for _ in range(workers)]
+        self._listener = listener
         self._drain_time = drain_time
         self._postgres = postgres
         self._postgres_slot = _Slot(started=time.monotonic())
@@ -163,6 +175,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """Let the API processes finish their requests; after the drain time, or a second stop, they are killed."""
+        self._listener.close()
         self._signal_all(signal.SIGTERM)
         deadline = time.monotonic() + self._drain_time + _KILL_AFTER
         while any(slot.pid for slot in self._slots):

@@ -16,10 +16,11 @@ from pathlib import Path
 from types import FrameType
 
 from stanforis.cli import databases
+from stanforis.cli.accepting import shared_counts
 from stanforis.cli.children import Child, fork
-from stanforis.cli.listening import open_listeners, url_host
+from stanforis.cli.listening import open_listener, url_host
 from stanforis.cli.supervisor import Run, Supervisor
-from stanforis.cli.worker import Application, run_worker
+from stanforis.cli.worker import Application, Door, run_worker
 from stanforis.settings import Settings
 from stanforis.storage.embedded import EmbeddedPostgres
 from stanforis.storage.secrets import installation_secret
@@ -52,14 +53,14 @@ def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_a
     configure_logging(settings.log_level, settings.log_format)
     with ExitStack() as stack:
         stack.enter_context(_interrupted_by_term())
-        listeners = [stack.enter_context(each) for each in open_listeners(settings.host, settings.port, workers)]
-        settings = _addressed(settings, listeners[0])
+        listener = stack.enter_context(open_listener(settings.host, settings.port))
+        settings = _addressed(settings, listener)
         holder = f"process {os.getpid()} ({settings.base_url})"
         database = stack.enter_context(databases.opened(settings, holder, workers))
         metrics.share(stack.enter_context(_counts_folder()))
         app = _prepared(database, create_app)
-        serve = _serving(app, listeners, settings.drain_time, database.postgres)
-        supervisor = Supervisor(serve, workers, settings.drain_time, database.postgres)
+        serve = _serving(app, listener, shared_counts(workers), settings.drain_time, database.postgres)
+        supervisor = Supervisor(serve, workers, listener, settings.drain_time, database.postgres)
         supervisor.run(lambda: _on_ready(settings.base_url, announce, demo=demo))
         announce("Stopped.")
 
@@ -78,18 +79,20 @@ def _prepared(database: databases.Database, create_app: CreateApp) -> Applicatio
 
 
 def _serving(
-    app: Application, listeners: Sequence[socket.socket], drain_time: int, postgres: EmbeddedPostgres | None
+    app: Application,
+    listener: socket.socket,
+    counts: memoryview,
+    drain_time: int,
+    postgres: EmbeddedPostgres | None,
 ) -> Run:
-    """Return what an API process does: it keeps its own listener and nothing else that is the supervisor's."""
+    """Return what an API process does."""
 
     def serve(slot: int, on_ready: Callable[[], None]) -> None:
         if postgres is not None:
+            # The lock of the data folder is the supervisor's, and free as soon as that ends.
             postgres.lock.disown()
-        for number, listener in enumerate(listeners):
-            if number != slot:
-                listener.close()
         metrics.take_slot(slot)
-        run_worker(app, listeners[slot], drain_time, on_ready)
+        run_worker(app, Door(listener, counts, slot), drain_time, on_ready)
 
     return serve
 

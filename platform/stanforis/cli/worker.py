@@ -1,44 +1,77 @@
-"""One API process: an event loop that serves the application on one listening socket."""
+"""One API process: an event loop that serves the application."""
 
 from __future__ import annotations
 
 import gc
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
 
+from stanforis.cli.accepting import Acceptor
 from stanforis.cli.protocol import BoundedHeadProtocol
 
 _KEEP_ALIVE_SECONDS = 75
 # Requests free what they use by counting references; the collector of cycles only has to catch what slips through.
 _COLLECT_AFTER = (200_000, 20, 20)
 
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where an API process takes connections from.
+
+    Attributes:
+        listener: the socket all of them share.
+        counts: how many connections each has.
+        slot: this one's number.
+    """
+
+    listener: socket.socket
+    counts: memoryview
+    slot: int
+
+
 Application = Callable[..., Any]
 """An ASGI application."""
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it accepts connections."""
+    """A server that takes its part of the connections to a shared socket, and says when it begins to."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, door: Door, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
+        self._door = door
         self._on_ready = on_ready
+        self._acceptor: Acceptor | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        await super().startup([])
         gc.collect()
         gc.freeze()
+        self._acceptor = Acceptor(self._door.listener, self._door.counts, self._door.slot, self._protocol)
+        self._acceptor.start()
         self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        self._door.listener.close()
+        await super().shutdown([])
 
-def run_worker(app: Application, listener: socket.socket, drain_time: int, on_ready: Callable[[], None]) -> None:
+    def _protocol(self, on_lost: Callable[[], None]) -> BoundedHeadProtocol:
+        protocol = BoundedHeadProtocol(self.config, self.server_state, self.lifespan.state)
+        protocol.on_lost = on_lost
+        return protocol
+
+
+def run_worker(app: Application, door: Door, drain_time: int, on_ready: Callable[[], None]) -> None:
     """Serve *app* until TERM, then finish the requests in flight, for *drain_time* seconds at most.
 
     Args:
         app: an ASGI application with lifespan.
-        listener: where connections come from.
+        door: where connections come from.
         drain_time: seconds.
         on_ready: called once connections are accepted.
     """
@@ -58,4 +91,4 @@ def run_worker(app: Application, listener: socket.socket, drain_time: int, on_re
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=drain_time,
     )
-    _Server(config, on_ready).run(sockets=[listener])
+    _Server(config, door, on_ready).run()

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -133,6 +134,23 @@ def test_a_killed_api_process_is_replaced(tmp_path: Path):
         assert server.stop() == 0
 
 
+@pytest.mark.parametrize("number", [2, 4, 16, 40])
+def test_connections_are_shared_out_evenly(tmp_path: Path, number: int):
+    with serving(tmp_path) as server, ExitStack() as opened:
+        connections = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=30) for _ in range(number)]
+        answered: Counter[bytes] = Counter()
+        for connection in connections:
+            opened.callback(connection.close)
+            connection.connect()
+        for connection in connections:
+            connection.request("GET", "/")
+        for connection in connections:
+            answered[connection.getresponse().read()] += 1
+        assert sum(answered.values()) == number
+        assert max(answered.values()) <= number / 2 + 1
+        assert server.stop() == 0
+
+
 def test_connections_to_a_killed_api_process_wait_for_the_next(tmp_path: Path):
     with serving(tmp_path) as server:
         for pid in server.answering_all():
@@ -246,6 +264,8 @@ def test_a_second_stop_does_not_wait_for_requests(tmp_path: Path):
         wait_until(lambda: connections_to(server.port), "the request arrives")
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: len(children(server.process.pid)) < 2, "the idle one ends")
+        with pytest.raises(ConnectionRefusedError):
+            server.answering()
         assert server.stop() == 0
         with suppress(ConnectionError):
             assert asking.recv(1) == b""
