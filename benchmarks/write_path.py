@@ -25,14 +25,14 @@ from stanforis.settings import Settings
 from benchmarks.samples import texts
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.envelope import read_bundle
-from fhir_api.interactions.links import Links
+from fhir_api.interactions.links import Links, Target
 from fhir_api.model.keys import ResourceKey, new_logical_id
-from fhir_api.model.resource import Resource, body, parse
+from fhir_api.model.resource import Resource, body, compact, parse_compact
 from fhir_api.model.versions import Change
 from fhir_api.search.entries import IndexEntries
 from fhir_api.store.port import Expect, Write
 from fhir_api.store.postgres.bodies import pack
-from fhir_api.store.postgres.encode import Encoder, PresentBits, index_hash
+from fhir_api.store.postgres.encode import Codes, Encoder, PresentBits, index_hash
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.writes import Indexing, Plan
 
@@ -74,13 +74,13 @@ class WritePath:
         for place, entry in enumerate(read_bundle(raw).entries):
             request = entry.as_request(place)
             key = ResourceKey(request.url, new_logical_id())
-            entries.append(Named(key, str(entry.full_url), request.resource or b""))
+            entries.append(Named(key, str(entry.full_url), compact(request.resource or b"")))
         return entries
 
     @staticmethod
     def links(entries: Sequence[Named]) -> Links:
         """Return what the entries' fullUrls became."""
-        return Links({entry.full_url: str(entry.key) for entry in entries})
+        return Links({entry.full_url: Target(entry.key) for entry in entries})
 
     def write(self, key: ResourceKey, resource: Resource) -> Write:
         """Check and index one resource.
@@ -98,11 +98,11 @@ class WritePath:
         """Go the whole way and return how many resources the transaction has."""
         entries = self.named(raw)
         links = self.links(entries)
-        plan = Plan(self.indexing)
+        plan = Plan(self.indexing, Codes(set()))
         for rid, entry in enumerate(entries):
-            resource = parse(links.rewrite(entry.text, entry.full_url, rid))
+            resource = parse_compact(links.rewrite(entry.text, entry.full_url))
             plan.add(self.write(entry.key, resource), None, rid)
-        plan.statement(_TENANT, set())
+        plan.statement(_TENANT)
         return len(entries)
 
 
@@ -128,13 +128,13 @@ def steps(path: WritePath, bundles: Sequence[bytes], clock: Clock) -> int:
     rewritten = clock.measure(
         "rewrite references",
         lambda: [
-            (entry.key, found.rewrite(entry.text, entry.full_url, 0))
+            (entry.key, found.rewrite(entry.text, entry.full_url))
             for entries, found in zip(transactions, links, strict=True)
             for entry in entries
         ],
     )
     clock.measure(_SCALE, lambda: [orjson.loads(text) for _, text in rewritten])
-    resources = clock.measure("parse", lambda: [(key, parse(text)) for key, text in rewritten])
+    resources = clock.measure("parse", lambda: [(key, parse_compact(text)) for key, text in rewritten])
     check = path.definitions.check
     clock.measure("validate structure", lambda: [check(resource) for _, resource in resources])
     bodies = clock.measure("body layout", lambda: [body(resource, key) for key, resource in resources])
@@ -145,7 +145,7 @@ def steps(path: WritePath, bundles: Sequence[bytes], clock: Clock) -> int:
         "encode rows",
         lambda: [
             (
-                index_hash(indexing.encoder.rows(found, 1), indexing.encoder.hasher),
+                index_hash(indexing.encoder.rows(found, 1, Codes(set())), indexing.encoder.hasher),
                 indexing.present.of(key.resource_type, found),
             )
             for (key, _), found in zip(resources, entries, strict=True)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.entries import EntryExecutor, EntryResponse
 from fhir_api.interactions.envelope import Entry
-from fhir_api.model.errors import ErrorKind, FhirError
+from fhir_api.model.errors import FhirError
 from fhir_api.model.outcome import operation_outcome
 
+BAD_REQUEST = 400
 AT_ONCE = 4
 """Entries carried out side by side: commits share a flush, and other requests still find a connection."""
 
@@ -25,9 +26,7 @@ async def batch(context: Context, entries: Sequence[Entry], execute: EntryExecut
         try:
             request = entry.as_request(place)
         except FhirError as error:
-            return EntryResponse(
-                400 if error.kind is ErrorKind.INVALID else 500, outcome=operation_outcome(error.issues)
-            )
+            return EntryResponse(BAD_REQUEST, outcome=operation_outcome(error.issues))
         return await execute(context, request)
 
     responses: list[EntryResponse] = []

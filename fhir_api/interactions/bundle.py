@@ -12,8 +12,16 @@ from fhir_api.interactions.transaction import transaction
 from fhir_api.model.errors import ErrorKind, refuse
 
 
-async def process_bundle(context: Context, raw: bytes, execute: EntryExecutor) -> AsyncIterator[bytes]:
+async def process_bundle(
+    context: Context, raw: bytes, execute: EntryExecutor, returns: str | None = None
+) -> AsyncIterator[bytes]:
     """Carry out the batch or transaction in *raw* and return the response Bundle's JSON in pieces.
+
+    Args:
+        context: the request's world.
+        raw: the Bundle's JSON.
+        execute: carries out an entry by itself: those of a batch, and those of a transaction that read.
+        returns: ``Prefer: return``: what a transaction shows of what it wrote (*execute* knows it for a batch).
 
     Raises:
         FhirError: MALFORMED, INVALID, TOO_LARGE; for a transaction whatever its first refused entry says.
@@ -23,5 +31,8 @@ async def process_bundle(context: Context, raw: bytes, execute: EntryExecutor) -
             ErrorKind.TOO_LARGE, f"A Bundle may have {context.limits.bundle_bytes} bytes, this has {len(raw)}."
         )
     bundle = read_bundle(raw)
-    carry_out = batch if bundle.type == "batch" else transaction
-    return response_bundle(f"{bundle.type}-response", await carry_out(context, bundle.entries, execute))
+    if bundle.type == "batch":
+        responses = await batch(context, bundle.entries, execute)
+    else:
+        responses = await transaction(context, bundle.entries, execute, returns)
+    return response_bundle(f"{bundle.type}-response", responses)

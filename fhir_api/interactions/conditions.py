@@ -5,7 +5,7 @@ Spec: https://hl7.org/fhir/R4/http.html#cond-update
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import parse_qsl
 
 from fhir_api.interactions.context import Context
@@ -21,6 +21,8 @@ def criteria(context: Context, resource_type: str, query: str) -> tuple[Clause, 
     Raises:
         FhirError: there are none, or one is not understood.
     """
+    if not context.rules.is_resource_type(resource_type):
+        raise refuse(ErrorKind.NOT_SUPPORTED, f"'{resource_type[:64]}' is not a resource type.")
     clauses = context.rules.criteria(resource_type, query.removeprefix("?"))
     if not clauses:
         raise refuse(ErrorKind.PRECONDITION_FAILED, f"The criteria for {resource_type} name no search parameter.")
@@ -33,13 +35,17 @@ def lock_name(resource_type: str, query: str) -> str:
     return f"{resource_type}?{pairs}"
 
 
-async def one_match(store: Reader, resource_type: str, clauses: Sequence[Clause]) -> ResourceKey | None:
-    """Return the only resource that matches, or None.
+async def one_match(
+    store: Reader, resource_type: str, clauses: Sequence[Clause], leaving: Collection[ResourceKey] = ()
+) -> ResourceKey | None:
+    """Return the only resource that matches, or None; those that are *leaving* do not count.
 
     Raises:
         FhirError: PRECONDITION_FAILED when several match.
     """
-    keys = await store.matching_keys(resource_type, clauses, 2)
+    keys = await store.matching_keys(resource_type, clauses, 2 + len(leaving))
+    if leaving:
+        keys = [key for key in keys if key not in leaving]
     if len(keys) > 1:
         raise refuse(
             ErrorKind.PRECONDITION_FAILED,

@@ -12,7 +12,7 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.outcome import Issue
 from fhir_api.model.versions import Change
-from fhir_api.store.port import Expect, Write
+from fhir_api.store.port import Expect, Reader, Write
 
 NO_CONTENT = 204
 
@@ -44,22 +44,34 @@ async def conditional_delete(context: Context, resource_type: str, query: str, *
         FhirError: PRECONDITION_FAILED when several match and only one may; TOO_COSTLY when more match than one request
             may delete.
     """
-    clauses = criteria(context, resource_type, query)
-    most = context.limits.conditional_delete
 
     async def attempt() -> Written:
         async with context.store.transaction([lock_name(resource_type, query)]) as transaction:
-            keys = await transaction.matching_keys(resource_type, clauses, most + 1 if multiple else 2)
-            if len(keys) > 1 and not multiple:
-                raise refuse(
-                    ErrorKind.PRECONDITION_FAILED,
-                    f"The criteria match more than one {resource_type}, and only one may be deleted.",
-                    code="multiple-matches",
-                )
-            if len(keys) > most:
-                raise refuse(ErrorKind.TOO_COSTLY, f"The criteria match more than {most}; delete fewer at a time.")
+            keys = await matches(context, transaction, resource_type, query, multiple=multiple)
             versions = await transaction.write([deletion(key) for key in keys]) if keys else []
         count = Issue("information", "informational", f"{len(versions)} deleted.")
         return Written(versions[0] if len(versions) == 1 else None, NO_CONTENT, (count,))
 
     return await retried(attempt)
+
+
+async def matches(
+    context: Context, store: Reader, resource_type: str, query: str, *, multiple: bool
+) -> list[ResourceKey]:
+    """Return the resources that a conditional delete removes.
+
+    Raises:
+        FhirError: as :func:`conditional_delete`.
+    """
+    clauses = criteria(context, resource_type, query)
+    most = context.limits.conditional_delete
+    keys = await store.matching_keys(resource_type, clauses, most + 1 if multiple else 2)
+    if len(keys) > 1 and not multiple:
+        raise refuse(
+            ErrorKind.PRECONDITION_FAILED,
+            f"The criteria match more than one {resource_type}, and only one may be deleted.",
+            code="multiple-matches",
+        )
+    if len(keys) > most:
+        raise refuse(ErrorKind.TOO_COSTLY, f"The criteria match more than {most}; delete fewer at a time.")
+    return keys

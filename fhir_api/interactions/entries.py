@@ -6,13 +6,13 @@ Spec: https://hl7.org/fhir/R4/bundle-definitions.html#Bundle.entry.request
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from fhir_api.interactions.context import Context
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRequest:
+class EntryRequest(Struct, frozen=True, gc=False):
     """``Bundle.entry.request`` with the entry's resource.
 
     Attributes:
@@ -30,8 +30,7 @@ class EntryRequest:
     resource: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EntryResponse:
+class EntryResponse(Struct, frozen=True, gc=False):
     """``Bundle.entry.response`` with the entry's resource.
 
     Attributes:

@@ -18,6 +18,8 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.resource import parse_json
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH")
+CARRYING = frozenset({"POST", "PUT", "PATCH"})
+"""Methods of entries that carry a resource."""
 _CHUNK = 256
 """Entries of a response that are sent as one piece."""
 
@@ -53,16 +55,19 @@ class Entry(Struct, omit_defaults=True, forbid_unknown_fields=True, rename="came
         """Return what the entry asks for.
 
         Raises:
-            FhirError: INVALID when there is no request, the method is unknown, or a resource is missing or in the way.
+            FhirError: INVALID when there is no request, the method is unknown, a resource is missing, or the entry has
+                what only entries of other Bundles have.
         """
         if self.request is UNSET:
-            raise _faulty(place, "request", "An entry of a batch or transaction needs a request.", "required")
+            raise faulty(place, "request", "An entry of a batch or transaction needs a request.", "required")
         request = self.request
         if request.method not in METHODS:
-            raise _faulty(place, "request.method", f"Expected one of {', '.join(METHODS)}.", "code-invalid")
-        carries = request.method in {"POST", "PUT", "PATCH"}
-        if carries and self.resource is UNSET and "$" not in request.url and "_search" not in request.url:
-            raise _faulty(place, "resource", f"{request.method} needs a resource.", "required")
+            raise faulty(place, "request.method", f"Expected one of {', '.join(METHODS)}.", "code-invalid")
+        if self.resource is UNSET and request.method in CARRYING and not is_operation(request.url):
+            raise faulty(place, "resource", f"{request.method} needs a resource.", "required")
+        if self.search is not UNSET or self.response is not UNSET:
+            element = "response" if self.search is UNSET else "search"
+            raise faulty(place, element, "An entry of a batch or transaction cannot have this.", "structure")
         return EntryRequest(
             request.method,
             request.url.lstrip("/"),
@@ -97,6 +102,7 @@ class Bundle(Struct, omit_defaults=True, forbid_unknown_fields=True, rename="cam
 
 
 _DECODER = msgspec.json.Decoder(Bundle)
+_ENTRY = msgspec.json.Decoder(Entry)
 
 
 def read_bundle(raw: bytes) -> Bundle:
@@ -108,38 +114,55 @@ def read_bundle(raw: bytes) -> Bundle:
     try:
         bundle = _DECODER.decode(raw)
     except msgspec.ValidationError as error:
-        parse_json(raw)  # if it is not even JSON, say that first
-        raise refuse(ErrorKind.INVALID, f"The Bundle's envelope is not sound: {error}.", code="structure") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _unsound(raw, error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         parse_json(raw)
         raise refuse(ErrorKind.MALFORMED, "The body is not JSON.") from None
     if bundle.resource_type != "Bundle" or bundle.type not in {"batch", "transaction"}:
-        raise refuse(
-            ErrorKind.MALFORMED,
-            "The base takes a Bundle of type 'batch' or 'transaction' only.",
-            code="invalid",
-            expression="Bundle.type",
-        )
-    _refuse_lost_keys(raw, bundle)
+        raise _other_kind()
+    # what the parser dropped, because a key stood twice in the envelope, took colons with it
+    if raw.count(b":") != msgspec.json.encode(bundle).count(b":"):
+        parse_json(raw)
     return bundle
 
 
-def _refuse_lost_keys(raw: bytes, bundle: Bundle) -> None:
-    """Refuse a key that stands twice in the envelope: what the parser dropped took colons with it."""
-    resources = [entry.resource for entry in bundle.entries if entry.resource is not UNSET]
-    inside = sum(bytes(resource).count(b":") for resource in resources)
-    bare = msgspec.structs.replace(
-        bundle,
-        entry=[msgspec.structs.replace(entry, resource=UNSET) for entry in bundle.entries] if bundle.entries else UNSET,
+def is_operation(url: str) -> bool:
+    """Tell whether a POST to *url* runs an operation or a search."""
+    last = url.partition("?")[0].rpartition("/")[2]
+    return last.startswith("$") or last == "_search"
+
+
+def _unsound(raw: bytes, error: msgspec.ValidationError) -> FhirError:
+    """Return the refusal of an envelope that broke a rule of its structure, with the place of the entry."""
+    tree = parse_json(raw)  # if it is not even JSON, that is said first
+    if not isinstance(tree, dict) or tree.get("resourceType") != "Bundle":
+        return _other_kind()
+    entries = tree.get("entry")
+    for place, entry in enumerate(entries if isinstance(entries, list) else ()):
+        try:
+            _ENTRY.decode(orjson.dumps(entry))
+        except msgspec.ValidationError as fault:
+            return _unlike(fault, f"Bundle.entry[{place}]")
+    return _unlike(error, "Bundle")
+
+
+def _unlike(error: msgspec.ValidationError, place: str) -> FhirError:
+    reason, _, path = str(error).partition(" - at `$")
+    return refuse(ErrorKind.INVALID, f"{reason}.", code="structure", expression=place + path.rstrip("`"))
+
+
+def _other_kind() -> FhirError:
+    return refuse(
+        ErrorKind.MALFORMED,
+        "The base takes a Bundle of type 'batch' or 'transaction' only.",
+        code="invalid",
+        expression="Bundle.type",
     )
-    outside = msgspec.json.encode(bare).count(b":")
-    # each resource's own key, "resource":, is in neither count
-    if raw.count(b":") != inside + outside + len(resources):
-        parse_json(raw)
 
 
-def _faulty(place: int, element: str, diagnostics: str, code: str) -> FhirError:
-    return refuse(ErrorKind.INVALID, diagnostics, code=code, expression=f"Bundle.entry[{place}].{element}")
+def faulty(place: int, element: str, diagnostics: str, code: str, kind: ErrorKind = ErrorKind.INVALID) -> FhirError:
+    """Make the error of an *element* of the entry at *place*."""
+    return refuse(kind, diagnostics, code=code, expression=f"Bundle.entry[{place}].{element}")
 
 
 async def response_bundle(kind: str, responses: Sequence[EntryResponse]) -> AsyncIterator[bytes]:

@@ -21,14 +21,17 @@ from fhir_api.interactions.retrying import retried
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.resource import Resource, parse, parse_json
-from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.model.versions import Change
 from fhir_api.store.collisions import CollisionError
-from fhir_api.store.port import Reader, Write
+from fhir_api.store.port import Reader, TenantStore, Transaction, Write
 
 OK = 200
 MOST_OPERATIONS = 1000
 LARGEST_RESULT = 16 * 1024 * 1024
 """Bytes: a few copies of a resource into itself would otherwise grow without bound."""
+
+_MEMBERS = {"add": "value", "replace": "value", "test": "value", "move": "from", "copy": "from"}
+"""What an operation needs beside ``op`` and ``path``."""
 
 # decimals keep their digits: read as Decimal, written as numbers
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -73,13 +76,20 @@ def parse_json_patch(raw: bytes) -> JsonPatch:
     if len(operations) > MOST_OPERATIONS:
         raise refuse(ErrorKind.TOO_LARGE, f"A patch may have {MOST_OPERATIONS} operations, this has {len(operations)}.")
     for number, operation in enumerate(operations):
-        try:
-            jsonpatch.JsonPatch([operation])
-        except (jsonpatch.InvalidJsonPatch, jsonpointer.JsonPointerException, TypeError, AttributeError):
-            raise refuse(
-                ErrorKind.MALFORMED, f"Operation {number} of the patch is not a JSON Patch operation."
-            ) from None
+        if not _is_operation(operation):
+            raise refuse(ErrorKind.MALFORMED, f"Operation {number} of the patch is not a JSON Patch operation.")
     return JsonPatch(tuple(operations))
+
+
+def _is_operation(operation: object) -> bool:
+    """Tell whether *operation* has the members that RFC 6902, 4 asks for."""
+    if not isinstance(operation, dict) or _MEMBERS.get(str(operation.get("op"))) not in {*operation, None}:
+        return False
+    try:
+        jsonpatch.JsonPatch([operation])
+    except (jsonpatch.InvalidJsonPatch, jsonpointer.JsonPointerException, TypeError, AttributeError):
+        return False
+    return True
 
 
 async def patch(context: Context, key: ResourceKey, document: JsonPatch, *, if_match: int | None = None) -> Written:
@@ -90,15 +100,7 @@ async def patch(context: Context, key: ResourceKey, document: JsonPatch, *, if_m
     """
 
     async def attempt() -> Written:
-        write = await _patched(context, context.store, key, document, if_match)
-        try:
-            (version,) = await context.store.write([write])
-        except FhirError as error:
-            # the version that was patched is no longer current; only a client that named it wants to know
-            if error.kind is ErrorKind.PRECONDITION_FAILED and if_match is None:
-                raise CollisionError from error
-            raise
-        return Written(version, OK)
+        return await _patch_once(context, context.store, key, document, if_match)
 
     return await retried(attempt)
 
@@ -118,33 +120,42 @@ async def conditional_patch(
             key = await one_match(transaction, resource_type, clauses)
             if key is None:
                 raise refuse(ErrorKind.NOT_FOUND, f"No {resource_type} matches the criteria.")
-            (version,) = await transaction.write([await _patched(context, transaction, key, document, if_match)])
-            return Written(version, OK)
+            return await _patch_once(context, transaction, key, document, if_match)
 
     return await retried(attempt)
 
 
-async def _patched(
+async def _patch_once(
+    context: Context, store: TenantStore | Transaction, key: ResourceKey, document: JsonPatch, if_match: int | None
+) -> Written:
+    write = await patched(context, store, key, document, if_match)
+    try:
+        (version,) = await store.write([write])
+    except FhirError as error:
+        # the version that was patched is no longer current; only a client that named it wants to know
+        if error.kind is ErrorKind.PRECONDITION_FAILED and if_match is None:
+            raise CollisionError from error
+        raise
+    return Written(version, OK)
+
+
+async def patched(
     context: Context, store: Reader, key: ResourceKey, document: JsonPatch, if_match: int | None
 ) -> Write:
+    """Return the write that replaces the current version of *key* by what *document* makes of it.
+
+    Raises:
+        FhirError: NOT_FOUND, DELETED, PRECONDITION_FAILED, UNPROCESSABLE, INVALID.
+    """
     current = await read(store, key)
     if if_match is not None and current.version_id != if_match:
         raise refuse(
             ErrorKind.PRECONDITION_FAILED,
             f"Version {if_match} of {key} was expected, version {current.version_id} is current.",
         )
-    return patch_write(context, current, document)
-
-
-def patch_write(context: Context, current: StoredVersion, document: JsonPatch) -> Write:
-    """Return the write that replaces *current* by what *document* makes of it.
-
-    Raises:
-        FhirError: UNPROCESSABLE, INVALID.
-    """
     resource = parse(document.apply(current.resource()))
-    _refuse_other_identity(current.key, resource)
-    return prepare(context, resource, current.key, Change.PATCH, expected=current.version_id)
+    _refuse_other_identity(key, resource)
+    return prepare(context, resource, key, Change.PATCH, expected=current.version_id)
 
 
 def _refuse_other_identity(key: ResourceKey, resource: Resource) -> None:

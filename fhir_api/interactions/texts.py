@@ -1,39 +1,49 @@
-"""Every text of a resource with the type its element has by definition."""
+"""Every text of a resource with its place and the type its element has by definition."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.types import node, nodes
 
-Place = tuple[Any, Any, str]
-"""Object and key (or array and index) of a text, and the FHIR type of its element."""
+
+class Text(NamedTuple):
+    """One text.
+
+    Attributes:
+        place: in the resource, such as ``subject.reference``.
+        kind: the FHIR type of its element; empty for an element that is not defined.
+        value: the text.
+    """
+
+    place: str
+    kind: str
+    value: str
 
 
-def texts(resource: dict[str, Any]) -> Iterator[Place]:
-    """Yield the place of each text in *resource*, contained resources and extensions with it."""
-    yield from _inside(resource, resource["resourceType"])
+def texts(resource: object) -> Iterator[Text]:
+    """Yield each text in *resource* in the order of its JSON, contained resources and extensions with it."""
+    yield from _at(resource, "", "")
 
 
-def _inside(tree: dict[str, Any], kind: str) -> Iterator[Place]:
+def _inside(tree: dict[str, Any], place: str, kind: str) -> Iterator[Text]:
     types = _member_types(kind)
+    before = f"{place}." if place else ""
     for name, value in tree.items():
-        if name in types:
-            yield from _at(tree, name, value, types[name])
-        elif name.startswith("_"):
-            yield from _at(tree, name, value, "Element")
+        # a property that begins with _ holds the id and the extensions of a primitive
+        yield from _at(value, before + name.removeprefix("_"), "Element" if name[:1] == "_" else types.get(name, ""))
 
 
-def _at(holder: Any, key: Any, value: Any, kind: str) -> Iterator[Place]:
+def _at(value: object, place: str, kind: str) -> Iterator[Text]:
     if isinstance(value, str):
-        yield holder, key, kind
+        yield Text(place, kind, value)
     elif isinstance(value, list):
         for index, member in enumerate(value):
-            yield from _at(value, index, member, kind)
+            yield from _at(member, f"{place}[{index}]", kind)
     elif isinstance(value, dict):
-        yield from _inside(value, value.get("resourceType", kind))
+        yield from _inside(value, place, str(value.get("resourceType", kind)))
 
 
 @lru_cache(maxsize=1024)

@@ -13,7 +13,7 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey, is_logical_id, new_logical_id
 from fhir_api.model.resource import Resource
 from fhir_api.model.versions import Change, StoredVersion
-from fhir_api.store.port import Expect
+from fhir_api.store.port import Expect, Reader
 
 CREATED, OK = 201, 200
 
@@ -40,20 +40,41 @@ async def update(
     """
     expect_type(resource, key.resource_type)
     expect_id(resource, key.logical_id)
-    expected: int | Expect = Expect.ABSENT if if_none_match else if_match if if_match is not None else Expect.ANYTHING
+    expected: int | Expect = Expect.ANYTHING if if_match is None else if_match
+    if if_none_match:
+        expected = await vacancy(context.store, key, ErrorKind.PRECONDITION_FAILED)
     write = prepare(context, resource, key, Change.UPDATE, expected=expected)
     try:
         (version,) = await context.store.write([write])
     except FhirError as error:
         if if_none_match and error.kind is ErrorKind.CONFLICT:
-            raise refuse(ErrorKind.PRECONDITION_FAILED, f"{key} exists already.") from error
+            raise occupied(key, ErrorKind.PRECONDITION_FAILED) from error
         raise
     return Written(version, written_status(version))
 
 
 def written_status(version: StoredVersion) -> int:
     """Return 201 for a first version, else 200."""
-    return CREATED if version.version_id == 1 else OK
+    return CREATED if version.version_id == 1 and not version.unchanged else OK
+
+
+async def vacancy(store: Reader, key: ResourceKey, kind: ErrorKind) -> int | Expect:
+    """Return what a write expects that may only be carried out where nothing is now: nothing ever, or a deletion.
+
+    Raises:
+        FhirError: of *kind* when a resource is there.
+    """
+    current = await store.current(key)
+    if current is None:
+        return Expect.ABSENT
+    if current.is_deletion:
+        return current.version_id
+    raise occupied(key, kind)
+
+
+def occupied(key: ResourceKey, kind: ErrorKind) -> FhirError:
+    """Make the error of a write that found a resource where nothing was to be."""
+    return refuse(kind, f"{key} exists already.")
 
 
 async def conditional_update(
@@ -62,7 +83,8 @@ async def conditional_update(
     """Update the one resource that matches *query*, or create it when none does.
 
     Raises:
-        FhirError: MALFORMED when the resource's id is not the match's; PRECONDITION_FAILED when several match.
+        FhirError: MALFORMED when the resource's id is not the match's; PRECONDITION_FAILED when several match;
+            CONFLICT when none does and the resource's id is taken.
     """
     expect_type(resource, resource_type)
     clauses = criteria(context, resource_type, query)
@@ -70,7 +92,7 @@ async def conditional_update(
     async def attempt() -> Written:
         async with context.store.transaction([lock_name(resource_type, query)]) as transaction:
             match = await one_match(transaction, resource_type, clauses)
-            key, expected = target(resource, resource_type, match, if_match)
+            key, expected = await target(transaction, resource, match, if_match)
             write = prepare(context, resource, key, Change.UPDATE, expected=expected)
             (version,) = await transaction.write([write])
             return Written(version, written_status(version))
@@ -78,23 +100,25 @@ async def conditional_update(
     return await retried(attempt)
 
 
-def target(
-    resource: Resource, resource_type: str, match: ResourceKey | None, if_match: int | None
+async def target(
+    store: Reader, resource: Resource, match: ResourceKey | None, if_match: int | None
 ) -> tuple[ResourceKey, int | Expect]:
     """Return the key that a conditional update writes to, and what must be there.
 
     Raises:
-        FhirError: MALFORMED, PRECONDITION_FAILED, CONFLICT.
+        FhirError: MALFORMED, PRECONDITION_FAILED; CONFLICT when nothing matches but the resource's id is taken.
     """
+    resource_type, logical_id = resource.resource_type, resource.logical_id
     if match is not None:
-        if resource.logical_id is not None:
+        if "id" in resource.tree:
             expect_id(resource, match.logical_id)
         return match, if_match if if_match is not None else Expect.ANYTHING
     if if_match is not None:
         raise refuse(ErrorKind.PRECONDITION_FAILED, f"No {resource_type} matches, but a version of one was expected.")
-    if resource.logical_id is None:
+    if "id" not in resource.tree:
         return ResourceKey(resource_type, new_logical_id()), Expect.ABSENT
-    if not is_logical_id(resource.logical_id):
+    if logical_id is None or not is_logical_id(logical_id):
         raise refuse(ErrorKind.MALFORMED, "The resource's id is not a valid id.", expression=f"{resource_type}.id")
     # with an id and no match the interaction is an update as create (http.html#cond-update)
-    return ResourceKey(resource_type, resource.logical_id), Expect.ABSENT
+    key = ResourceKey(resource_type, logical_id)
+    return key, await vacancy(store, key, ErrorKind.CONFLICT)

@@ -19,7 +19,7 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ESCAPED_COLON = re.compile(rb"\\u003[aA]")
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{0,63}")
 MAX_DEPTH = 100
 """How deep JSON may nest; real resources stay below 30."""
@@ -53,13 +53,25 @@ def parse(raw: bytes) -> Resource:
         FhirError: MALFORMED, with line and column, for text that is not JSON, has a key twice, nests too deep, or is
             not an object with a ``resourceType``.
     """
-    tree = parse_json(raw)
+    return _resource(parse_json(raw), compact(raw))
+
+
+def parse_compact(text: bytes) -> Resource:
+    """Read the JSON of one resource that :func:`compact` has given.
+
+    Raises:
+        FhirError: as :func:`parse`.
+    """
+    return _resource(parse_json(text), text)
+
+
+def _resource(tree: Any, text: bytes) -> Resource:
     if not isinstance(tree, dict):
         raise refuse(ErrorKind.MALFORMED, f"Expected a resource (a JSON object), found {_json_kind(tree)}.")
     resource_type = tree.get("resourceType")
     if not isinstance(resource_type, str) or not _TYPE_NAME.fullmatch(resource_type):
         raise refuse(ErrorKind.MALFORMED, "The resource has no 'resourceType', or it is not a type's name.")
-    return Resource(resource_type, tree, compact(raw))
+    return Resource(resource_type, tree, text)
 
 
 def parse_json(raw: bytes) -> Any:
@@ -75,14 +87,28 @@ def parse_json(raw: bytes) -> Any:
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth_exceeded(raw):
         raise refuse(ErrorKind.MALFORMED, f"The body nests deeper than {MAX_DEPTH} levels.")
     # A parser drops all but the last of equal keys; each dropped key takes a colon with it.
-    if raw.count(b":") != orjson.dumps(tree).count(b":") or _ESCAPED_COLON.search(raw):
+    # A colon written as an escape (\\u003a) would make up for one.
+    if raw.count(b":") != orjson.dumps(tree).count(b":") or b"\\u003" in raw:
         _refuse_duplicate_keys(raw)
     return tree
 
 
 def compact(raw: bytes) -> bytes:
-    """Return JSON without insignificant white space; strings and numbers stay as written."""
-    return bytes(msgspec.json.format(raw, indent=-1))
+    """Return JSON without insignificant white space; strings and numbers stay as written.
+
+    Only the needless escape of a slash is undone, so that a URL is found as what it is.
+
+    Raises:
+        FhirError: MALFORMED, as :func:`parse_json`.
+    """
+    try:
+        text = bytes(msgspec.json.format(raw, indent=-1))
+    except (msgspec.DecodeError, RecursionError):
+        parse_json(raw)
+        raise refuse(ErrorKind.MALFORMED, "The body is not JSON.") from None
+    if b"\\/" in text:
+        return _ESCAPE.sub(lambda escape: b"/" if escape[1] == b"/" else escape[0], text)
+    return text
 
 
 def body(resource: Resource, key: ResourceKey) -> bytes:
@@ -91,22 +117,36 @@ def body(resource: Resource, key: ResourceKey) -> bytes:
     The layout is ``{"resourceType":…,"id":…,"meta":{…},…}`` with ``meta.versionId`` and ``meta.lastUpdated`` taken out
     (see :mod:`fhir_api.model.versions`).
     """
+    resource_type, logical_id = key
+    start = f'{{"resourceType":"{resource_type}","id":"{logical_id}","meta":{{'.encode()
+    if "meta" not in resource.tree:
+        # most resources begin with type and id and have nothing else to take out: what follows is kept as it stands
+        own_id = f',"id":"{resource.logical_id}"' if "id" in resource.tree else ""
+        usual = f'{{"resourceType":"{resource_type}"{own_id}'.encode()
+        if resource.text.startswith(usual):
+            return b"%b}%b" % (start, resource.text[len(usual) :])
     members = _TOP_LEVEL.decode(resource.text)
     members.pop("resourceType", None)
     members.pop("id", None)
     meta = members.pop("meta", None)
-    head = f'{{"resourceType":"{key.resource_type}","id":"{key.logical_id}","meta":'.encode()
-    rest = b"".join(b',"%b":%b' % (name.encode(), bytes(value)) for name, value in members.items())
-    return b"%b{%b}%b}" % (head, _kept_meta(meta), rest)
+    rest = b"".join([b",%b:%b" % (_quoted(name), bytes(value)) for name, value in members.items()])
+    return b"%b%b}%b}" % (start, _kept_meta(meta), rest)
 
 
 def _kept_meta(meta: msgspec.Raw | None) -> bytes:
     if meta is None:
         return b""
-    members = _TOP_LEVEL.decode(meta)
+    try:
+        members = _TOP_LEVEL.decode(meta)
+    except msgspec.ValidationError:
+        raise refuse(ErrorKind.INVALID, "Expected an object.", code="structure", expression="Resource.meta") from None
     for name in ("versionId", "_versionId", "lastUpdated", "_lastUpdated"):
         members.pop(name, None)
-    return b",".join(b'"%b":%b' % (name.encode(), bytes(value)) for name, value in members.items())
+    return b",".join([b"%b:%b" % (_quoted(name), bytes(value)) for name, value in members.items()])
+
+
+def _quoted(name: str) -> bytes:
+    return b'"%b"' % name.encode() if name.isidentifier() else orjson.dumps(name)
 
 
 def _reason(error: orjson.JSONDecodeError) -> str:

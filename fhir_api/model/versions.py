@@ -52,6 +52,7 @@ class StoredVersion(Struct, frozen=True, gc=False):
         last_updated: milliseconds since 1970, UTC.
         change: what made this version.
         body: compact JSON as :func:`fhir_api.model.resource.body` lays it out; empty for a deletion.
+        unchanged: given back by a write that found it stored already, and so stored nothing.
     """
 
     key: ResourceKey
@@ -59,6 +60,7 @@ class StoredVersion(Struct, frozen=True, gc=False):
     last_updated: int
     change: Change
     body: bytes
+    unchanged: bool = False
 
     @property
     def is_deletion(self) -> bool:

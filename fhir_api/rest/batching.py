@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from email.utils import formatdate
 
 import orjson
+from msgspec.structs import replace
 
 from fhir_api.interactions import bundle as bundle_interaction
 from fhir_api.interactions.context import Context
@@ -33,14 +34,15 @@ _STREAMED = 256 * 1024
 async def bundle(api: Api, context: Context, request: Request) -> Response:
     """Answer ``POST /`` with a batch or transaction."""
     check_known(request, PRESENTATION_PARAMETERS)
-    preferences(request.header(b"prefer"))
+    returns = preferences(request.header(b"prefer")).returns
     # An entry shows what it wrote only if the client asked for it: it has the resource already.
     prefer = request.headers.get(b"prefer", b"return=minimal")
 
     async def execute(context: Context, entry: EntryRequest) -> EntryResponse:
         return await execute_entry(api, context, entry, prefer)
 
-    return Response(200, await _body(await bundle_interaction.process_bundle(context, request.body, execute)))
+    pieces = await bundle_interaction.process_bundle(context, request.body, execute, returns)
+    return Response(200, await _body(pieces))
 
 
 async def _body(pieces: AsyncIterator[bytes]) -> Body:
@@ -68,7 +70,8 @@ async def execute_entry(api: Api, context: Context, entry: EntryRequest, prefer:
         response = await dispatch(api, context, request)
     except FhirError as error:
         response = refusal(error)
-    return entry_response(response)
+    answer = entry_response(response)
+    return replace(answer, resource=None) if entry.method == "HEAD" else answer
 
 
 def entry_request(base_url: str, entry: EntryRequest, prefer: bytes) -> Request:

@@ -1,0 +1,18 @@
+"""The interactions are asked over HTTP, of the real application on each store."""
+
+from __future__ import annotations
+
+import pytest
+
+from fhir_api.app import Application
+from fhir_api.interactions.context import Context
+from tests.fhir_api.rest.conftest import app, app_on_memory, app_on_postgres, client, store
+
+__all__ = ["app", "app_on_memory", "app_on_postgres", "client", "context", "store"]
+
+
+@pytest.fixture
+def context(app: Application) -> Context:  # noqa: F811 - a fixture is asked for by its name
+    """The application's own context, of the same store that the client sees."""
+    assert app._fhir is not None
+    return app._fhir._contexts.for_host(None)
