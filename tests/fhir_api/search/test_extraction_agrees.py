@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fhir_api.search.entries import IndexEntries
-from fhir_api.search.extract.evaluation import evaluated
+from fhir_api.search.evaluation import evaluated
 from fhir_api.search.extract.source import list_name
 from fhir_api.search.query import Parameter
 from tests.support.examples import official_examples, synthea_resources
