@@ -12,7 +12,7 @@ from fhir_api.model.references import parse_restful
 from fhir_api.model.versions import instant
 
 
-@pytest.mark.parametrize("text", ["a", "A-1.b", "x" * 64, "..", new_logical_id()])
+@pytest.mark.parametrize("text", ["a", "A-1.b", "x" * 64, "..", pytest.param(new_logical_id(), id="new")])
 def test_ids(text):
     assert is_logical_id(text)
 
