@@ -229,10 +229,12 @@ class PostgresStores:
 
     Attributes:
         cursor_key: the installation's secret for signing page cursors.
+        pool: the connections.
     """
 
     def __init__(self, shared: Shared, cursor_key: bytes) -> None:
         self._shared = shared
+        self.pool = shared.pool
         self.cursor_key = cursor_key
 
     def for_tenant(self, tenant_id: int) -> TenantStore:

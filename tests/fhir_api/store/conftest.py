@@ -1,0 +1,29 @@
+"""The PostgreSQL store with a connection that can be spoiled."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from stanforis.storage.embedded import ConnectionInfo
+from stanforis.storage.pool import PoolOptions
+
+from fhir_api.store.postgres import migrations
+from fhir_api.store.postgres.opening import open_stores
+from fhir_api.store.postgres.store import PostgresStores
+from tests.support.stores import DEFINITIONS, EXTRACTOR
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: ConnectionInfo) -> ConnectionInfo:
+    """The private PostgreSQL with the server's tables."""
+    migrations.upgrade(postgres.owner_dsn)
+    return postgres
+
+
+@pytest.fixture
+async def stores(migrated: ConnectionInfo) -> AsyncIterator[PostgresStores]:
+    """Stores of all tenants over a single connection, so that what one leaves behind the next would find."""
+    opened = await open_stores(PoolOptions(dsn=migrated.app_dsn, size=1), DEFINITIONS, EXTRACTOR)
+    yield opened
+    await opened.close()
