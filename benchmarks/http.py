@@ -12,19 +12,20 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import multiprocessing
+import signal
+import socket
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+import uvicorn
 from rich.console import Console
 from rich.table import Table
-from stanforis.cli.listening import open_listeners
-from stanforis.cli.supervisor import Supervisor
-from stanforis.cli.worker import run_worker
 from stanforis.demo.generator import bundles
 
 from benchmarks.load import Requests, load
@@ -48,16 +49,22 @@ async def hello(scope: dict[str, Any], receive: Callable[[], Any], send: Callabl
 
 
 def serve_hello(workers: int) -> None:
-    """Serve :func:`hello` in the way the server serves FHIR, until TERM."""
-    listeners = open_listeners("127.0.0.1", 0, workers)
-    port = listeners[0].getsockname()[1]
-    supervisor = Supervisor(lambda slot, ready: run_worker(hello, listeners[slot], 2, ready), workers, 2, None)
+    """Serve :func:`hello` by as many processes, with the HTTP server that serves FHIR, until TERM."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    processes = [multiprocessing.get_context("fork").Process(target=_serve, args=(listener,)) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    print(f"hello at http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    signal.sigwait({signal.SIGTERM})
+    for process in processes:
+        process.terminate()
+        process.join()
 
-    def announce() -> Sequence[int]:
-        print(f"hello at http://127.0.0.1:{port}", flush=True)
-        return ()
 
-    supervisor.run(announce)
+def _serve(listener: socket.socket) -> None:
+    config = uvicorn.Config(hello, loop="uvloop", http="httptools", ws="none", log_config=None, access_log=False)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def filled(served: Served) -> dict[str, list[dict[str, Any]]]:
@@ -129,8 +136,9 @@ def measured(served: Served, name: str, requests: Requests, connections: int, se
     load(served.base, requests, connections=connections, seconds=1)
     before = served.cpu_seconds()
     found = load(served.base, requests, connections=connections, seconds=seconds)
-    cpu = (served.cpu_seconds() - before) / max(1, found.requests)
-    return {"name": name, "cpu_ms": cpu * 1e3, **asdict(found)}
+    after = served.cpu_seconds()
+    cpu = {kind: (after[kind] - before[kind]) / max(1, found.requests) * 1e3 for kind in after}
+    return {"name": name, "cpu_ms": sum(cpu.values()), "postgres_ms": cpu["postgres"], **asdict(found)}
 
 
 def run(connections: int, seconds: float, workers: int) -> dict[str, Any]:
@@ -150,9 +158,9 @@ def run(connections: int, seconds: float, workers: int) -> dict[str, Any]:
 
 def show(results: dict[str, Any]) -> None:
     """Print the figures."""
-    table = Table(*("request", "CPU ms", "a second", "p50 ms", "p99 ms", "errors"))
+    table = Table(*("request", "CPU ms", "of it PostgreSQL", "a second", "p50 ms", "p99 ms", "errors"))
     for row in results["requests"]:
-        numbers = (f"{row[key]:,.2f}" for key in ("cpu_ms", "per_second", "p50_ms", "p99_ms"))
+        numbers = (f"{row[key]:,.2f}" for key in ("cpu_ms", "postgres_ms", "per_second", "p50_ms", "p99_ms"))
         table.add_row(row["name"], *numbers, str(row["errors"]))
     console = Console()
     console.print(table)

@@ -28,13 +28,13 @@ class Served:
     pid: int
     base: str
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU seconds of all its processes, those included that have ended and were waited for."""
-        total = 0
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return the CPU seconds of Python's and of PostgreSQL's processes, ended ones included."""
+        used = {"python": 0.0, "postgres": 0.0}
         for pid in tree(self.pid):
-            fields = _stat(pid)
-            total += sum(map(int, fields[11:15])) if fields else 0
-        return total / _TICKS
+            if fields := _stat(pid):
+                used[_kind(pid)] += sum(map(int, fields[11:15])) / _TICKS
+        return used
 
     def mebibytes(self) -> dict[str, float]:
         """Return the proportional set size (shared pages counted once) of Python's and of PostgreSQL's processes."""
@@ -42,11 +42,10 @@ class Served:
         for pid in tree(self.pid):
             try:
                 rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                name = Path(f"/proc/{pid}/comm").read_text().strip()
             except OSError:
                 continue
             kilobytes = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-            sizes["postgres" if name == "postgres" else "python"] += kilobytes / 1024
+            sizes[_kind(pid)] += kilobytes / 1024
         return sizes
 
 
@@ -60,6 +59,13 @@ def tree(pid: int) -> list[int]:
     for each in found:
         found += parents.get(each, [])
     return found
+
+
+def _kind(pid: int) -> str:
+    try:
+        return "postgres" if Path(f"/proc/{pid}/comm").read_text().strip() == "postgres" else "python"
+    except OSError:
+        return "python"
 
 
 def _stat(pid: int) -> list[str]:

@@ -36,7 +36,6 @@ from benchmarks.samples import texts
 from benchmarks.searches import Values, chosen, kinds
 from benchmarks.write_path import WritePath
 from fhir_api.model.keys import ResourceKey
-from fhir_api.model.resource import parse
 from fhir_api.search.query import Query
 from fhir_api.store.port import HistoryQuery, TenantStore, Write
 from fhir_api.store.postgres import migrations
@@ -105,7 +104,7 @@ async def opened(connection: ConnectionInfo) -> AsyncIterator[Bench]:
     stores = await open_stores(
         PoolOptions(connection.app_dsn, size=1), path.definitions.search, path.definitions.extractor
     )
-    pool = stores._shared.pool  # to learn which backend is measured
+    pool = stores.pool
     async with pool.acquire() as first:
         backend = first.get_server_pid()
     yield Bench(stores.for_tenant(_TENANT), pool, backend, path)
@@ -142,8 +141,8 @@ def prepared(bench: Bench, raw: bytes) -> list[Write]:
     entries = bench.path.named(raw)
     links = bench.path.links(entries)
     writes = []
-    for place, entry in enumerate(entries):
-        resource = parse(links.rewrite(entry.text, entry.full_url, place))
+    for entry in entries:
+        resource = bench.path.resource(entry, links)
         bench.values.note(entry.key.resource_type, entry.key.logical_id, resource.tree)
         writes.append(bench.path.write(entry.key, resource))
     return writes

@@ -82,6 +82,11 @@ class WritePath:
         """Return what the entries' fullUrls became."""
         return Links({entry.full_url: Target(entry.key) for entry in entries})
 
+    @staticmethod
+    def resource(entry: Named, links: Links) -> Resource:
+        """Return an entry's resource with its references to other entries replaced."""
+        return parse_compact(links.rewrite(entry.text, entry.full_url))
+
     def write(self, key: ResourceKey, resource: Resource) -> Write:
         """Check and index one resource.
 
@@ -100,8 +105,7 @@ class WritePath:
         links = self.links(entries)
         plan = Plan(self.indexing, Codes(set()))
         for rid, entry in enumerate(entries):
-            resource = parse_compact(links.rewrite(entry.text, entry.full_url))
-            plan.add(self.write(entry.key, resource), None, rid)
+            plan.add(self.write(entry.key, self.resource(entry, links)), None, rid)
         plan.statement(_TENANT)
         return len(entries)
 
