@@ -17,7 +17,8 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.references import parse_restful
 from fhir_api.model.resource import parse_json
 
-_REFERENCE = re.compile(rb'"reference":"((?:[^"\\]|\\.)*)"')
+_REFERENCE = b'"reference":"'
+_REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*')
 _STRING = re.compile(rb'("(?:[^"\\]|\\.)*")(:?)')
 _NARRATIVE_LINK = re.compile(r"""((?:href|src)\s*=\s*)(["'])(.*?)\2""", re.DOTALL)
 _LINK_TYPES = frozenset({"uri", "url"})
@@ -42,8 +43,7 @@ class Links:
 
     def __init__(self, targets: Mapping[str, Target]) -> None:
         self._targets = targets
-        self._references = {full_url.encode(): b'"reference":"%s/%s"' % (target.key[0].encode(), target.key[1].encode())
-                            for full_url, target in targets.items()}  # fmt: skip
+        self._names = {full_url.encode(): str(target.key).encode() for full_url, target in targets.items()}
         self._marks = _marks(targets)
 
     def rewrite(self, text: bytes, full_url: str | None) -> bytes:
@@ -52,12 +52,14 @@ class Links:
         Raises:
             FhirError: UNPROCESSABLE, with its place, for a ``urn:uuid:`` or ``urn:oid:`` that no entry answers.
         """
-        references = self._references
-
-        def replace(match: re.Match[bytes]) -> bytes:
-            return references.get(match[1]) or self._unusual(match, text, full_url)
-
-        rewritten = _REFERENCE.sub(replace, text)
+        parts = text.split(_REFERENCE)
+        names = self._names
+        for number in range(1, len(parts)):
+            part = parts[number]
+            reference = part[: part.find(b'"')]
+            name = names.get(reference)
+            parts[number] = name + part[len(reference) :] if name else self._unusual(part, text, full_url)
+        rewritten = _REFERENCE.join(parts)
         # what is left may stand in a uri, or in a link of the narrative: rare, so these are looked for by type
         for mark in self._marks:
             if mark in rewritten:
@@ -80,15 +82,17 @@ class Links:
         version = f"/_history/{target.version_id}" if is_versioned and target.version_id else ""
         return f"{target.key}{version}{mark}{fragment}"
 
-    def _unusual(self, match: re.Match[bytes], text: bytes, full_url: str | None) -> bytes:
-        """Return a reference that is no entry's fullUrl as it stands."""
-        reference = _unquoted(b'"%b"' % match[1])
+    def _unusual(self, part: bytes, text: bytes, full_url: str | None) -> bytes:
+        """Return *part*, which begins with a reference that is no fullUrl as it stands, with the reference replaced."""
+        match = _REST_OF_STRING.match(part)
+        literal = match[0] if match else b""
+        reference = _unquoted(b'"%b"' % literal)
         found = self.resolve(reference, full_url)
         if found is not None:
-            return b'"reference":' + orjson.dumps(found)
+            return orjson.dumps(found)[1:-1] + part[len(literal) :]
         if reference.startswith(_URN):
             raise _dangling(text, reference)
-        return match[0]
+        return part
 
     def _rewrite_by_type(self, text: bytes, full_url: str | None) -> bytes:
         """Return *text* with the links in it replaced that are no References."""

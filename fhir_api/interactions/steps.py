@@ -39,6 +39,7 @@ class Step:
             matched, what was found.
         expected: what must be there.
         is_pinned: *expected* is no wish of the client's: if it does not hold, the whole work is done again.
+        is_named: a reference names the version that this makes, so it is made even if nothing changes.
         writes: the prepared writes; none where nothing is written.
         version: what it wrote, or what a conditional create found.
     """
@@ -53,6 +54,7 @@ class Step:
     keys: Sequence[ResourceKey] = ()
     expected: int | Expect = Expect.ANYTHING
     is_pinned: bool = False
+    is_named: bool = False
     writes: Sequence[Write] = ()
     version: StoredVersion | None = None
 

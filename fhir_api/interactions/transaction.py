@@ -130,7 +130,7 @@ async def _foresee_versions(store: Reader, steps: Sequence[Step], targets: dict[
         if step.is_found:
             version_id = current.version_id if current else None
         else:
-            version_id = current.version_id + 1 if current else 1
+            version_id, step.is_named = current.version_id + 1 if current else 1, True
             if step.expected is Expect.ANYTHING:
                 step.expected, step.is_pinned = (current.version_id if current else Expect.ABSENT), True
         targets[step.full_url] = Target(step.keys[0], version_id)
@@ -145,8 +145,7 @@ def _write(context: Context, step: Step, key: ResourceKey) -> Write:
     if step.query is None:
         expect_id(resource, key.logical_id)
     write = prepare(context, resource, key, Change.UPDATE, expected=step.expected)
-    if step.is_pinned:
-        write.skip_unchanged = False  # a reference names the version that this makes
+    write.skip_unchanged = not step.is_named
     return write
 
 
@@ -157,6 +156,7 @@ async def _prepare_change(context: Context, store: Reader, step: Step) -> None:
         step.writes = [deletion(key, if_match) for key in step.keys]
         return
     write = await patched(context, store, step.keys[0], parse_json_patch(_patch_document(step)), if_match)
+    write.skip_unchanged = not step.is_named
     step.writes, step.expected, step.is_pinned = (write,), write.expected, if_match is None
 
 

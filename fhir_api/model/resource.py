@@ -21,6 +21,7 @@ from fhir_api.model.keys import ResourceKey
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{0,63}")
+_STAMPS = frozenset({"versionId", "_versionId", "lastUpdated", "_lastUpdated"})
 MAX_DEPTH = 100
 """How deep JSON may nest; real resources stay below 30."""
 
@@ -118,19 +119,39 @@ def body(resource: Resource, key: ResourceKey) -> bytes:
     (see :mod:`fhir_api.model.versions`).
     """
     resource_type, logical_id = key
-    start = f'{{"resourceType":"{resource_type}","id":"{logical_id}","meta":{{'.encode()
-    if "meta" not in resource.tree:
-        # most resources begin with type and id and have nothing else to take out: what follows is kept as it stands
-        own_id = f',"id":"{resource.logical_id}"' if "id" in resource.tree else ""
-        usual = f'{{"resourceType":"{resource_type}"{own_id}'.encode()
-        if resource.text.startswith(usual):
-            return b"%b}%b" % (start, resource.text[len(usual) :])
+    kept, rest = _usual_parts(resource) or _parts(resource)
+    return b'{"resourceType":"%b","id":"%b","meta":{%b}%b' % (resource_type.encode(), logical_id.encode(), kept, rest)
+
+
+def _usual_parts(resource: Resource) -> tuple[bytes, bytes] | None:
+    """Return what :func:`_parts` does by cutting the text, for the layouts that nearly every client sends.
+
+    That is: type, id, meta if there is any, all the rest; or meta last. In another layout, None.
+    """
+    text, tree = resource.text, resource.tree
+    own_id = f',"id":"{resource.logical_id}"' if "id" in tree else ""
+    head = f'{{"resourceType":"{resource.resource_type}"{own_id}'.encode()
+    if not text.startswith(head):
+        return None
+    if "meta" not in tree:
+        return b"", text[len(head) :]
+    if not _STAMPS.isdisjoint(tree["meta"]):
+        return None
+    meta = b',"meta":%b' % orjson.dumps(tree["meta"])
+    if text.startswith(meta, len(head)):
+        return meta[9:-1], text[len(head) + len(meta) :]
+    if text.endswith(b"%b}" % meta):
+        return meta[9:-1], text[len(head) : -len(meta) - 1] + b"}"
+    return None
+
+
+def _parts(resource: Resource) -> tuple[bytes, bytes]:
+    """Return the members of ``meta`` that are kept, and what follows ``meta``: the other members and the last brace."""
     members = _TOP_LEVEL.decode(resource.text)
     members.pop("resourceType", None)
     members.pop("id", None)
-    meta = members.pop("meta", None)
-    rest = b"".join([b",%b:%b" % (_quoted(name), bytes(value)) for name, value in members.items()])
-    return b"%b%b}%b}" % (start, _kept_meta(meta), rest)
+    kept = _kept_meta(members.pop("meta", None))
+    return kept, b"".join([b",%b:%b" % (_quoted(name), bytes(value)) for name, value in members.items()]) + b"}"
 
 
 def _kept_meta(meta: msgspec.Raw | None) -> bytes:
@@ -140,7 +161,7 @@ def _kept_meta(meta: msgspec.Raw | None) -> bytes:
         members = _TOP_LEVEL.decode(meta)
     except msgspec.ValidationError:
         raise refuse(ErrorKind.INVALID, "Expected an object.", code="structure", expression="Resource.meta") from None
-    for name in ("versionId", "_versionId", "lastUpdated", "_lastUpdated"):
+    for name in _STAMPS:
         members.pop(name, None)
     return b",".join([b"%b:%b" % (_quoted(name), bytes(value)) for name, value in members.items()])
 

@@ -12,7 +12,7 @@ __all__ = ["app", "app_on_memory", "app_on_postgres", "client", "context", "stor
 
 
 @pytest.fixture
-def context(app: Application) -> Context:  # noqa: F811 - a fixture is asked for by its name
+def context(app: Application) -> Context:
     """The application's own context, of the same store that the client sees."""
     assert app._fhir is not None
     return app._fhir._contexts.for_host(None)

@@ -8,7 +8,7 @@ import pytest
 from fhir_api.interactions.links import Links, Target
 from fhir_api.model.errors import FhirError
 from fhir_api.model.keys import ResourceKey
-from tests.support.bundles import FHIR, created, entry, observation, patient, transact
+from tests.support.bundles import FHIR, created, entry, observation, patch_entry, patient, transact
 
 URN = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 OID = "urn:oid:1.2.840.99999.1"
@@ -155,6 +155,19 @@ async def test_a_version_that_an_update_makes_is_named(client, store):
         )
         assert resource["subject"]["reference"] == f"Patient/a/_history/{version}"
         assert (await client.get(f"/Patient/a/_history/{version}")).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"ifMatch": 'W/"1"'}])
+@pytest.mark.parametrize("change", [entry, patch_entry])
+async def test_a_version_that_is_named_is_made(client, store, change, headers):
+    await store("Patient", "a", gender="male")
+    same = entry("PUT", "Patient/a", patient(id="a", gender="male"), **headers)
+    if change is patch_entry:
+        same = patch_entry("Patient/a", {"op": "test", "path": "/gender", "value": "male"}, **headers)
+    about = observation(f"{HTTP}/_history/1")
+    resource, _ = await stored(client, {**same, "fullUrl": HTTP}, entry("POST", "Observation", about))
+    assert resource["subject"]["reference"] == "Patient/a/_history/2"
+    assert (await client.get("/Patient/a")).headers["etag"] == 'W/"2"'
 
 
 async def test_references_inside_a_bundle_that_is_stored_are_its_own(client):
