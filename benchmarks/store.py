@@ -104,7 +104,7 @@ async def opened(connection: ConnectionInfo) -> AsyncIterator[Bench]:
     stores = await open_stores(
         PoolOptions(connection.app_dsn, size=1), path.definitions.search, path.definitions.extractor
     )
-    pool = stores.pool
+    pool = stores.shared.pool
     async with pool.acquire() as first:
         backend = first.get_server_pid()
     yield Bench(stores.for_tenant(_TENANT), pool, backend, path)

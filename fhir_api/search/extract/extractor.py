@@ -18,11 +18,15 @@ ExtractFunction = Callable[[dict[str, Any]], IndexEntries]
 
 
 class Extractor:
-    """Gives index entries; the function for a type is generated when its first resource comes."""
+    """Gives index entries; the function for a type is generated when its first resource comes.
+
+    Attributes:
+        zone: of dates without one.
+    """
 
     def __init__(self, definitions: SearchDefinitions, zone: tzinfo = UTC) -> None:
         self._definitions = definitions
-        self._zone = zone
+        self.zone = zone
         self._functions: dict[str, ExtractFunction] = {}
 
     def extract(self, resource: Resource) -> IndexEntries:
@@ -49,7 +53,7 @@ class Extractor:
             ) from None
 
     def _compile(self, resource_type: str) -> ExtractFunction:
-        source, names = generate(plan(self._definitions, resource_type), self._zone)
+        source, names = generate(plan(self._definitions, resource_type), self.zone)
         # the source is made from the definitions of the specification, whose texts enter it as literals only
         exec(compile(source, f"<search parameters of {resource_type}>", "exec"), names)  # noqa: S102 - see above
         function: ExtractFunction = names["extract"]  # type: ignore[assignment]  # what the source defines

@@ -26,6 +26,9 @@ from fhir_api.search.entries import (
 from fhir_api.search.folding import fold
 from fhir_api.store.postgres.hashing import Hasher
 
+INDEX_VERSION = 1
+"""Raised with every change after which equal entries make other rows, or equal resources other entries."""
+
 FOLDED_LENGTH = 500
 """Characters of a text that are compared; a longer one would not fit a B-tree page."""
 

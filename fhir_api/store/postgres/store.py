@@ -229,17 +229,16 @@ class PostgresStores:
 
     Attributes:
         cursor_key: the installation's secret for signing page cursors.
-        pool: the connections.
+        shared: what the tenants' stores have in common.
     """
 
     def __init__(self, shared: Shared, cursor_key: bytes) -> None:
-        self._shared = shared
-        self.pool = shared.pool
+        self.shared = shared
         self.cursor_key = cursor_key
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""
-        return PostgresTenantStore(self._shared, tenant_id)
+        return PostgresTenantStore(self.shared, tenant_id)
 
     async def ready(self) -> None:
         """Return when the database answers.
@@ -248,10 +247,10 @@ class PostgresStores:
             FhirError: UNAVAILABLE.
         """
         with translated():
-            async with self._shared.pool.acquire() as connection:
+            async with self.shared.pool.acquire() as connection:
                 if await connection.fetchval("SELECT 1") != 1:
                     raise unavailable()
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._shared.pool.close()
+        await self.shared.pool.close()

@@ -116,5 +116,21 @@ def database_check(data: Data = None, database_url: DatabaseUrl = None) -> None:
         raise typer.Exit(DONE_IN_PART)
 
 
+@database_commands.command("reindex")
+def database_reindex(data: Data = None, database_url: DatabaseUrl = None) -> None:
+    """Make the search index anew from the stored resources; stop the server first."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    from stanforis.cli import databases  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} resources indexed"), TimeElapsedColumn())
+    with databases.opened(Settings.from_environment(data=data, database_url=database_url), "stanforis db") as database:
+        databases.upgrade(database)
+        with Progress(*columns) as shown:
+            task = shown.add_task("", total=None)
+            databases.reindex(database, lambda count: shown.advance(task, count))
+    _announce("The search index is up to date.")
+
+
 def _announce(line: str) -> None:
     typer.echo(line)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -72,12 +73,46 @@ def upgrade(database: Database) -> None:
     outside.require_restricted(settings.database_app_url)
 
 
+def require_index(database: Database) -> None:
+    """Make sure that the search index is the one this program, with these settings, makes.
+
+    Raises:
+        MigrationError: it was made otherwise; the message says what to do.
+    """
+    from fhir_api.store.postgres.reindex import require_index as require  # noqa: PLC0415 - heavy, and needed here only
+
+    require(database.settings.database_url, database.settings.time_zone)
+
+
+def make_ready(database: Database) -> None:
+    """Bring the schema up to date and make sure of the index, as the server needs both.
+
+    Raises:
+        OutsideDatabaseError, MigrationError: see :func:`upgrade` and :func:`require_index`.
+    """
+    upgrade(database)
+    require_index(database)
+
+
+def reindex(database: Database, progress: Callable[[int], None]) -> None:
+    """Make the search index anew; *progress* is told how many resources were indexed since it was told last."""
+    from fhir_api.definitions import CompiledDefinitions  # noqa: PLC0415 - the same
+    from fhir_api.store.postgres import reindex as index  # noqa: PLC0415 - the same
+    from stanforis.storage.pool import PoolOptions  # noqa: PLC0415 - heavy, and needed here only
+
+    settings = database.settings
+    definitions = CompiledDefinitions(settings)
+    options = PoolOptions(settings.database_app_url, statement_milliseconds=0)
+    asyncio.run(index.reindex(settings.database_url, options, definitions.search, definitions.extractor, progress))
+
+
 def problem(database: Database) -> str | None:
     """Return what the database's schema lacks and what to do about it; None when it is up to date."""
     from fhir_api.store.postgres import migrations  # noqa: PLC0415 - heavy, and needed here only
 
     try:
         migrations.check(database.settings.database_url)
+        require_index(database)
     except migrations.MigrationError as error:
         return str(error)
     return None

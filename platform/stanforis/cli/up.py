@@ -69,7 +69,7 @@ def _prepared(database: databases.Database, create_app: CreateApp) -> Applicatio
     """Return the application, made while a child brings the schema up to date."""
     settings = database.settings
     settings = replace(settings, secret=settings.secret or installation_secret(settings.data))
-    with Child(lambda: databases.upgrade(database)) as migration:
+    with Child(lambda: databases.make_ready(database)) as migration:
         app = create_app(settings)
         migration.wait()
     gc.collect()

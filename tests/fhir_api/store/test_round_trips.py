@@ -53,7 +53,7 @@ async def store(stores: PostgresStores) -> TenantStore:
 async def statements(stores: PostgresStores, store: TenantStore) -> Statements:
     """What is asked from now on; numbers for new resources are in hand already."""
     seen = Statements()
-    async with stores.pool.acquire() as connection:
+    async with stores.shared.pool.acquire() as connection:
         connection.add_query_logger(seen)
     return seen
 

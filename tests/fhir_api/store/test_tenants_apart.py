@@ -76,7 +76,7 @@ async def test_a_setting_left_behind_opens_nothing(
     stores: PostgresStores, pair: tuple[int, int], act: Callable[[TenantStore], Awaitable[list[bytes]]]
 ) -> None:
     mine, other = pair
-    async with stores.pool.acquire() as connection:
+    async with stores.shared.pool.acquire() as connection:
         await connection.execute(f"SET stanforis.tenant = '{other}'")
     bodies = await act(stores.for_tenant(mine))
     assert len(bodies) == 2
@@ -87,7 +87,7 @@ async def test_a_write_lands_with_its_tenant_whatever_was_left_behind(
     stores: PostgresStores, pair: tuple[int, int]
 ) -> None:
     mine, other = pair
-    async with stores.pool.acquire() as connection:
+    async with stores.shared.pool.acquire() as connection:
         await connection.execute(f"SET stanforis.tenant = '{other}'")
     await stores.for_tenant(mine).write([write({"resourceType": "Patient", "id": "new", "name": [{"family": "Mine"}]})])
     assert await stores.for_tenant(mine).current(ResourceKey("Patient", "new")) is not None

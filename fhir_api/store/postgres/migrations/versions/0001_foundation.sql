@@ -271,6 +271,18 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Take over what the index made anew says of resources; bodies and versions stay.
+CREATE FUNCTION fhir.reindexed(
+    tenant integer, rids fhir.bigints, lows fhir.bigints, hashes fhir.bigints, presents fhir.byteas
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('stanforis.tenant', tenant::text, true);
+    FOR i IN 1 .. cardinality(rids) LOOP
+        UPDATE fhir.resource SET low = lows[i], index_hash = hashes[i], present = presents[i]
+        WHERE tenant_id = tenant AND rid = rids[i];
+    END LOOP;
+END $$;
+
 -- Every connection of the server works as this role: it owns nothing and row security binds it.
 DO $$
 BEGIN
