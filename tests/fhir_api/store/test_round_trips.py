@@ -70,12 +70,22 @@ async def test_a_read_is_one_statement(store: TenantStore, statements: Statement
     [
         "Observation?subject=Patient/p",
         "Observation?subject:Patient.family=uwase&_sort=-date",
-        "Patient?_has:Observation:subject:status=final",
+        "Patient?birthdate:missing=true",
     ],
 )
 async def test_a_search_is_one_statement(store: TenantStore, statements: Statements, url: str) -> None:
     assert (await store.search(query(url))).matches
     assert await statements.number() == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["Patient?_has:Observation:subject:status=final", "Observation?subject:Patient.family=uwase"]
+)
+async def test_a_search_along_references_looks_first_how_many_there_are(
+    store: TenantStore, statements: Statements, url: str
+) -> None:
+    assert (await store.search(query(url))).matches
+    assert await statements.number() == 2
 
 
 async def test_each_include_and_a_total_are_one_more(store: TenantStore, statements: Statements) -> None:

@@ -108,6 +108,16 @@ class Sets:
             case _:
                 raise TypeError(f"{type(clause).__name__} has no index rows")
 
+    def starts(self, clause: Clause | None) -> str:
+        """Return a SELECT of the resources that a chain or ``_has`` follows references from."""
+        match clause:
+            case ChainClause():
+                return self._targets(clause)
+            case HasClause(source_type, _, inner):
+                return Sets(self._conditions, (source_type,)).rids(inner)
+            case _:
+                raise TypeError(f"{type(clause).__name__} follows no references")
+
     def _row_rids(self, clause: ValueClause | ChainClause) -> str:
         keys = self.keys(clause)
         if keys is not None:

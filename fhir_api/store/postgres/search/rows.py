@@ -191,6 +191,37 @@ class RowFinder:
                 arms += [f"(x.param = {narrow}{bound} AND {condition})", f"(x.param = {wide} AND {condition})"]
         return Ranges("date", tuple(arms))
 
+    def bounds(self, clause: ValueClause) -> list[str]:
+        """Return what a clause on the primary date says of ``low`` in a keyed row ``d`` (it does not say all)."""
+        value = clause.values[0]
+        if len(clause.values) != 1 or not isinstance(value, DateValue) or value.prefix is Prefix.NE:
+            return []
+        bind = self._arguments.bind
+        match value.prefix:
+            case Prefix.LT | Prefix.EB:
+                return [f"d.low < {bind(value.low)}"]
+            case Prefix.LE:
+                return [f"d.low < {bind(value.high)}"]
+            case Prefix.SA:
+                return [f"d.low >= {bind(value.high)}"]
+            case Prefix.GT:
+                return [self._starts_behind(clause.parameter.key, value.high)]
+            case Prefix.GE:
+                return [self._starts_behind(clause.parameter.key, value.low)]
+            case Prefix.AP:
+                return [f"d.low < {bind(value.high)}", self._starts_behind(clause.parameter.key, value.low)]
+            case _:
+                return [f"d.low >= {bind(value.low)}", f"d.low < {bind(value.high)}"]
+
+    def _starts_behind(self, key: int, end: int) -> str:
+        """Return the bound of intervals that end behind *end*: a narrow one starts a month before at most."""
+        earliest_wide = (
+            f"SELECT min(x.low) FROM fhir.date x WHERE x.tenant_id = c.tenant "
+            f"AND x.param = {self._arguments.bind(-key, 'integer')} AND x.high > {self._arguments.bind(end)}"
+        )
+        narrow = self._arguments.bind(end - NARROW - 1)
+        return f"d.low >= least({narrow}, coalesce(({earliest_wide}), {narrow}))"
+
     def _date(self, value: DateValue) -> tuple[str, int | None]:
         """Return the condition, and what ``low`` must exceed for a narrow interval (None: the condition says it)."""
 

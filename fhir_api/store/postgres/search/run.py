@@ -11,19 +11,22 @@ from msgspec.structs import replace
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.query import Clause, LastUpdatedClause, Query, Total, ValueClause
+from fhir_api.search.query import ChainClause, Clause, HasClause, LastUpdatedClause, Query, Total, ValueClause
 from fhir_api.store.port import Page
 from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
 from fhir_api.store.postgres.search import includes
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
 from fhir_api.store.postgres.search.order import LAST_UPDATED, MARKER, NEWEST_FIRST, Order, is_newest_first, sorted_by
-from fhir_api.store.postgres.search.rows import Ranges
+from fhir_api.store.postgres.search.rows import KEYED, Ranges
 from fhir_api.store.postgres.search.walks import is_walkable, range_order, walk_keys, walk_ranges
 from fhir_api.store.postgres.session import Fetch, fenced
 from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import type_names, type_numbers
 from fhir_api.store.postgres.writes import Indexing
+
+FREQUENT = 2000
+"""From so many starting points on, following references costs more than testing resources until a page is full."""
 
 _VERSION_WIDTH = 6
 _RESOURCE = Candidate("b.rid", "b.low", "b.id_hash")
@@ -34,14 +37,27 @@ _NUMBER = Candidate("d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_
 class Search:
     """One search on its way to SQL."""
 
-    def __init__(self, query: Query, indexing: Indexing) -> None:
+    def __init__(self, query: Query, indexing: Indexing, *, walks: bool = False) -> None:
+        """Choose where to start; with *walks*, resources are tested one after the other, as nearly all will match."""
         self.query = query
         self.arguments = Arguments()
         self._definitions = indexing.definitions
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
-        self._chosen: Chosen = choose(query.clauses)
+        self._chosen = Chosen(None, query.clauses) if walks else choose(query.clauses)
         self.order = LAST_UPDATED
+
+    @property
+    def follows(self) -> bool:
+        """Whether it starts at other resources and follows their references, in no order that was asked for."""
+        is_one_type = len(self.query.resource_types) == 1
+        return is_one_type and not self.query.sort and isinstance(self._chosen.driver, ChainClause | HasClause)
+
+    def probe(self) -> str:
+        """Return the statement that counts how many resources it would follow from, up to ``FREQUENT``."""
+        inner = self._sets.starts(self._chosen.driver)
+        limit = self.arguments.bind(FREQUENT)
+        return fenced("x.n", f"SELECT count(*) AS n FROM (SELECT FROM ({inner}) s LIMIT {limit}) f")
 
     def page(self) -> str:
         """Return the statement of one page and one resource more; ``order`` is the page's from then on."""
@@ -59,11 +75,15 @@ class Search:
         """Return the SELECT of a page's resources: a walk along index rows where one gives the order."""
         driver, sort = self._chosen.driver, self.query.sort
         primary = is_newest_first(sort, self._definitions)
+        if self.follows:
+            # the order is the one of the walk, for the next page may have to be one
+            self.order = LAST_UPDATED
+            return self._sorted(limit)
         if driver is not None and len(self.query.resource_types) == 1 and (not sort or primary):
             keys = self._sets.keys(driver)
             if keys is not None:
                 self.order = NEWEST_FIRST
-                return walk_keys(keys, self._tests(_ROW), limit)
+                return walk_keys(keys, [*self._tests(_ROW), *self._bounds()], limit)
             if not sort and isinstance(driver, ValueClause) and is_walkable(driver):
                 return self._walk_ranges(driver, limit)
         self.order = self._sorting(primary=primary)
@@ -80,7 +100,7 @@ class Search:
     def _sorting(self, *, primary: bool) -> Order:
         sort = self.query.sort
         if not sort:
-            if self._chosen.driver is not None:
+            if self._chosen.driver is not None and not self.follows:
                 return NEWEST_FIRST
             return LAST_UPDATED if len(self.query.resource_types) == 1 else MARKER
         if primary:
@@ -95,6 +115,16 @@ class Search:
             columns = ("d.low", "d.rid") if candidate is _ROW else tuple(key.expression for key in self.order.keys)
             tests.append(self.order.behind(self.query.cursor, self.arguments, columns))
         return tests
+
+    def _bounds(self) -> list[str]:
+        """Return bounds of ``d.low`` that follow from clauses on the primary date."""
+        bounds: list[str] = []
+        for clause in self._chosen.others:
+            if isinstance(clause, ValueClause) and clause.parameter.type == "date":
+                primary = self._definitions.primary_date(clause.parameter.resource_type)
+                if clause.parameter == primary:
+                    bounds += self._conditions.finder.bounds(clause)
+        return bounds
 
     def _sorted(self, limit: str) -> str:
         """Read the whole set, or walk a type, and sort."""
@@ -125,8 +155,19 @@ class Search:
         return []
 
     def total(self) -> str:
-        """Return the statement that counts all matches."""
-        return fenced("x.n", f"SELECT count(*) AS n FROM {self._matches()}")
+        """Return the statement that counts all matches: by index rows alone where they tell, else by resources."""
+        driver = self._chosen.driver
+        keys = self._sets.keys(driver) if driver is not None and len(self.query.resource_types) == 1 else None
+        if keys is None:
+            return fenced("x.n", f"SELECT count(*) AS n FROM {self._matches()}")
+        tests = "".join(f" AND {test}" for test in self._tests(_ROW))
+        # what is deleted has no rows; a resource has one row for each value
+        rows = (
+            f"SELECT {'' if keys.is_one else 'DISTINCT d.rid'} FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant "
+            f"AND d.param = {keys.parameter} AND d.{KEYED[keys.table]} = "
+            f"{keys.hashes if keys.is_one else f'ANY({keys.hashes})'}{tests}"
+        )
+        return fenced("x.n", f"SELECT count(*) AS n FROM ({rows}) f")
 
     def keys(self, limit: int) -> str:
         """Return the statement of up to *limit* keys."""
@@ -141,7 +182,7 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     total = await _total(fetch, query, indexing)
     if query.count == 0:
         return Page([], total=total)
-    search = Search(query, indexing)
+    search = await _chosen(fetch, query, indexing)
     rows = await fetch(search.page(), *search.arguments.values)
     shown = rows[: query.count]
     # the last key of every order is the resource's number
@@ -152,6 +193,15 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
         numbered = [(row[-1], version) for row, version in zip(shown, matches, strict=True)]
         included = await includes.follow(fetch, indexing.encoder.hasher, numbered, query.includes)
     return Page(matches, more, total, included)
+
+
+async def _chosen(fetch: Fetch, query: Query, indexing: Indexing) -> Search:
+    """Return the search, walking its type when following references would mean following very many."""
+    search = Search(query, indexing)
+    if search.follows:
+        (row,) = await fetch(search.probe(), *search.arguments.values)
+        search = Search(query, indexing, walks=row[0] >= FREQUENT)
+    return search
 
 
 async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:
