@@ -29,7 +29,8 @@ async def test_every_version_with_what_made_it(client):
 @pytest.mark.parametrize("path", ["/Patient/a/_history", "/Patient/_history", "/_history"])
 @pytest.mark.usefixtures("changed")
 async def test_pages_join_without_gap_or_repeat(client, path):
-    url, found = f"{path}?_count=2", []
+    found = []
+    url: str | None = f"{path}?_count=2"
     while url:
         page = (await client.get(url)).json()
         found += [each["response"]["etag"] for each in page["entry"]]
