@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--host", default="127.0.0.1")
     given = parser.parse_args()
-    databases.upgrade = no_schema
+    databases.make_ready = no_schema
     settings = Settings(
         data=given.data,
         host=given.host,

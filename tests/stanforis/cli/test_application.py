@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from stanforis.cli.application import application
 
-COMMANDS = [["up"], ["load"], ["bench"], ["doctor"], ["db", "upgrade"], ["db", "check"]]
+COMMANDS = [["up"], ["load"], ["bench"], ["doctor"], ["db", "upgrade"], ["db", "check"], ["db", "reindex"]]
 
 
 def stanforis(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

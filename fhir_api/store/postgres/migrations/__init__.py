@@ -14,13 +14,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
+from stanforis.errors import OperatorError
 
 _HERE = Path(__file__).parent
 _LOCK = 0x5374616E666F7269
 """Advisory lock that one migrating process holds."""
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """The database cannot be brought to, or is not at, the version this program needs."""
 
 
