@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/http.html#trules
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,9 @@ from fhir_api.model.versions import StoredVersion
 from fhir_api.store.port import Expect, Write
 
 _READS = frozenset({"GET", "HEAD"})
-_TYPE_AND_ID = 2
+_ETAG = re.compile(r'(?:W/)?"([A-Za-z0-9\-.]{1,64})"')
+_NO_VERSION = 0
+"""A version that nothing has: they start at 1."""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,8 @@ def as_step(context: Context, place: int, entry: Entry) -> Step:
     """
     request = entry.as_request(place)
     full_url = entry.full_url if isinstance(entry.full_url, str) else None
+    if full_url == "":
+        raise faulty(place, "fullUrl", "Expected a URI, found an empty text.", "value")
     if request.method in _READS or (request.method == "POST" and is_operation(request.url)):
         return Step(place, "GET", request, full_url)
     path, _, query = request.url.removeprefix(f"{context.base_url}/").partition("?")
@@ -105,10 +110,10 @@ def _read_url(step: Step, rest: Sequence[str], query: str) -> None:
 
 
 def _version(place: int, tag: str) -> int:
-    number = tag.removeprefix("W/").strip('"')
-    if not is_version_number(number):
+    match = _ETAG.fullmatch(tag.strip())
+    if match is None:
         raise faulty(place, "request.ifMatch", 'Expected an ETag such as W/"3".', "value")
-    return int(number)
+    return int(match[1]) if is_version_number(match[1]) else _NO_VERSION
 
 
 def in_entry(error: FhirError, place: int) -> FhirError:

@@ -99,6 +99,7 @@ async def _carry_out(context: Context, store: TenantStore | Transaction, steps: 
                     waiting.append(step)
                     continue
                 step.writes = (_write(context, step, step.keys[0]),)
+                step.text = b""  # what is written holds it now, and it may be large
             else:
                 await _prepare_change(context, store, step)
         except FhirError as error:

@@ -39,6 +39,12 @@ GOOD = f"{{{PATIENT},{REQUEST}}}"
         ('{"resourceType":"Bundle","type":"batch","entry":{}}', "Bundle.entry"),
         (bundle(f'{GOOD},{{{PATIENT},{REQUEST},"response":{{"status":"200"}}}}'), "Bundle.entry[1].response"),
         (bundle(f'{GOOD},{{{PATIENT},{REQUEST},"search":{{"mode":"match"}}}}'), "Bundle.entry[1].search"),
+        (bundle(f'{GOOD},{{"link":[5],{PATIENT},{REQUEST}}}'), "Bundle.entry[1].link[0]"),
+        (
+            bundle(f'{GOOD},{{"link":[{{"relation":"self","shoe":1}}],{PATIENT},{REQUEST}}}'),
+            "Bundle.entry[1].link[0]",
+        ),
+        (bundle(f'{GOOD},{{"fullUrl":"",{PATIENT},{REQUEST}}}'), "Bundle.entry[1].fullUrl"),
         (bundle(f'{GOOD},{{"resource":null,{REQUEST}}}'), None),
         (bundle(f'{GOOD},{{"resource":5,{REQUEST}}}'), None),
         (bundle(f'{GOOD},{{"resource":[],{REQUEST}}}'), None),

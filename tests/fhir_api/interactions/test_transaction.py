@@ -45,6 +45,8 @@ async def total(client):
             "Bundle.entry[1].request.ifNoneMatch",
         ),
         (entry("PUT", "Patient/there", patient(id="there"), ifMatch="x"), 400, "Bundle.entry[1].request.ifMatch"),
+        (entry("PUT", "Patient/there", patient(id="there"), ifMatch='W/"9999999999"'), 412, "Bundle.entry[1]"),
+        (entry("PUT", "Patient/there", patient(id="there"), ifMatch='W/"x"'), 412, "Bundle.entry[1]"),
         (entry("DELETE", "Patient/there", ifMatch='W/"7"'), 412, "Bundle.entry[1]"),
         (entry("DELETE", "Patient/never", ifMatch='W/"1"'), 412, "Bundle.entry[1]"),
         (patch_entry("Patient/there", FEMALE, ifMatch='W/"7"'), 412, "Bundle.entry[1]"),
