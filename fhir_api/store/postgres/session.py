@@ -6,8 +6,7 @@ Every read is one statement in which the tenant's setting is fenced in front of 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import asyncpg
 from stanforis.storage.pool import PoolTimeoutError
@@ -25,6 +24,7 @@ _UNREACHABLE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.InternalClientError,
     ConnectionError,
+    PoolTimeoutError,
 )
 
 
@@ -41,23 +41,28 @@ def fenced(columns: str, inner: str) -> str:
     )
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn what the driver raises into :class:`FhirError` or :class:`CollisionError`."""
-    try:
-        yield
-    except _COLLISIONS as error:
+class translated:  # noqa: N801 - reads as a word of the with statement
+    """Turns what the driver raises inside a ``with`` into :class:`FhirError` or :class:`CollisionError`."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise what *error* means; an error of ours, or none, is left alone."""
+        if isinstance(error, Exception):
+            _raise_meaning(error)
+
+
+def _raise_meaning(error: Exception) -> None:
+    if isinstance(error, _COLLISIONS):
         raise CollisionError from error
-    except asyncpg.QueryCanceledError as error:
+    if isinstance(error, asyncpg.QueryCanceledError):
         raise _too_costly() from error
-    except PoolTimeoutError as error:
-        raise unavailable() from error
-    except asyncpg.InterfaceError as error:
-        # the driver says the same of a connection that broke and of arguments that do not fit; those are our fault
-        if "closed" not in str(error):
-            raise
-        raise unavailable() from error
-    except _UNREACHABLE as error:
+    # the driver says the same of a connection that broke and of arguments that do not fit; those are our fault
+    is_closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+    if is_closed or isinstance(error, _UNREACHABLE):
         raise unavailable() from error
 
 

@@ -8,8 +8,9 @@ transaction).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from asyncio import Future
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ else:  # the class takes no parameters when it runs
 
 class PoolTimeoutError(Exception):
     """No connection became free in time, or the database cannot be reached."""
+
+
+_UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,68 +53,86 @@ class PoolOptions:
 
 
 class Pool:
-    """Connections of one process to one database.
-
-    Raises (from :meth:`acquire`):
-        PoolTimeoutError: see there.
-    """
+    """Connections of one process to one database."""
 
     def __init__(self, options: PoolOptions) -> None:
+        """Open nothing yet: connections are made when they are needed."""
         self.options = options
         self._idle: list[Connection] = []
-        self._free = asyncio.Semaphore(options.size)
+        self._open = 0
+        self._waiters: deque[Future[Connection | None]] = deque()
         self._closed = False
 
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Connection]:
-        """Lend a connection; it is dropped if it broke meanwhile."""
-        await self._take_place()
-        connection: Connection | None = None
-        try:
-            connection = await self._connection()
-            yield connection
-        except asyncpg.InternalClientError:
-            # Driver and database are out of step, as when PostgreSQL was killed in the midst of an answer.
-            if connection is not None:
-                connection.terminate()
-            raise
-        finally:
-            if connection is not None:
-                self._give_back(connection)
-            self._free.release()
+    def acquire(self) -> Lease:
+        """Lend a connection: ``async with pool.acquire() as connection``.
+
+        Raises (when it is entered):
+            PoolTimeoutError: see there.
+        """
+        return Lease(self)
 
     async def close(self) -> None:
         """Close idle connections; lent ones are closed when they come back."""
         self._closed = True
         idle, self._idle = self._idle, []
+        self._open -= len(idle)
         await asyncio.gather(*(connection.close(timeout=2) for connection in idle), return_exceptions=True)
 
-    async def _take_place(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()  # returns at once
-            return
-        try:
-            async with asyncio.timeout(self.options.acquire_seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            raise PoolTimeoutError("no database connection became free in time") from None
-
-    async def _connection(self) -> Connection:
+    async def take(self) -> Connection:
+        """Return a connection that is nobody else's until :meth:`give_back`."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
-        try:
-            return await self._connect()
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
-            raise PoolTimeoutError(f"the database cannot be reached: {type(error).__name__}") from error
+            self._open -= 1
+        if self._open < self.options.size:
+            return await self._new()
+        found = await self._wait()
+        return await self.take() if found is None else found
 
-    def _give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
+        """Take a connection back; it goes to whoever waits longest."""
         # A cancelled request may leave a transaction open or a query running: such a connection is not used again.
         if self._closed or connection.is_closed() or connection.is_in_transaction():
             connection.terminate()
-        else:
+            self._open -= 1
+            self._hand_on(None)
+        elif not self._hand_on(connection):
             self._idle.append(connection)
+
+    def _hand_on(self, connection: Connection | None) -> bool:
+        """Give a connection, or the place for a new one, to a waiter; False when nobody waits."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return True
+        return False
+
+    async def _wait(self) -> Connection | None:
+        loop = asyncio.get_running_loop()
+        waiter: Future[Connection | None] = loop.create_future()
+        self._waiters.append(waiter)
+        timer = loop.call_later(self.options.acquire_seconds, _give_up, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and (connection := waiter.result()) is not None:
+                self.give_back(connection)
+            raise
+        finally:
+            timer.cancel()
+
+    async def _new(self) -> Connection:
+        self._open += 1
+        try:
+            return await self._connect()
+        except BaseException as error:
+            self._open -= 1
+            self._hand_on(None)
+            if isinstance(error, _UNREACHABLE):
+                raise PoolTimeoutError(f"the database cannot be reached: {type(error).__name__}") from error
+            raise
 
     async def _connect(self) -> Connection:
         options = self.options
@@ -137,3 +159,32 @@ class Pool:
         if options.prepare is not None:
             await options.prepare(connection)
         return connection
+
+
+class Lease:
+    """A connection for the length of an ``async with``."""
+
+    __slots__ = ("_connection", "_pool")
+
+    _connection: Connection
+
+    def __init__(self, pool: Pool) -> None:
+        """Lend one of *pool*'s connections."""
+        self._pool = pool
+
+    async def __aenter__(self) -> Connection:
+        """Take the connection."""
+        self._connection = await self._pool.take()
+        return self._connection
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Give the connection back; it is dropped if it broke meanwhile."""
+        if isinstance(error, asyncpg.InternalClientError):
+            # Driver and database are out of step, as when PostgreSQL was killed in the midst of an answer.
+            self._connection.terminate()
+        self._pool.give_back(self._connection)
+
+
+def _give_up(waiter: Future[Connection | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(PoolTimeoutError("no database connection became free in time"))
