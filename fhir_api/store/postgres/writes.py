@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -171,9 +172,15 @@ def _index_arguments(rows: IndexRows) -> list[bytes]:
     return [column for table, packers in _INDEX.items() for column in _columns(getattr(rows, table), packers)]
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], packers: Sequence[Pack]) -> list[bytes]:
-    columns = zip(*rows, strict=True) if rows else ((),) * len(packers)
-    return [pack(column) for pack, column in zip(packers, columns, strict=True)]
+def _columns(rows: Sequence[tuple[Any, ...]], packers: tuple[Pack, ...]) -> Sequence[bytes]:
+    if not rows:
+        return _no_columns(packers)
+    return [pack(column) for pack, column in zip(packers, zip(*rows, strict=True), strict=True)]
+
+
+@cache
+def _no_columns(packers: tuple[Pack, ...]) -> Sequence[bytes]:
+    return tuple(pack(()) for pack in packers)
 
 
 def check_expected(write: Write, stored: Stored | None) -> None:
