@@ -1,7 +1,7 @@
 """Where a search starts: the clause whose index rows are read, and what is left to test on each.
 
-Spec of the choice: docs/search.md. A driver either walks index rows in the wanted order and can stop early, or gives
-the whole set of its resources.
+A driver either walks index rows in the wanted order and can stop early, or gives the whole set of its resources.
+Reasons for the choice: docs/decisions/0002-storage.md.
 """
 
 from __future__ import annotations

@@ -76,6 +76,12 @@ class Order:
         return orjson.dumps([self.name, *values])
 
 
+def order_of(cursor: bytes) -> str:
+    """Return the name of the order that a cursor is a place in."""
+    name: str = orjson.loads(cursor)[0]
+    return name
+
+
 def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> bool:
     """Tell whether the only sort key is the type's primary clinical date, falling: the order of keyed index rows.
 

@@ -17,7 +17,15 @@ from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
 from fhir_api.store.postgres.search import includes
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
-from fhir_api.store.postgres.search.order import LAST_UPDATED, MARKER, NEWEST_FIRST, Order, is_newest_first, sorted_by
+from fhir_api.store.postgres.search.order import (
+    LAST_UPDATED,
+    MARKER,
+    NEWEST_FIRST,
+    Order,
+    is_newest_first,
+    order_of,
+    sorted_by,
+)
 from fhir_api.store.postgres.search.rows import KEYED, Ranges
 from fhir_api.store.postgres.search.walks import is_walkable, range_order, walk_keys, walk_ranges
 from fhir_api.store.postgres.session import Fetch, fenced
@@ -53,6 +61,11 @@ class Search:
         is_one_type = len(self.query.resource_types) == 1
         return is_one_type and not self.query.sort and isinstance(self._chosen.driver, ChainClause | HasClause)
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether it starts at the targets of a chain."""
+        return isinstance(self._chosen.driver, ChainClause)
+
     def probe(self) -> str:
         """Return the statement that counts how many resources it would follow from, up to ``FREQUENT``."""
         inner = self._sets.starts(self._chosen.driver)
@@ -75,7 +88,7 @@ class Search:
         """Return the SELECT of a page's resources: a walk along index rows where one gives the order."""
         driver, sort = self._chosen.driver, self.query.sort
         primary = is_newest_first(sort, self._definitions)
-        if self.follows:
+        if isinstance(driver, HasClause) and self.follows:
             # the order is the one of the walk, for the next page may have to be one
             self.order = LAST_UPDATED
             return self._sorted(limit)
@@ -100,7 +113,7 @@ class Search:
     def _sorting(self, *, primary: bool) -> Order:
         sort = self.query.sort
         if not sort:
-            if self._chosen.driver is not None and not self.follows:
+            if self._chosen.driver is not None:
                 return NEWEST_FIRST
             return LAST_UPDATED if len(self.query.resource_types) == 1 else MARKER
         if primary:
@@ -198,10 +211,13 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
 async def _chosen(fetch: Fetch, query: Query, indexing: Indexing) -> Search:
     """Return the search, walking its type when following references would mean following very many."""
     search = Search(query, indexing)
-    if search.follows:
-        (row,) = await fetch(search.probe(), *search.arguments.values)
-        search = Search(query, indexing, walks=row[0] >= FREQUENT)
-    return search
+    if not search.follows:
+        return search
+    if query.cursor is not None and search.is_chain:
+        # what was found frequent or not at the first page stays so
+        return Search(query, indexing, walks=order_of(query.cursor) == LAST_UPDATED.name)
+    (row,) = await fetch(search.probe(), *search.arguments.values)
+    return Search(query, indexing, walks=row[0] >= FREQUENT)
 
 
 async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:
