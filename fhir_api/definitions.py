@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
@@ -17,6 +18,10 @@ from fhir_api.search.extract.extractor import Extractor
 from fhir_api.search.parse import ParsedQuery, criteria, parse_query
 from fhir_api.search.query import Clause
 from fhir_api.validation.validator import StructureValidator
+
+_REMEMBERED_QUERIES = 1024
+_REMEMBERED_LENGTH = 300
+"""How many parsed searches are kept, and how many characters one may have."""
 
 
 class CompiledDefinitions:
@@ -37,6 +42,7 @@ class CompiledDefinitions:
         self._base_url = settings.base_url.rstrip("/")
         self._page_size = settings.page_size
         self._page_size_max = settings.page_size_max
+        self._remembered = lru_cache(_REMEMBERED_QUERIES)(self._parse)
 
     def is_resource_type(self, name: str) -> bool:
         """See :class:`fhir_api.interactions.context.Rules`."""
@@ -63,6 +69,20 @@ class CompiledDefinitions:
         lenient: bool = False,
     ) -> ParsedQuery:
         """See :class:`fhir_api.rest.wiring.ParseSearch`."""
+        asked = tuple(pairs)
+        # clients ask the same again and again; what is long is rare, and "approximately" depends on the time
+        length = sum(len(name) + len(value) for name, value in asked)
+        if length > _REMEMBERED_LENGTH or any("ap" in value for _, value in asked):
+            return self._parse(resource_type, asked, compartment, lenient)
+        return self._remembered(resource_type, asked, compartment, lenient)
+
+    def _parse(
+        self,
+        resource_type: str | None,
+        pairs: tuple[tuple[str, str], ...],
+        compartment: tuple[str, str] | None,
+        lenient: bool,
+    ) -> ParsedQuery:
         parsed = parse_query(
             self.search,
             () if resource_type is None else (resource_type,),

@@ -33,6 +33,7 @@ class Change(IntEnum):
 _METHODS = {Change.CREATE: "POST", Change.UPDATE: "PUT", Change.DELETE: "DELETE", Change.PATCH: "PATCH"}
 
 
+@lru_cache(maxsize=4096)
 def instant(milliseconds: int) -> str:
     """Return milliseconds since 1970 as a FHIR instant in UTC, such as ``2026-11-23T08:00:00.123Z``."""
     return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
