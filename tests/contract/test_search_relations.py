@@ -164,3 +164,14 @@ async def test_includes_belong_to_the_page(filled: TenantStore) -> None:
         replace(query("Observation?code=1&_include=Observation:subject&_count=1&_sort=_id"), cursor=first.next_cursor)
     )
     assert [str(version.key) for version in second.included] == ["Patient/b"]
+
+
+@pytest.mark.parametrize("url", ["Observation?subject:Patient._id=p", "Observation?subject:Patient.family=uwase"])
+async def test_a_chain_does_not_pass_through_what_is_deleted(store: TenantStore, url: str) -> None:
+    await store.write([
+        write({"resourceType": "Patient", "id": "p", "name": [{"family": "Uwase"}]}),
+        write({"resourceType": "Observation", "id": "o", "subject": {"reference": "Patient/p"}}),
+    ])  # fmt: skip
+    assert await found(store, url) == {"o"}
+    await store.write([deletion("Patient/p")])
+    assert await found(store, url) == set()

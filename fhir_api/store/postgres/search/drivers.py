@@ -133,7 +133,7 @@ class Sets:
         """Return a SELECT of the ``id_hash`` of each resource that a chain may reach."""
         return (
             " UNION ALL ".join(
-                f"SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant "
+                f"SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.change <> 3 "
                 f"AND r.type_id = {self._conditions.type_number(name)} AND r.rid IN ({self._inner(name, inner)})"
                 for name, inner in clause.targets
             )
