@@ -52,7 +52,8 @@ class Running:
 
 @contextmanager
 def serving(*arguments: str | Path, before: Sequence[str] = ()) -> Iterator[Running]:
-    command = [*before, sys.executable, STUB, *arguments]
+    # whoever runs the tests may be ignoring hang-ups, as nohup does
+    command = ["env", "--default-signal=HUP", *before, sys.executable, STUB, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield Running(process)

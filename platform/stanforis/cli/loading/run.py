@@ -80,7 +80,9 @@ class _Load:
     def run(self, files: Sequence[Path], connections: int, *, keep_ids: bool) -> Summary:
         sent: dict[Future[Result], Path] = {}
         with ThreadPoolExecutor(connections) as threads:
-            for path, requests in shipments(files, keep_ids=keep_ids):
+            for path, waits, requests in shipments(files, keep_ids=keep_ids):
+                if waits:
+                    self._take_finished(sent, at_most=0)
                 for shipment in requests:
                     self._take_finished(sent, at_most=2 * connections - 1)
                     sent[threads.submit(self._sender.send, shipment)] = path

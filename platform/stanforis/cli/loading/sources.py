@@ -42,23 +42,24 @@ def found(paths: Iterable[Path]) -> list[Path]:
     return files
 
 
-def shipments(files: Sequence[Path], *, keep_ids: bool) -> Iterator[tuple[Path, Iterator[Shipment]]]:
-    """Yield each file with the requests it makes; whole files that refer to others by criteria come last.
+def shipments(files: Sequence[Path], *, keep_ids: bool) -> Iterator[tuple[Path, bool, Iterator[Shipment]]]:
+    """Yield each file, whether it has to wait for those before it, and the requests it makes.
 
-    Such references (``Practitioner?identifier=...``) find their target only when it is there.
+    Whole files that refer to others by criteria come last and wait: such references
+    (``Practitioner?identifier=...``) find their target only when it is there.
     """
     waiting = []
     for path in files:
         if _kind(path) in _NDJSON:
-            yield path, _of_ndjson(path)
+            yield path, False, _of_ndjson(path)
             continue
         text = _read(path)
         if text is not None and _CONDITIONAL_REFERENCE.search(text):
             waiting.append(path)
         else:
-            yield path, of_json_file(path, text, keep_ids=keep_ids)
-    for path in waiting:
-        yield path, of_json_file(path, _read(path), keep_ids=keep_ids)
+            yield path, False, of_json_file(path, text, keep_ids=keep_ids)
+    for number, path in enumerate(waiting):
+        yield path, number == 0, of_json_file(path, _read(path), keep_ids=keep_ids)
 
 
 def _kind(path: Path) -> str:
