@@ -16,8 +16,6 @@ from fhir_api.model.errors import ErrorKind, refuse
 Pair = tuple[str, str]
 """One query parameter, decoded."""
 
-MAX_URL = 8192
-"""Longest path and query together, in bytes; longer searches go by POST."""
 MAX_PARAMETERS = 500
 """Most query parameters of one request (an OR list is one parameter)."""
 

@@ -60,7 +60,3 @@ class Hasher:
     def bare_logical(self, value: str) -> int:
         """Return the hash of a logical reference whatever its system."""
         return self.text(f"\x03{value}")
-
-    def parts(self, *hashes: int) -> int:
-        """Return one hash for several in order."""
-        return self.text(",".join(map(str, hashes)))

@@ -63,7 +63,7 @@ class Conditions:
             case IdClause():
                 return self._of_resource(self.has_id(clause), candidate)
             case LastUpdatedClause():
-                return self._of_resource(self.updated(clause), candidate)
+                return self._of_resource(self.updated(clause, "r"), candidate)
             case ChainClause():
                 return self._chain(clause, candidate)
             case HasClause():
@@ -120,25 +120,26 @@ class Conditions:
         hashes = [hasher.key(ResourceKey(name, logical_id)) for name in resource_types for logical_id in clause.ids]
         return self.arguments.bind(hashes, "bigint[]")
 
-    def updated(self, clause: LastUpdatedClause) -> str:
-        """Return the condition on ``r`` that it was last updated in one of the clause's ranges."""
-        return f"({' OR '.join(self._updated(value) for value in clause.values) or 'false'})"
+    def updated(self, clause: LastUpdatedClause, alias: str) -> str:
+        """Return the condition that *alias*, of ``resource``, was last updated in one of the clause's ranges."""
+        column = f"{alias}.last_updated"
+        return f"({' OR '.join(self._updated(value, column) for value in clause.values) or 'false'})"
 
-    def _updated(self, value: DateValue) -> str:
+    def _updated(self, value: DateValue, column: str) -> str:
         bind = self.arguments.bind
         match value.prefix:
             case Prefix.NE:
-                return f"(r.last_updated < {bind(value.low)} OR r.last_updated >= {bind(value.high)})"
+                return f"({column} < {bind(value.low)} OR {column} >= {bind(value.high)})"
             case Prefix.GT | Prefix.SA:
-                return f"r.last_updated >= {bind(value.high)}"
+                return f"{column} >= {bind(value.high)}"
             case Prefix.LT | Prefix.EB:
-                return f"r.last_updated < {bind(value.low)}"
+                return f"{column} < {bind(value.low)}"
             case Prefix.GE:
-                return f"r.last_updated >= {bind(value.low)}"
+                return f"{column} >= {bind(value.low)}"
             case Prefix.LE:
-                return f"r.last_updated < {bind(value.high)}"
+                return f"{column} < {bind(value.high)}"
             case _:
-                return f"(r.last_updated >= {bind(value.low)} AND r.last_updated < {bind(value.high)})"
+                return f"({column} >= {bind(value.low)} AND {column} < {bind(value.high)})"
 
     def _chain(self, clause: ChainClause, candidate: Candidate) -> str:
         source, target = self.alias(), self.alias()

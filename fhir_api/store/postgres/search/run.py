@@ -153,7 +153,7 @@ class Search:
             tests.append(f"b.rid IN ({self._sets.rids(chosen.driver)})")
         for clause in chosen.others:
             if isinstance(clause, LastUpdatedClause):
-                tests.append(self._conditions.updated(clause).replace("r.", "b."))
+                tests.append(self._conditions.updated(clause, "b"))
             else:
                 tests.append(self._conditions.holds(clause, _RESOURCE))
         return f"fhir.resource b WHERE {' AND '.join([*tests, *more])}"
