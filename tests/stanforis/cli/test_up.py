@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,16 +34,29 @@ class Running:
 
     def answering(self, path: str = "/") -> int:
         """Return the id of the process that answers one request over a connection of its own."""
+        with closing(self._connection()) as connection:
+            return self._asked(connection, path)
+
+    def answering_all(self) -> set[int]:
+        """Return the processes that answer many connections, all of which stay open until the last is answered.
+
+        One process may answer any number of connections that come one after the other, if it is always the quicker.
+        """
+        with ExitStack() as stack:
+            held = [stack.enter_context(closing(self._connection())) for _ in range(40)]
+            return {self._asked(connection, "/") for connection in held}
+
+    def _connection(self) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.connect()
+        return connection
+
+    @staticmethod
+    def _asked(connection: http.client.HTTPConnection, path: str) -> int:
         connection.request("GET", path)
         response = connection.getresponse()
         assert response.status == 200
-        answered = int(response.read())
-        connection.close()
-        return answered
-
-    def answering_all(self) -> set[int]:
-        return {self.answering() for _ in range(40)}
+        return int(response.read())
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
