@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 
+DETAILS = "https://fhir.stanforis.example/CodeSystem/issue-details"
+"""The code system of ``OperationOutcome.issue.details``: what kind of refusal, for a program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
@@ -21,16 +24,20 @@ class Issue:
         code: a code of http://hl7.org/fhir/issue-type.
         diagnostics: what was found and what was expected, for a person; never a value of a patient.
         expressions: FHIRPath places in the resource, such as ``Patient.contact[0].gender``.
+        details: codes of the kind of refusal that stay the same, the general one first: ``("invariant", "obs-6")``.
     """
 
     severity: str
     code: str
     diagnostics: str
     expressions: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the ``OperationOutcome.issue`` element."""
         issue: dict[str, Any] = {"severity": self.severity, "code": self.code, "diagnostics": self.diagnostics}
+        if self.details:
+            issue["details"] = {"coding": [{"system": DETAILS, "code": code} for code in self.details]}
         if self.expressions:
             issue["expression"] = list(self.expressions)
         return issue
