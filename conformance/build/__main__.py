@@ -24,7 +24,8 @@ def main() -> None:
     options.to.mkdir(parents=True, exist_ok=True)
     for file_name, content in written.items():
         (options.to / file_name).write_bytes(content)
-        sys.stdout.write(f"{file_name}: {len(content.splitlines())} lines, {len(content):,} bytes\n")
+        lines = f"{len(content.splitlines())} lines, " if file_name.endswith(".jsonl") else ""
+        sys.stdout.write(f"{file_name}: {lines}{len(content):,} bytes\n")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ import tarfile
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import orjson
 import pytest
+import zstandard
+from msgspec.structs import replace
 
 from conformance.build import compile_package
 from conformance.build.__main__ import main
 from conformance.build.package import PackageError, download, read_package
 from conformance.build.value_sets import compile_value_sets
+from conformance.library import DEFINITIONS, INDEX, Frame
 from conformance.manifest import manifest
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +39,18 @@ def test_the_package_is_the_one_the_data_was_made_from(archive: bytes) -> None:
 
 def test_a_rebuild_changes_nothing(archive: bytes) -> None:
     committed = {path.name: path.read_bytes() for path in (ROOT / "conformance" / "data").iterdir()}
-    assert compile_package(archive) == committed
+    assert plain(compile_package(archive)) == plain(committed)
+
+
+def plain(files: dict[str, bytes]) -> dict[str, object]:
+    """Return files with compressed ones unpacked: versions of Zstandard may pack the same content in other bytes."""
+    index = msgspec.json.Decoder(Frame).decode_lines(files[INDEX])
+    frames = [replace(frame, start=0, length=0) for frame in index]
+    return {**files, DEFINITIONS: unpacked(files[DEFINITIONS]), INDEX: frames}
+
+
+def unpacked(content: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True).read()
 
 
 def test_the_command_writes_the_data_and_says_so(
@@ -45,7 +60,7 @@ def test_the_command_writes_the_data_and_says_so(
     source.write_bytes(archive)
     monkeypatch.setattr(sys, "argv", ["conformance.build", "--source", str(source), "--to", str(target)])
     main()
-    assert {path.name for path in target.iterdir()} == {*manifest().rows, "manifest.jsonl"}
+    assert {path.name for path in target.iterdir()} == {*manifest().rows, "manifest.jsonl", DEFINITIONS}
     assert f"nodes.jsonl: {manifest().rows['nodes.jsonl']} lines" in capsys.readouterr().out
 
 
