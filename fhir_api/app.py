@@ -16,6 +16,7 @@ from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.context import Context, Limits
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.opening import OpenStores, Stores, open_postgres
+from fhir_api.operations.table import OPERATIONS
 from fhir_api.rest.asgi import FhirEndpoint
 from fhir_api.rest.capability import statement
 from fhir_api.rest.contexts import Contexts
@@ -63,6 +64,7 @@ class Application:
             ROUTES,
             self._definitions.resource_types,
             self._definitions.search,
+            OPERATIONS,
             deletes_multiple=settings.conditional_delete_limit > 1,
         )
         self._stores: Stores | None = None

@@ -15,6 +15,8 @@ RESOURCE = "resource"
 BUNDLE = "bundle"
 PATCH = "patch"
 FORM = "form"
+OPERATION = "operation"
+"""Left as it is: what it may be depends on the operation."""
 _JSON_PATCH = "application/json-patch+json"
 _FORM = "application/x-www-form-urlencoded"
 
@@ -31,7 +33,7 @@ def prepared(takes: str | None, request: Request, raw: bytes) -> Request:
         case "resource" | "bundle":
             if takes == RESOURCE and request.segments[0] == "Binary" and not binary.is_resource(content_type, raw):
                 return request._replace(body=_wrapped(request, header, raw))
-            return request._replace(body=_resource(content_type, raw))
+            return request._replace(body=resource_json(content_type, raw))
         case "patch":
             _expect(content_type, _JSON_PATCH)
             return request._replace(body=raw)
@@ -39,11 +41,18 @@ def prepared(takes: str | None, request: Request, raw: bytes) -> Request:
             if raw or header is not None:
                 _expect(content_type, _FORM)
             return request._replace(query=request.query + _form(raw))
+        case "operation":
+            return request._replace(body=raw)
         case _:
             return request
 
 
-def _resource(content_type: MediaType, raw: bytes) -> bytes:
+def resource_json(content_type: MediaType, raw: bytes) -> bytes:
+    """Return a resource that came in a FHIR format as JSON.
+
+    Raises:
+        FhirError: UNSUPPORTED_MEDIA_TYPE for another format; MALFORMED for bad XML.
+    """
     check_body_type(content_type)
     if is_json(content_type):
         return raw

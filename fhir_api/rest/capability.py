@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/http.html#capabilities, https://hl7.org/fhir/R4/ca
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,7 +19,9 @@ from conformance.compartments import compartments
 from fhir_api.formats.xml import to_xml
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.operations.operation import Operation
 from fhir_api.rest.negotiation import FHIR_JSON, FHIR_XML, JSON, presentation
+from fhir_api.rest.operating import claims
 from fhir_api.rest.reading import SHOWN_BY, check_known
 from fhir_api.rest.request import Request
 from fhir_api.rest.response import Response
@@ -84,9 +86,14 @@ def _as_xml(body: bytes) -> bytes:
 
 
 def statement(
-    routes: Iterable[Route], types: Iterable[str], search: SearchParameters, *, deletes_multiple: bool
+    routes: Iterable[Route],
+    types: Iterable[str],
+    search: SearchParameters,
+    operations: Sequence[Operation] = (),
+    *,
+    deletes_multiple: bool,
 ) -> Statement:
-    """Return the statement of a server with these *routes*, resource *types* and *search* parameters."""
+    """Return the statement of a server with these *routes*, resource *types*, *search* parameters and *operations*."""
     interactions = {route.interaction for route in routes}
     if "transaction" in interactions:
         interactions.add("batch")
@@ -103,11 +110,13 @@ def statement(
                 **general,
                 **_included(name, known, pointing[name] | pointing["Resource"]),
                 "searchParam": _searched(known),
+                **_operated(operations, name),
             }
             for name, known in parameters.items()
         ],
         "interaction": [{"code": code} for code in _OF_SYSTEM if code in interactions],
         "searchParam": _searched(search.parameters("Basic"), only=("_",)),
+        **_operated(operations, None),
         "compartment": [f"{_CANONICAL}CompartmentDefinition/{code.lower()}" for code in sorted(compartments())],
     }
     text = orjson.dumps(_head() | {"rest": [rest]})
@@ -168,6 +177,12 @@ def _included(name: str, known: Mapping[str, Parameter], pointing: set[str]) -> 
         **({"searchInclude": ["*", *include]} if include else {}),
         **({"searchRevInclude": sorted(pointing)} if pointing else {}),
     }
+
+
+def _operated(operations: Sequence[Operation], resource_type: str | None) -> dict[str, list[dict[str, str]]]:
+    """Return the operations on a type, or (None) on the whole server."""
+    claimed = claims(operations, resource_type)
+    return {"operation": claimed} if claimed else {}
 
 
 def _searched(known: Mapping[str, Parameter], only: tuple[str, ...] = ()) -> list[dict[str, str]]:

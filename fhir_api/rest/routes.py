@@ -5,7 +5,8 @@ Spec: https://hl7.org/fhir/R4/http.html#summary
 
 from __future__ import annotations
 
-from fhir_api.rest import batching, capability, reading, searching, writing
+from fhir_api.operations.table import OPERATIONS
+from fhir_api.rest import batching, capability, operating, reading, searching, writing
 from fhir_api.rest.body import BUNDLE, FORM, PATCH, RESOURCE
 from fhir_api.rest.wiring import Route
 
@@ -36,4 +37,6 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/{type}/{id}/*/_search", "search-compartment", searching.search_compartment, FORM),
     Route("GET", "/{type}/{id}/{type}", "search-compartment", searching.search_compartment),
     Route("POST", "/{type}/{id}/{type}/_search", "search-compartment", searching.search_compartment, FORM),
+    # the operations
+    *operating.routes(OPERATIONS),
 )
