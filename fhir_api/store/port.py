@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fhir_api.model.keys import ResourceKey
+from fhir_api.model.outcome import Issue
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.query import Clause, Query
@@ -40,6 +41,7 @@ class Write:
         entries: its index entries (None for a delete).
         expected: the version that must be current, or an :class:`Expect`.
         skip_unchanged: give the current version back instead of storing equal bytes again.
+        remarks: what the client is told about the resource although it is stored.
     """
 
     key: ResourceKey
@@ -48,6 +50,42 @@ class Write:
     entries: IndexEntries | None
     expected: int | Expect = Expect.ANYTHING
     skip_unchanged: bool = False
+    remarks: tuple[Issue, ...] = ()
+
+
+class DefinitionsState(NamedTuple):
+    """What decides how a tenant's resources are checked, read on each check that needs the tenant's own definitions.
+
+    Attributes:
+        generation: another number whenever a definition of the tenant has changed.
+        profiles: the tenant's own policy for declared profiles, None where the installation's holds.
+    """
+
+    generation: int
+    profiles: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRecord:
+    """A package that was added to a tenant.
+
+    Attributes:
+        name, version, canonical: from its manifest.
+        dependencies: ``name@version`` of each package it builds on.
+        digest: of its content.
+        complete: every definition in it was stored.
+        added_at: milliseconds since 1970, UTC.
+        resources: what it brought, with the version that was stored then.
+    """
+
+    name: str
+    version: str
+    canonical: str
+    dependencies: tuple[str, ...]
+    digest: str
+    complete: bool
+    added_at: int
+    resources: tuple[tuple[ResourceKey, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +147,24 @@ class Reader(Protocol):
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """Return up to *limit* keys of current resources that match (for conditional interactions)."""
 
+    async def definitions_state(self) -> DefinitionsState:
+        """Return whether definitions changed, and the tenant's policy; as cheap as reading one resource."""
+
+    async def packages(self) -> list[PackageRecord]:
+        """Return the packages that were added, by name and version."""
+
 
 class Transaction(Reader, Protocol):
     """Several reads and writes that happen together or not at all."""
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """Carry out writes of different resources; see :meth:`TenantStore.write`."""
+
+    async def record_package(self, record: PackageRecord) -> None:
+        """Note a package as added; what was noted under its name and version is replaced."""
+
+    async def forget_package(self, name: str, version: str) -> None:
+        """Note a package as removed."""
 
 
 class TenantStore(Reader, Protocol):

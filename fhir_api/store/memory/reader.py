@@ -12,7 +12,7 @@ from fhir_api.store.memory.including import included
 from fhir_api.store.memory.matching import matching
 from fhir_api.store.memory.ordering import after, cursor, ordered
 from fhir_api.store.memory.state import Record, State
-from fhir_api.store.port import HistoryQuery, Page
+from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page
 
 
 class MemoryReader:
@@ -80,6 +80,14 @@ class MemoryReader:
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """Return up to *limit* keys of current resources that match (for conditional interactions)."""
         return [record.version.key for record in matching(self._state, (resource_type,), clauses)[:limit]]
+
+    async def definitions_state(self) -> DefinitionsState:
+        """Return whether definitions changed, and the tenant's policy."""
+        return DefinitionsState(self._state.generation, self._state.profiles)
+
+    async def packages(self) -> list[PackageRecord]:
+        """Return the packages that were added, by name and version."""
+        return [record for _, record in sorted(self._state.packages.items())]
 
 
 def _position(cursor: bytes) -> int:

@@ -12,8 +12,9 @@ from msgspec import structs
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.packages.kinds import CONSULTED_TYPES
 from fhir_api.search.entries import Component, CompositeEntry, IndexEntries
-from fhir_api.store.port import Expect, Write
+from fhir_api.store.port import Expect, PackageRecord, Write
 
 Entry = Component | CompositeEntry
 
@@ -61,14 +62,20 @@ class State:
     Attributes:
         versions: of each resource, oldest first.
         log: every version, in the order of commits.
+        packages: by name and version.
+        generation: counts changes of definitions.
+        profiles: the tenant's own policy for declared profiles.
     """
 
     versions: dict[ResourceKey, tuple[Record, ...]] = field(default_factory=dict)
     log: list[Record] = field(default_factory=list)
+    packages: dict[tuple[str, str], PackageRecord] = field(default_factory=dict)
+    generation: int = 0
+    profiles: str | None = None
 
     def copy(self) -> State:
         """Return a state that can go its own way."""
-        return State(dict(self.versions), list(self.log))
+        return State(dict(self.versions), list(self.log), dict(self.packages), self.generation, self.profiles)
 
     def current(self, key: ResourceKey) -> Record | None:
         """Return the newest version, a deletion too."""
@@ -103,6 +110,7 @@ class State:
                 continue
             self.versions[record.version.key] = (*versions, record)
             self.log.append(record)
+            self.generation += record.version.key.resource_type in CONSULTED_TYPES
             given.append(record.version)
         return given
 

@@ -13,7 +13,7 @@ from fhir_api.model.versions import StoredVersion
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.memory.reader import MemoryReader
 from fhir_api.store.memory.state import Record, State
-from fhir_api.store.port import Write
+from fhir_api.store.port import PackageRecord, Write
 
 Clock = Callable[[], int]
 """Gives milliseconds since 1970 UTC."""
@@ -71,6 +71,10 @@ class MemoryStore(MemoryReader):
             # others may have created resources meanwhile
             number = len(self._state.versions) if current is None else current.number
             self._state.apply([Record(record.version, record.entries, number)])
+        for name, package in transaction.packages_changed.items():
+            self._state.packages.pop(name, None)
+            if package is not None:
+                self._state.packages[name] = package
 
 
 class MemoryTransaction(MemoryReader):
@@ -79,6 +83,7 @@ class MemoryTransaction(MemoryReader):
     Attributes:
         written: the new versions, in order.
         replaced: what was current before, of each resource written to.
+        packages_changed: by name and version; None for one that was removed.
     """
 
     def __init__(self, state: State, clock: Clock) -> None:
@@ -86,6 +91,7 @@ class MemoryTransaction(MemoryReader):
         self._clock = clock
         self.written: list[Record] = []
         self.replaced: dict[ResourceKey, Record | None] = {}
+        self.packages_changed: dict[tuple[str, str], PackageRecord | None] = {}
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """Carry out writes of different resources; others see them when the transaction has ended."""
@@ -96,3 +102,13 @@ class MemoryTransaction(MemoryReader):
                 self.replaced.setdefault(record.version.key, current)
                 self.written.append(record)
         return self._state.apply(records)
+
+    async def record_package(self, record: PackageRecord) -> None:
+        """Note a package as added; what was noted under its name and version is replaced."""
+        self._state.packages[record.name, record.version] = record
+        self.packages_changed[record.name, record.version] = record
+
+    async def forget_package(self, name: str, version: str) -> None:
+        """Note a package as removed."""
+        self._state.packages.pop((name, version), None)
+        self.packages_changed[name, version] = None

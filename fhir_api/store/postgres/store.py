@@ -21,8 +21,17 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import Clause, Query
 from fhir_api.store.collisions import CollisionError
-from fhir_api.store.port import Expect, HistoryQuery, Page, TenantStore, Transaction, Write
-from fhir_api.store.postgres import history, reads
+from fhir_api.store.port import (
+    DefinitionsState,
+    Expect,
+    HistoryQuery,
+    PackageRecord,
+    Page,
+    TenantStore,
+    Transaction,
+    Write,
+)
+from fhir_api.store.postgres import history, packages, reads
 from fhir_api.store.postgres.encode import CodeKey, Codes
 from fhir_api.store.postgres.search import run
 from fhir_api.store.postgres.session import translated, unavailable
@@ -126,6 +135,14 @@ class _PostgresReader:
         """See :class:`fhir_api.store.port.Reader`."""
         return await run.matching_keys(self._fetch, resource_type, clauses, limit, self._shared.indexing)
 
+    async def definitions_state(self) -> DefinitionsState:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return packages.state(await self._fetch(packages.STATE))
+
+    async def packages(self) -> list[PackageRecord]:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return packages.records(await self._fetch(packages.RECORDS))
+
 
 class _PostgresTransaction(_PostgresReader):
     """Reads and writes on one connection, between BEGIN and COMMIT."""
@@ -136,6 +153,14 @@ class _PostgresTransaction(_PostgresReader):
             async with self._connections() as connection:
                 versions, _ = await write_once(self._shared, self._tenant_id, connection, writes, look=True)
         return versions
+
+    async def record_package(self, record: PackageRecord) -> None:
+        """See :class:`fhir_api.store.port.Transaction`."""
+        await self._fetch(packages.RECORD, *packages.arguments(record))
+
+    async def forget_package(self, name: str, version: str) -> None:
+        """See :class:`fhir_api.store.port.Transaction`."""
+        await self._fetch(packages.FORGET, name, version)
 
 
 class PostgresTenantStore(_PostgresReader):
