@@ -1,0 +1,41 @@
+"""What definitions leave to the text: rules on Bundles, references, questionnaires, narratives and formats.
+
+Each module has the rules of one concept; ``table`` says which types they are asked of, ``walk`` asks them.
+
+Spec: https://hl7.org/fhir/R4/validation.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fhir_api.fhirpath import Terminology
+from fhir_api.model.outcome import Issue
+from fhir_api.packages.library import Library
+from fhir_api.validation.rules.place import Exists, Options, Scene, Tree
+from fhir_api.validation.rules.walk import walk
+
+__all__ = ["Exists", "Options", "issues"]
+
+_USUAL: Final = Options()
+
+
+def issues(
+    tree: Tree,
+    *,
+    library: Library,
+    terminology: Terminology | None = None,
+    exists: Exists | None = None,
+    options: Options = _USUAL,
+) -> Iterator[Issue]:
+    """Yield what is wrong, or doubtful, with a resource whose structure is sound.
+
+    Args:
+        tree: the resource with all it holds.
+        library: definitions by canonical: questionnaires, profiles, code systems.
+        terminology: answers questions about codes; None leaves them out.
+        exists: tells whether a resource is stored here; None leaves the targets of references out.
+        options: what a caller may choose.
+    """
+    return walk(tree, Scene(library, terminology, exists, options))

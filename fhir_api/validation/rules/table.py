@@ -1,0 +1,41 @@
+"""Which rules are asked of which type.
+
+A type's rules are asked of the types that derive from it too: those of ``string`` of codes, those of ``Quantity`` of an
+Age, those of ``Element`` of everything but the values of primitives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fhir_api.validation.rules import identities, references, texts, uris, values
+from fhir_api.validation.rules.bundles import full_urls, links, requests, searchsets
+from fhir_api.validation.rules.place import Rule
+
+RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "Attachment": (values.attachment,),
+    "Bundle": (
+        full_urls.full_urls,
+        links.first_entry,
+        requests.requests,
+        searchsets.links,
+        searchsets.searchset,
+    ),
+    "Coding": (identities.coding,),
+    "Element": (identities.element_id,),
+    "Extension": (identities.extension,),
+    "Identifier": (identities.identifier,),
+    "Quantity": (values.quantity,),
+    "Reference": (references.reference,),
+    "base64Binary": (values.base64,),
+    "canonical": (uris.canonical,),
+    "date": (values.date,),
+    "dateTime": (values.date,),
+    "instant": (values.date,),
+    "markdown": (texts.markdown,),
+    "string": (texts.string,),
+    "uri": (uris.uri,),
+    **dict.fromkeys(uris.definitions(), (uris.own_url,)),
+}
+"""The rules of each type, in the order they are asked."""
