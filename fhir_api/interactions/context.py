@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from fhir_api.interactions.claims import Claims
+from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource
 from fhir_api.model.versions import StoredVersion
+from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.query import Clause
 from fhir_api.store.port import TenantStore
@@ -16,6 +19,10 @@ from fhir_api.store.port import TenantStore
 
 class Rules(Protocol):
     """The FHIR definitions, compiled once for each process."""
+
+    @property
+    def search(self) -> SearchDefinitions:
+        """The search parameters."""
 
     def is_resource_type(self, name: str) -> bool:
         """Tell whether *name* is a resource type of R4 that instances can have."""
@@ -57,6 +64,8 @@ class Context:
         base_url: the FHIR base as clients see it, without a trailing slash; links back to it are stored relative.
         limits: bounds on this request.
         check_structure: off only for bulk loads that the operator has declared.
+        definitions: the tenant's own definitions; None where there is nothing but R4 itself.
+        claims: how declared profiles are checked; None where they are not.
     """
 
     store: TenantStore
@@ -64,6 +73,8 @@ class Context:
     base_url: str
     limits: Limits = field(default_factory=Limits)
     check_structure: bool = True
+    definitions: TenantDefinitions | None = None
+    claims: Claims | None = None
 
 
 @dataclass(frozen=True, slots=True)

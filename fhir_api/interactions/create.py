@@ -29,10 +29,10 @@ async def create(
     """
     expect_type(resource, expected_type)
     key = ResourceKey(expected_type, new_logical_id())
-    write = prepare(context, resource, key, Change.CREATE, expected=Expect.ABSENT)
+    write = await prepare(context, resource, key, Change.CREATE, expected=Expect.ABSENT)
     if if_none_exist is None:
         (version,) = await context.store.write([write])
-        return Written(version, CREATED)
+        return Written(version, CREATED, write.remarks)
     clauses = criteria(context, expected_type, if_none_exist)
 
     async def attempt() -> Written:
@@ -42,6 +42,6 @@ async def create(
             if match is not None:
                 return Written(await transaction.current(match), OK)
             (version,) = await transaction.write([write])
-            return Written(version, CREATED)
+            return Written(version, CREATED, write.remarks)
 
     return await retried(attempt)

@@ -1,17 +1,11 @@
-"""The patch interaction with JSON Patch, by id and conditional.
+"""The patch interaction, by id and conditional.
 
-Spec: https://hl7.org/fhir/R4/http.html#patch, RFC 6902
+Spec: https://hl7.org/fhir/R4/http.html#patch
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
-
-import jsonpatch
-import jsonpointer
-import msgspec
 
 from fhir_api.interactions.conditions import criteria, lock_name, one_match
 from fhir_api.interactions.context import Context, Written
@@ -20,83 +14,20 @@ from fhir_api.interactions.read import read
 from fhir_api.interactions.retrying import retried
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey
-from fhir_api.model.resource import Resource, parse, parse_json
-from fhir_api.model.versions import Change
+from fhir_api.model.resource import Resource, parse
+from fhir_api.model.versions import Change, StoredVersion, instant
+from fhir_api.patching.documents import Patch
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import Reader, TenantStore, Transaction, Write
 
 OK = 200
-MOST_OPERATIONS = 1000
-LARGEST_RESULT = 16 * 1024 * 1024
-"""Bytes: a few copies of a resource into itself would otherwise grow without bound."""
-
-_MEMBERS = {"add": "value", "replace": "value", "test": "value", "move": "from", "copy": "from"}
-"""What an operation needs beside ``op`` and ``path``."""
-
-# decimals keep their digits: read as Decimal, written as numbers
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-@dataclass(frozen=True, slots=True)
-class JsonPatch:
-    """A JSON Patch document: operations in order."""
-
-    operations: tuple[dict[str, Any], ...]
-
-    def apply(self, resource: bytes) -> bytes:
-        """Return the JSON of *resource* after all operations.
-
-        Raises:
-            FhirError: UNPROCESSABLE when an operation finds no place or a test fails; TOO_LARGE.
-        """
-        tree = _DECODER.decode(resource)
-        for number, operation in enumerate(self.operations):
-            try:
-                tree = jsonpatch.apply_patch(tree, [operation], in_place=True)
-            except jsonpatch.JsonPatchTestFailed:
-                raise _failed(number, operation, "the test failed") from None
-            except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError, IndexError):
-                raise _failed(number, operation, "there is no such place") from None
-            if operation["op"] == "copy" and len(_ENCODER.encode(tree)) > LARGEST_RESULT:
-                raise refuse(ErrorKind.TOO_LARGE, f"The patched resource is larger than {LARGEST_RESULT} bytes.")
-        return _ENCODER.encode(tree)
-
-
-def parse_json_patch(raw: bytes) -> JsonPatch:
-    """Read a JSON Patch document.
-
-    Raises:
-        FhirError: MALFORMED, naming the operation that is not one.
-    """
-    parse_json(raw)  # strict: refuses what the decoder below would pass over
-    operations = _DECODER.decode(raw)
-    if not isinstance(operations, list):
-        raise refuse(ErrorKind.MALFORMED, "A JSON Patch is an array of operations.")
-    if len(operations) > MOST_OPERATIONS:
-        raise refuse(ErrorKind.TOO_LARGE, f"A patch may have {MOST_OPERATIONS} operations, this has {len(operations)}.")
-    for number, operation in enumerate(operations):
-        if not _is_operation(operation):
-            raise refuse(ErrorKind.MALFORMED, f"Operation {number} of the patch is not a JSON Patch operation.")
-    return JsonPatch(tuple(operations))
-
-
-def _is_operation(operation: object) -> bool:
-    """Tell whether *operation* has the members that RFC 6902, 4 asks for."""
-    if not isinstance(operation, dict) or _MEMBERS.get(str(operation.get("op"))) not in {*operation, None}:
-        return False
-    try:
-        jsonpatch.JsonPatch([operation])
-    except (jsonpatch.InvalidJsonPatch, jsonpointer.JsonPointerException, TypeError, AttributeError):
-        return False
-    return True
-
-
-async def patch(context: Context, key: ResourceKey, document: JsonPatch, *, if_match: int | None = None) -> Written:
+async def patch(context: Context, key: ResourceKey, document: Patch, *, if_match: int | None = None) -> Written:
     """Apply *document* to the current version and store the result; it is checked like an update.
 
     Raises:
-        FhirError: NOT_FOUND, DELETED, PRECONDITION_FAILED, UNPROCESSABLE, INVALID.
+        FhirError: NOT_FOUND, DELETED, PRECONDITION_FAILED, UNPROCESSABLE, INVALID, TOO_LARGE.
     """
 
     async def attempt() -> Written:
@@ -106,7 +37,7 @@ async def patch(context: Context, key: ResourceKey, document: JsonPatch, *, if_m
 
 
 async def conditional_patch(
-    context: Context, resource_type: str, query: str, document: JsonPatch, *, if_match: int | None = None
+    context: Context, resource_type: str, query: str, document: Patch, *, if_match: int | None = None
 ) -> Written:
     """Patch the one resource that matches *query*.
 
@@ -126,7 +57,7 @@ async def conditional_patch(
 
 
 async def _patch_once(
-    context: Context, store: TenantStore | Transaction, key: ResourceKey, document: JsonPatch, if_match: int | None
+    context: Context, store: TenantStore | Transaction, key: ResourceKey, document: Patch, if_match: int | None
 ) -> Written:
     write = await patched(context, store, key, document, if_match)
     try:
@@ -139,13 +70,11 @@ async def _patch_once(
     return Written(version, OK)
 
 
-async def patched(
-    context: Context, store: Reader, key: ResourceKey, document: JsonPatch, if_match: int | None
-) -> Write:
+async def patched(context: Context, store: Reader, key: ResourceKey, document: Patch, if_match: int | None) -> Write:
     """Return the write that replaces the current version of *key* by what *document* makes of it.
 
     Raises:
-        FhirError: NOT_FOUND, DELETED, PRECONDITION_FAILED, UNPROCESSABLE, INVALID.
+        FhirError: NOT_FOUND, DELETED, PRECONDITION_FAILED, UNPROCESSABLE, INVALID, TOO_LARGE.
     """
     current = await read(store, key)
     if if_match is not None and current.version_id != if_match:
@@ -154,14 +83,17 @@ async def patched(
             f"Version {if_match} of {key} was expected, version {current.version_id} is current.",
         )
     resource = parse(document.apply(current.resource()))
-    _refuse_other_identity(key, resource)
+    _refuse_changed_stamps(current, resource)
     return prepare(context, resource, key, Change.PATCH, expected=current.version_id)
 
 
-def _refuse_other_identity(key: ResourceKey, resource: Resource) -> None:
-    if (resource.resource_type, resource.logical_id) != key:
+def _refuse_changed_stamps(current: StoredVersion, resource: Resource) -> None:
+    """Refuse a patch that changes what is the server's; a patch that leaves ``meta`` out changes nothing of it."""
+    if (resource.resource_type, resource.logical_id) != current.key:
         raise refuse(ErrorKind.UNPROCESSABLE, "A patch may not change 'resourceType' or 'id'.")
-
-
-def _failed(number: int, operation: dict[str, Any], reason: str) -> FhirError:
-    return refuse(ErrorKind.UNPROCESSABLE, f"Operation {number} ({operation['op']}) of the patch: {reason}.")
+    meta: Any = resource.tree.get("meta")
+    stamps = {"versionId": str(current.version_id), "lastUpdated": instant(current.last_updated)}
+    for name, value in stamps.items():
+        if type(meta) is dict and meta.get(name, value) != value:
+            place = f"{resource.resource_type}.meta.{name}"
+            raise refuse(ErrorKind.UNPROCESSABLE, f"A patch may not change 'meta.{name}'.", expression=place)

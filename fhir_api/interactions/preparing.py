@@ -7,31 +7,44 @@ from dataclasses import replace
 
 import orjson
 
+from fhir_api.interactions.claims import declares
+from fhir_api.interactions.consulting import Consultation
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, invalid, refuse
 from fhir_api.model.keys import ResourceKey
+from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource, body
 from fhir_api.model.versions import Change
-from fhir_api.store.port import Expect, Write
+from fhir_api.store.port import Expect, Reader, Write
 
 
-def prepare(
+async def prepare(
     context: Context,
     resource: Resource,
     key: ResourceKey,
     change: Change,
     *,
     expected: int | Expect = Expect.ANYTHING,
+    consultation: Consultation | None = None,
 ) -> Write:
     """Return the write that makes *resource* the current version of *key*.
 
     An update with bytes that are stored already makes no new version.
 
+    Args:
+        context: the request's world.
+        resource: the new content.
+        key: where it is stored.
+        change: create, update or patch.
+        expected: what must be current.
+        consultation: the view of the tenant's definitions that other resources of the request share.
+
     Raises:
-        FhirError: INVALID with every fault of the structure.
+        FhirError: INVALID with every fault of the structure; UNPROCESSABLE for a declared profile, by policy.
     """
     resource = relative(resource, context.base_url)
     check(context, resource)
+    remarks = await remarked(context, resource, consultation)
     return Write(
         key,
         change,
@@ -39,7 +52,26 @@ def prepare(
         context.rules.extract(resource),
         expected,
         skip_unchanged=change is not Change.CREATE,
+        remarks=remarks,
     )
+
+
+async def remarked(context: Context, resource: Resource, consultation: Consultation | None = None) -> tuple[Issue, ...]:
+    """Return what the client is told about the profiles that a resource, sound in itself, declares.
+
+    Raises:
+        FhirError: UNPROCESSABLE.
+    """
+    if context.claims is None or context.definitions is None or not context.check_structure:
+        return ()
+    if not declares(resource.tree):
+        return ()
+    return await context.claims.check(resource, consultation or context.definitions.consult(context.store))
+
+
+def consult(context: Context, reader: Reader) -> Consultation | None:
+    """Return a view of the tenant's definitions by *reader*: a transaction must not wait for another connection."""
+    return None if context.definitions is None else context.definitions.consult(reader)
 
 
 def check(context: Context, resource: Resource) -> None:

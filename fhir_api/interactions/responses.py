@@ -32,7 +32,7 @@ _KINDS = {
 
 def written_response(step: Step, returns: str | None) -> EntryResponse:
     """Return the answer to an entry that writes; *returns* as in ``Prefer``."""
-    outcome = _DONE if returns == "OperationOutcome" else None
+    outcome = _told(step) if returns == "OperationOutcome" else None
     version = step.version
     if version is None:
         return EntryResponse(204, outcome=outcome)
@@ -49,6 +49,11 @@ def written_response(step: Step, returns: str | None) -> EntryResponse:
         version.resource() if returns == "representation" else None,
         outcome,
     )
+
+
+def _told(step: Step) -> bytes:
+    remarks = [remark for write in step.writes for remark in write.remarks]
+    return operation_outcome(remarks) if remarks else _DONE
 
 
 async def read_response(step: Step, context: Context, execute: EntryExecutor) -> EntryResponse:

@@ -9,8 +9,6 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
@@ -18,21 +16,22 @@ from typing import cast
 
 from fhir_api.interactions.conditional_references import ConditionalReferences, is_conditional, unmatched
 from fhir_api.interactions.conditions import lock_name
+from fhir_api.interactions.consulting import Consultation
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.delete import deletion
 from fhir_api.interactions.entries import EntryExecutor, EntryResponse
 from fhir_api.interactions.envelope import Entry
 from fhir_api.interactions.links import Links, Target
-from fhir_api.interactions.patch import parse_json_patch, patched
-from fhir_api.interactions.preparing import expect_id, expect_type, prepare
+from fhir_api.interactions.patch import patched
+from fhir_api.interactions.preparing import consult, expect_id, expect_type, prepare
 from fhir_api.interactions.responses import read_response, written_response
 from fhir_api.interactions.retrying import retried
 from fhir_api.interactions.settling import settle
 from fhir_api.interactions.steps import Step, as_step, in_entry
-from fhir_api.model.errors import ErrorKind, FhirError, refuse
-from fhir_api.model.keys import ResourceKey
+from fhir_api.model.errors import FhirError
 from fhir_api.model.resource import parse_compact
 from fhir_api.model.versions import Change
+from fhir_api.patching.documents import read_patch, unpacked
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import Expect, Reader, TenantStore, Transaction, Write
 
@@ -83,6 +82,7 @@ def _scope(store: TenantStore, steps: Sequence[Step]) -> AbstractAsyncContextMan
 async def _carry_out(context: Context, store: TenantStore | Transaction, steps: Sequence[Step]) -> None:
     """Prepare and write everything; resources with conditional references come after those they may refer to."""
     links = await _links(store, steps)
+    consultation = consult(context, store)
     ready: list[Step] = []
     waiting: list[Step] = []
     for number, step in enumerate(steps):
@@ -98,7 +98,7 @@ async def _carry_out(context: Context, store: TenantStore | Transaction, steps: 
                 if is_conditional(step.text):
                     waiting.append(step)
                     continue
-                step.writes = (_write(context, step, step.keys[0]),)
+                step.writes = (await _write(context, step, consultation),)
                 step.text = b""  # what is written holds it now, and it may be large
             else:
                 await _prepare_change(context, store, step)
@@ -107,7 +107,7 @@ async def _carry_out(context: Context, store: TenantStore | Transaction, steps: 
         ready.append(step)
     await _store(store, ready)
     if waiting:
-        await _store_waiting(context, store, waiting)
+        await _store_waiting(context, store, waiting, consultation)
 
 
 async def _links(store: Reader, steps: Sequence[Step]) -> Links:
@@ -137,15 +137,15 @@ async def _foresee_versions(store: Reader, steps: Sequence[Step], targets: dict[
         targets[step.full_url] = Target(step.keys[0], version_id)
 
 
-def _write(context: Context, step: Step, key: ResourceKey) -> Write:
+async def _write(context: Context, step: Step, consultation: Consultation | None) -> Write:
     """Return the write of a POST or PUT whose links are replaced."""
-    resource = parse_compact(step.text)
+    resource, key = parse_compact(step.text), step.keys[0]
     expect_type(resource, key.resource_type)
     if step.method == "POST":
-        return prepare(context, resource, key, Change.CREATE, expected=step.expected)
+        return await prepare(context, resource, key, Change.CREATE, expected=step.expected, consultation=consultation)
     if step.query is None:
         expect_id(resource, key.logical_id)
-    write = prepare(context, resource, key, Change.UPDATE, expected=step.expected)
+    write = await prepare(context, resource, key, Change.UPDATE, expected=step.expected, consultation=consultation)
     write.skip_unchanged = not step.is_named
     return write
 
@@ -156,23 +156,14 @@ async def _prepare_change(context: Context, store: Reader, step: Step) -> None:
     if step.method == "DELETE":
         step.writes = [deletion(key, if_match) for key in step.keys]
         return
-    write = await patched(context, store, step.keys[0], parse_json_patch(_patch_document(step)), if_match)
+    write = await patched(context, store, step.keys[0], read_patch(*unpacked(step.text)), if_match)
     write.skip_unchanged = not step.is_named
     step.writes, step.expected, step.is_pinned = (write,), write.expected, if_match is None
 
 
-def _patch_document(step: Step) -> bytes:
-    """Return the JSON Patch that a PATCH entry carries in a Binary."""
-    binary = parse_compact(step.text)
-    if binary.resource_type != "Binary" or binary.tree.get("contentType") != "application/json-patch+json":
-        raise refuse(ErrorKind.NOT_SUPPORTED, "PATCH takes a Binary of content type 'application/json-patch+json'.")
-    try:
-        return base64.b64decode(binary.tree.get("data") or "", validate=True)
-    except (binascii.Error, TypeError, ValueError):
-        raise refuse(ErrorKind.MALFORMED, "Binary.data is not base64.", expression="Binary.data") from None
-
-
-async def _store_waiting(context: Context, store: TenantStore | Transaction, waiting: list[Step]) -> None:
+async def _store_waiting(
+    context: Context, store: TenantStore | Transaction, waiting: list[Step], consultation: Consultation | None
+) -> None:
     """Store resources as their conditional references come to match, each perhaps by one that was stored before.
 
     Raises:
@@ -185,7 +176,7 @@ async def _store_waiting(context: Context, store: TenantStore | Transaction, wai
             try:
                 step.text = await references.resolved(step.text)
                 if not is_conditional(step.text):
-                    step.writes = (_write(context, step, step.keys[0]),)
+                    step.writes = (await _write(context, step, consultation),)
                     ready.append(step)
             except FhirError as error:
                 raise in_entry(error, step.place) from None

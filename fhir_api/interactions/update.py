@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fhir_api.interactions.conditions import criteria, lock_name, one_match
 from fhir_api.interactions.context import Context, Written
-from fhir_api.interactions.preparing import expect_id, expect_type, prepare
+from fhir_api.interactions.preparing import consult, expect_id, expect_type, prepare
 from fhir_api.interactions.retrying import retried
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey, is_logical_id, new_logical_id
@@ -43,14 +43,14 @@ async def update(
     expected: int | Expect = Expect.ANYTHING if if_match is None else if_match
     if if_none_match:
         expected = await vacancy(context.store, key, ErrorKind.PRECONDITION_FAILED)
-    write = prepare(context, resource, key, Change.UPDATE, expected=expected)
+    write = await prepare(context, resource, key, Change.UPDATE, expected=expected)
     try:
         (version,) = await context.store.write([write])
     except FhirError as error:
         if if_none_match and error.kind is ErrorKind.CONFLICT:
             raise occupied(key, ErrorKind.PRECONDITION_FAILED) from error
         raise
-    return Written(version, written_status(version))
+    return Written(version, written_status(version), write.remarks)
 
 
 def written_status(version: StoredVersion) -> int:
@@ -93,9 +93,11 @@ async def conditional_update(
         async with context.store.transaction([lock_name(resource_type, query)]) as transaction:
             match = await one_match(transaction, resource_type, clauses)
             key, expected = await target(transaction, resource, match, if_match)
-            write = prepare(context, resource, key, Change.UPDATE, expected=expected)
+            write = await prepare(
+                context, resource, key, Change.UPDATE, expected=expected, consultation=consult(context, transaction)
+            )
             (version,) = await transaction.write([write])
-            return Written(version, written_status(version))
+            return Written(version, written_status(version), write.remarks)
 
     return await retried(attempt)
 

@@ -1,0 +1,136 @@
+"""The profiles a resource declares in ``meta.profile``, honoured on every write by the tenant's policy.
+
+``off`` takes them as words; ``warn`` stores the resource and tells what does not fit; ``enforce`` refuses what does not
+fit, and what declares a profile that is not known: a claim that cannot be checked is not taken on trust.
+
+Spec: https://hl7.org/fhir/R4/profiling.html#resources
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+
+from fhir_api.interactions.consulting import Consultation
+from fhir_api.interactions.library import TenantLibrary
+from fhir_api.model.errors import ErrorKind, FhirError
+from fhir_api.model.outcome import Issue
+from fhir_api.model.resource import Resource
+from fhir_api.packages.library import Library
+
+POLICIES = ("off", "warn", "enforce")
+_FAULTS = frozenset({"error", "fatal"})
+
+
+class ProfileChecker(Protocol):
+    """Checks resources against profiles, whose definitions a library gives."""
+
+    def issues(self, tree: Mapping[str, Any], canonical: str) -> Sequence[Issue]:
+        """Return where a resource, sound by the base definitions, does not fit the profile *canonical*.
+
+        Raises:
+            NotAtHandError: a definition has to be fetched first.
+        """
+
+
+class Count(Protocol):
+    """Counts checks of declared profiles."""
+
+    def __call__(self, outcome: str) -> None:
+        """Count one: ``conforms | warned | refused``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """How declared profiles are checked.
+
+    Attributes:
+        checker: makes the checker of a library.
+        count: told the outcome of each check.
+    """
+
+    checker: Callable[[Library], ProfileChecker]
+    count: Count
+
+    async def check(self, resource: Resource, consultation: Consultation) -> tuple[Issue, ...]:
+        """Return what the client is told about the profiles that *resource* declares.
+
+        Raises:
+            FhirError: UNPROCESSABLE, under ``enforce``.
+        """
+        policy = await consultation.policy()
+        declared = () if policy == "off" else tuple(claims(resource.tree))
+        if not declared:
+            return ()
+        issues = await consultation.settle(lambda library: self._issues(library, declared))
+        refused = policy == "enforce" and any(issue.severity in _FAULTS for issue in issues)
+        self.count("refused" if refused else "warned" if issues else "conforms")
+        if refused:
+            raise FhirError(ErrorKind.UNPROCESSABLE, *issues)
+        # "error" would say that the write failed
+        return tuple(replace(issue, severity="warning") if issue.severity in _FAULTS else issue for issue in issues)
+
+    def _issues(self, library: TenantLibrary, declared: Sequence[Claim]) -> list[Issue]:
+        checker = library.made(self.checker)
+        issues: list[Issue] = []
+        for claim in declared:
+            if library.find("StructureDefinition", claim.canonical) is None:
+                issues.append(_unknown(claim))
+            else:
+                issues += [claim.placed(issue) for issue in checker.issues(claim.tree, claim.canonical)]
+        return issues
+
+
+class Claim(NamedTuple):
+    """A profile that a resource declares.
+
+    Attributes:
+        tree: the resource.
+        canonical: of the profile.
+        inside: where the resource stands when it is an entry of a Bundle; empty for the whole.
+        number: of the profile among those declared.
+    """
+
+    tree: Mapping[str, Any]
+    canonical: str
+    inside: str
+    number: int
+
+    @property
+    def place(self) -> str:
+        """The FHIRPath place of the declaration."""
+        return f"{self.inside or self.tree['resourceType']}.meta.profile[{self.number}]"
+
+    def placed(self, issue: Issue) -> Issue:
+        """Return an issue of the resource as one of the whole."""
+        if not self.inside:
+            return issue
+        own = len(self.tree["resourceType"])
+        return replace(issue, expressions=tuple(f"{self.inside}{place[own:]}" for place in issue.expressions))
+
+
+def declares(tree: Mapping[str, Any]) -> bool:
+    """Tell whether :func:`claims` may yield anything: most resources declare nothing, and pay no more than this."""
+    meta = tree.get("meta")
+    return (meta is not None and "profile" in meta) or tree["resourceType"] == "Bundle"
+
+
+def claims(tree: Mapping[str, Any], inside: str = "") -> Iterator[Claim]:
+    """Yield the profiles that a resource declares, and those of a Bundle's entries."""
+    meta = tree.get("meta")
+    if meta and "profile" in meta:
+        for number, canonical in enumerate(meta["profile"]):
+            if canonical is not None:
+                yield Claim(tree, canonical, inside, number)
+    if tree["resourceType"] == "Bundle":
+        for number, entry in enumerate(tree.get("entry", ())):
+            if "resource" in entry:
+                yield from claims(entry["resource"], f"{inside or 'Bundle'}.entry[{number}].resource")
+
+
+def _unknown(claim: Claim) -> Issue:
+    text = (
+        f"The profile '{claim.canonical[:200]}' is not known here: add its package, or the StructureDefinition itself."
+    )
+    return Issue("error", "not-found", text, (claim.place,))
