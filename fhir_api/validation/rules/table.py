@@ -12,9 +12,9 @@ from typing import Final
 from fhir_api.validation.rules import identities, references, texts, uris, values
 from fhir_api.validation.rules.bundles import full_urls, links, requests, searchsets
 from fhir_api.validation.rules.place import Rule
+from fhir_api.validation.rules.questionnaires import definitions, responses
 
-RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
-    "Attachment": (values.attachment,),
+_OF_RESOURCES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "Bundle": (
         full_urls.full_urls,
         links.first_entry,
@@ -22,6 +22,13 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         searchsets.links,
         searchsets.searchset,
     ),
+    "Questionnaire": (definitions.questionnaire,),
+    "QuestionnaireResponse": (responses.response,),
+}
+_OF_DEFINITIONS: Final[Mapping[str, tuple[Rule, ...]]] = dict.fromkeys(uris.definitions(), (uris.own_url,))
+
+_OF_DATA_TYPES: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "Attachment": (values.attachment,),
     "Coding": (identities.coding,),
     "Element": (identities.element_id,),
     "Extension": (identities.extension,),
@@ -36,6 +43,12 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "markdown": (texts.markdown,),
     "string": (texts.string,),
     "uri": (uris.uri,),
-    **dict.fromkeys(uris.definitions(), (uris.own_url,)),
+}
+
+RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
+    **_OF_DATA_TYPES,
+    **{
+        name: _OF_DEFINITIONS.get(name, ()) + _OF_RESOURCES.get(name, ()) for name in {*_OF_DEFINITIONS, *_OF_RESOURCES}
+    },
 }
 """The rules of each type, in the order they are asked."""
