@@ -95,7 +95,7 @@ class Application:
             rules=self._definitions,
             base_url=settings.base_url.rstrip("/") or f"http://{_authority(settings)}{BASE_PATH}",
             limits=Limits(bundle_bytes=settings.body_limit, conditional_delete=settings.conditional_delete_limit),
-            check_structure=settings.check_structure,
+            check_structure=settings.validation_on_write != "none",
         )
         self._fhir = FhirEndpoint(
             self._api(Cursors(self._stores.cursor_key, str(TENANT))),

@@ -138,8 +138,17 @@ class Settings:
     conditional_delete_limit: int = _number(
         1000, 1, 100_000, "resources", "Most resources that one conditional delete removes."
     )
-    check_structure: bool = _switch(
-        default=True, doc="Check every resource against the FHIR definitions; false only for a bulk load you trust."
+    validation_on_write: str = _choice(
+        "base",
+        ("base", "structure", "none"),
+        "What is asked of each resource that is written: `base` is structure, required codes and the invariants of R4, "
+        "`structure` leaves the invariants out; `none` only for a bulk load you trust.",
+    )
+    validation_profiles: str = _choice(
+        "warn",
+        ("off", "warn", "enforce"),
+        "What is done about the profiles that a resource declares in `meta.profile`: nothing, tell what does not fit, "
+        "or refuse it. A tenant may have a policy of its own (`stanforis tenant set`).",
     )
     secret: str = _text(
         "",

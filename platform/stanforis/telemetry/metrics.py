@@ -68,6 +68,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._profiles = Counter(
+            "stanforis_profile_checks",
+            "Resources checked against the profiles they declare.",
+            ("outcome",),
+            registry=self._registry,
+        )
         self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe_request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -85,6 +91,10 @@ class Metrics:
         counter, histogram = kept
         counter.inc()
         histogram.observe(seconds)
+
+    def observe_profiles(self, outcome: str) -> None:
+        """Count one resource that was checked against the profiles it declares: ``conforms | warned | refused``."""
+        self._profiles.labels(outcome).inc()
 
     def render(self) -> bytes:
         """Return the counts of all processes in Prometheus's text format (media type :attr:`content_type`)."""
