@@ -13,10 +13,12 @@ from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 
 from fhir_api.definitions import CompiledDefinitions
+from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.interactions.context import Context, Limits
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.opening import OpenStores, Stores, open_postgres
 from fhir_api.operations.table import OPERATIONS
+from fhir_api.packages.core import core_library
 from fhir_api.rest.asgi import FhirEndpoint
 from fhir_api.rest.capability import statement
 from fhir_api.rest.contexts import Contexts
@@ -96,6 +98,7 @@ class Application:
             base_url=settings.base_url.rstrip("/") or f"http://{_authority(settings)}{BASE_PATH}",
             limits=Limits(bundle_bytes=settings.body_limit, conditional_delete=settings.conditional_delete_limit),
             check_structure=settings.validation_on_write != "none",
+            definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
         )
         self._fhir = FhirEndpoint(
             self._api(Cursors(self._stores.cursor_key, str(TENANT))),
