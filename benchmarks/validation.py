@@ -28,7 +28,7 @@ from conformance.types import resource_types
 from conformance.value_sets import bound_value_sets
 from fhir_api.model.resource import Resource
 from fhir_api.validation.structure import StructureKey, structure
-from fhir_api.validation.validator import StructureValidator
+from fhir_api.validation.validator import Validator
 
 ROUNDS = 5
 
@@ -58,7 +58,7 @@ def main() -> None:
     options = parser.parse_args()
     resources = [resource for text in texts(options.folder, options.patients) for resource in entries(text)]
     started = time.process_time()
-    validator = StructureValidator()
+    validator = Validator()
     ready = time.process_time() - started
     cold = once(validator, resources)
     gc.freeze()
@@ -82,13 +82,13 @@ def entries(bundle: bytes) -> Iterable[Resource]:
         yield Resource(tree["resourceType"], tree, b"")
 
 
-def row(name: str, validator: StructureValidator, resources: list[Resource]) -> Row:
+def row(name: str, validator: Validator, resources: list[Resource]) -> Row:
     """Measure the resources of one type."""
     best = min(once(validator, resources) for _ in range(ROUNDS))
     return Row(name, len(resources), best, min(floor(resources) for _ in range(ROUNDS)))
 
 
-def once(validator: StructureValidator, resources: list[Resource]) -> float:
+def once(validator: Validator, resources: list[Resource]) -> float:
     """Return CPU microseconds a resource; stop at the first that is refused."""
     started = time.process_time()
     for resource in resources:
@@ -118,7 +118,7 @@ def floor(resources: list[Resource]) -> float:
 
 def memory_of_mix(resources: list[Resource]) -> float:
     """Return the megabytes a validator holds after these resources; the definitions' own are not counted."""
-    return grown(lambda: [validator := StructureValidator(), once(validator, resources)])
+    return grown(lambda: [validator := Validator(), once(validator, resources)])
 
 
 def memory_of_all_types() -> float:

@@ -17,7 +17,7 @@ from fhir_api.search.entries import IndexEntries
 from fhir_api.search.extract.extractor import Extractor
 from fhir_api.search.parse import ParsedQuery, criteria, parse_query
 from fhir_api.search.query import Clause
-from fhir_api.validation.validator import StructureValidator
+from fhir_api.validation.validator import Validator
 
 _REMEMBERED_QUERIES = 1024
 _REMEMBERED_LENGTH = 300
@@ -31,14 +31,15 @@ class CompiledDefinitions:
         search: the search parameters.
         resource_types: names of all resource types.
         extractor: gives the index entries of a resource.
+        zone: of dates that have none.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.search: SearchDefinitions = base_definitions()
         self.resource_types: frozenset[str] = self.search.resource_types
-        self._zone = ZoneInfo(settings.time_zone)
-        self.extractor = Extractor(self.search, self._zone)
-        self._validator = StructureValidator()
+        self.zone = ZoneInfo(settings.time_zone)
+        self.extractor = Extractor(self.search, self.zone)
+        self._validator = Validator(with_invariants=settings.validation_on_write == "base")
         self._base_url = settings.base_url.rstrip("/")
         self._page_size = settings.page_size
         self._page_size_max = settings.page_size_max
@@ -58,7 +59,7 @@ class CompiledDefinitions:
 
     def criteria(self, resource_type: str, query: str) -> tuple[Clause, ...]:
         """See :class:`fhir_api.interactions.context.Rules`."""
-        return criteria(self.search, resource_type, query, zone=self._zone, base_url=self._base_url)
+        return criteria(self.search, resource_type, query, zone=self.zone, base_url=self._base_url)
 
     def parse_search(
         self,
@@ -88,7 +89,7 @@ class CompiledDefinitions:
             () if resource_type is None else (resource_type,),
             pairs,
             lenient=lenient,
-            zone=self._zone,
+            zone=self.zone,
             default_count=self._page_size,
             max_count=self._page_size_max,
             base_url=self._base_url,

@@ -5,12 +5,15 @@ Spec: https://hl7.org/fhirpath/N1/, https://hl7.org/fhir/R4/fhirpath.html
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from fhir_api.fhirpath.ast import BooleanLiteral, Expression, NullLiteral
 from fhir_api.fhirpath.compiler import compile_expression
 from fhir_api.fhirpath.errors import FhirPathEvaluationError, FhirPathSyntaxError, Position
-from fhir_api.fhirpath.functions.registry import asks_environment
+from fhir_api.fhirpath.folding import folded, mentioned
+from fhir_api.fhirpath.functions.registry import asks_environment, asks_resource
 from fhir_api.fhirpath.parser import parse
 from fhir_api.fhirpath.plan import Environment, Many, One, Plan, Scope, boolean, boxed
 from fhir_api.fhirpath.values import Item
@@ -19,6 +22,7 @@ _NOTHING: Final = Environment()
 _NO_SCOPE: Final = Scope(_NOTHING, None, None, None)
 """For expressions that ask for nothing but their input."""
 _CACHED: Final = 8192
+_CONSTANTS: Final = frozenset({NullLiteral, BooleanLiteral})
 
 
 class _Evaluator(NamedTuple):
@@ -40,10 +44,12 @@ class Compiled:
 
     __slots__ = ("_asks_environment", "_evaluators", "_expression", "_options", "text", "type_name")
 
-    def __init__(self, text: str, type_name: str | None, *, is_strict: bool, checks_order: bool) -> None:
+    def __init__(
+        self, text: str, expression: Expression, type_name: str | None, *, is_strict: bool, checks_order: bool
+    ) -> None:
         self.text = text
         self.type_name = type_name
-        self._expression = parse(text)
+        self._expression = expression
         self._asks_environment = asks_environment(self._expression)
         self._options = {"is_strict": is_strict, "checks_order": checks_order}
         self._evaluators: dict[str | None, _Evaluator] = {}
@@ -53,6 +59,28 @@ class Compiled:
     def result_types(self) -> tuple[str, ...] | None:
         """The types a result may have (``string``, ``System.Boolean``); None where only an evaluation tells."""
         return self._evaluators[self.type_name].plan.types
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the result is the same for every input: an empty collection, true or false."""
+        return type(self._expression) in _CONSTANTS
+
+    @property
+    def asks_resource(self) -> bool:
+        """Whether the results depend on the resource around the input: ``%resource``, ``resolve()`` and the like."""
+        return asks_resource(self._expression)
+
+    def mentioned(self) -> frozenset[str]:
+        """Return the JSON properties of the input that :meth:`given` looks for; *type_name* has to be known."""
+        return mentioned(self._expression, self.type_name or "")
+
+    def given(self, present: Collection[str]) -> Compiled:
+        """Return what is left of the expression for inputs that have just these JSON properties.
+
+        The inputs have to be sound in structure; ``trace()`` is left out; *type_name* has to be known.
+        """
+        left = folded(self._expression, self.type_name or "", present)
+        return self if left == self._expression else Compiled(self.text, left, self.type_name, **self._options)
 
     def __call__(self, element: Any, environment: Environment = _NOTHING) -> list[Any]:
         """Return the results as plain values.
@@ -119,7 +147,7 @@ class Compiled:
         return _Evaluator(plan, plan.many, boxed(plan).many, boolean(plan))
 
 
-_FAILURES: Final = (AttributeError, TypeError, ValueError, ArithmeticError, RecursionError)
+_FAILURES: Final = (AttributeError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
 """What closures meet in JSON that has not the structure of its type."""
 
 
@@ -145,4 +173,4 @@ def compile(  # noqa: A001 - the verb of every engine of this language; callers 
         FhirPathSyntaxError: *text* is no expression.
         FhirPathSemanticError: a function, type or (strict) element does not exist, or takes other arguments.
     """
-    return Compiled(text, type_name, is_strict=is_strict, checks_order=checks_order)
+    return Compiled(text, parse(text), type_name, is_strict=is_strict, checks_order=checks_order)

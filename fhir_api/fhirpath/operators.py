@@ -132,8 +132,42 @@ _COMPARISONS: Final[Mapping[str, Callable[[int], bool]]] = {
 }
 
 
+_MOMENTS: Final = frozenset({"date", "dateTime", "instant"})
+_LENGTH_OF_DAY: Final = len("2020-02-29")
+_LENGTH_OF_ZONE: Final = len("+02:00")
+
+
 def _comparison(operator: str, left: Plan, right: Plan, position: Position) -> Plan:
-    left_one, right_one, holds = system(left).one, system(right).one, _COMPARISONS[operator]
+    holds = _COMPARISONS[operator]
+    compared = _compared(left, right, holds, position)
+    if left.raw_type not in _MOMENTS or right.raw_type not in _MOMENTS:
+        return single(compared, BOOLEAN)
+    left_one, right_one = left.one, right.one
+
+    def one(this: Any, scope: Scope) -> bool | None:
+        value, other = left_one(this, scope), right_one(this, scope)
+        if type(value) is str and type(other) is str and _have_order_of_text(value, other):
+            return holds(-1 if value < other else int(value > other))
+        answer: bool | None = compared(this, scope)
+        return answer
+
+    return single(one, BOOLEAN)
+
+
+def _have_order_of_text(value: str, other: str) -> bool:
+    """Tell whether two dates or times of one precision and one zone stand in the order of their texts."""
+    length = len(value)
+    if length != len(other):
+        return False
+    return (
+        length <= _LENGTH_OF_DAY
+        or value[-1] == other[-1] == "Z"
+        or value[-_LENGTH_OF_ZONE:] == other[-_LENGTH_OF_ZONE:]
+    )
+
+
+def _compared(left: Plan, right: Plan, holds: Callable[[int], bool], position: Position) -> One:
+    left_one, right_one = system(left).one, system(right).one
 
     def one(this: Any, scope: Scope) -> bool | None:
         value, other = left_one(this, scope), right_one(this, scope)
@@ -142,7 +176,7 @@ def _comparison(operator: str, left: Plan, right: Plan, position: Position) -> P
         sign = equality.order(value, other, position)
         return None if sign is None else holds(sign)
 
-    return single(one, BOOLEAN)
+    return one
 
 
 # -- collections

@@ -120,7 +120,7 @@ class _Parser:
         while True:
             token = self._peek()
             if self._takes("."):
-                expression = ast.InvocationExpression(token.position, expression, self._invocation())
+                expression = ast.InvocationExpression(token.position, expression, self._step())
             elif self._takes("["):
                 index = self._expression(1)
                 self._expect("]")
@@ -185,6 +185,14 @@ class _Parser:
         return ast.NumberLiteral(token.position, Decimal(token.text) if "." in token.text else int(token.text))
 
     # -- invocations
+
+    def _step(self) -> ast.Invocation:
+        """Read what follows a point: no operator can, so ``Narrative.div`` needs no back quotes."""
+        token = self._peek()
+        if token.kind == "word" and token.text == "div":
+            self._next += 1
+            return ast.MemberInvocation(token.position, token.text)
+        return self._invocation()
 
     def _invocation(self) -> ast.Invocation:
         token = self._peek()

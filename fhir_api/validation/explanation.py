@@ -6,9 +6,14 @@ Spec: https://hl7.org/fhir/R4/operationoutcome.html
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from conformance.types import Binding, Element
+from fhir_api.fhirpath import Environment, FhirPathEvaluationError, typed_only
 from fhir_api.model.outcome import Issue
+from fhir_api.validation.containment import unreferenced
+from fhir_api.validation.invariants import Invariant, invariants, invariants_of_value
 from fhir_api.validation.primitives import Format, Json
 from fhir_api.validation.references import CONDITIONAL, FRAGMENT, NONE, RESOURCE_TYPES, shown_type
 from fhir_api.validation.structure import (
@@ -37,6 +42,22 @@ _JSON_KINDS = {
 _TELLABLE = re.compile(r"[A-Za-z0-9._\-]{1,32}")
 _FEW_TARGETS = 8
 
+_KIND = ("json-kind",)
+_TYPE = ("resource-type",)
+_FORMAT = ("format",)
+_CODE = ("binding-required",)
+_TOO_FEW = ("cardinality-min",)
+_TOO_MANY = ("cardinality-max",)
+_LITERAL = ("reference-format",)
+_TARGET = ("reference-target",)
+_CONDITIONAL = ("reference-conditional",)
+_LOCAL = ("reference-contained", "ref-1")
+_UNREFERENCED = ("invariant", "dom-3")
+_DOM_3 = "A contained resource has to be referred to from the resource, or to refer to it"
+
+TellBinding = Callable[[Binding, Json, str, str], Iterable[Issue]]
+"""Gives the issues of one coded value: its binding, JSON, type and place."""
+
 
 class _EnoughError(Exception):
     """As many issues were found as are told."""
@@ -49,14 +70,27 @@ class _Found(NamedTuple):
     path: str
 
 
-def explain(tree: Json, *, in_bundle: bool) -> tuple[Issue, ...]:
+ERRORS = frozenset({"error"})
+"""The severity of invariants that refuse a write."""
+
+
+def explain(
+    tree: Json,
+    *,
+    in_bundle: bool,
+    severities: frozenset[str] = ERRORS,
+    bindings: TellBinding | None = None,
+) -> tuple[Issue, ...]:
     """Return the issues of a resource, at most ``MAX_ISSUES``; none if it is sound.
 
     Args:
         tree: parsed JSON.
         in_bundle: whether conditional references are allowed although *tree* is no Bundle.
+        severities: of the invariants that are told: ``error | warning``; with ``warning`` also those that cannot be
+            evaluated, as information.
+        bindings: told the coded values whose codes are no part of the structure.
     """
-    walk = _Walk()
+    walk = _Walk(severities, bindings)
     try:
         walk.resource(tree, None, is_contained=False)
         if not in_bundle and not (type(tree) is dict and tree.get("resourceType") == "Bundle"):
@@ -69,51 +103,61 @@ def explain(tree: Json, *, in_bundle: bool) -> tuple[Issue, ...]:
 class _Walk:
     """One walk over one resource."""
 
-    def __init__(self) -> None:
+    def __init__(self, severities: frozenset[str], bindings: TellBinding | None) -> None:
         self.issues: list[Issue] = []
+        self._severities = severities
+        self._bindings = bindings
+        self._environment = Environment()
         self._fragments: list[_Found] = []
         self._conditional: list[_Found] = []
 
     def resource(self, tree: Json, path: str | None, *, is_contained: bool) -> None:
         """Walk a resource; *path* is None for the outermost."""
         if type(tree) is not dict:
-            self._add("structure", f"Found {_kind(tree)}, expected a resource.", path or "Resource")
+            self._add("structure", f"Found {_kind(tree)}, expected a resource.", path or "Resource", _KIND)
             return
         resource_type = tree.get("resourceType")
         if type(resource_type) is not str or resource_type not in RESOURCE_TYPES:
             found = _tellable(resource_type, "'resourceType' is missing or no text")
-            self._add("structure", f"Found {found}, expected a resource type of R4.", path or "Resource")
+            self._add("structure", f"Found {found}, expected a resource type of R4.", path or "Resource", _TYPE)
             return
-        key = StructureKey(resource_type, is_contained=is_contained)
+        key, place = StructureKey(resource_type, is_contained=is_contained), path or resource_type
+        outer = self._environment
+        container = outer.root_resource if is_contained else tree
+        self._environment = Environment(resource=tree, root_resource=container, resolver=typed_only)
         if is_contained:
-            self._element(key, tree, path or resource_type)
-            return
+            self._element(key, tree, place)
+        else:
+            self._container(key, tree, place)
+        self._environment = outer
+
+    def _container(self, key: StructureKey, tree: dict[str, Any], path: str) -> None:
         outer, self._fragments = self._fragments, []
-        self._element(key, tree, path or resource_type)
-        self._resolve_fragments(tree)
+        self._element(key, tree, path)
+        contained = tree.get("contained")
+        resources = contained if type(contained) is list and all(type(each) is dict for each in contained) else []
+        ids = {"#", *(f"#{each.get('id')}" for each in resources)}
+        for found in self._fragments:
+            if found.literal not in ids:
+                self._add("value", "The reference points at no contained resource.", found.path, _LOCAL)
+        if resources and "error" in self._severities:
+            for index in unreferenced(tree):
+                self._add("invariant", f"dom-3: {_DOM_3}", f"{path}.contained[{index}]", _UNREFERENCED)
         self._fragments = outer
 
     def refuse_conditional(self) -> None:
         """Refuse each conditional reference that was met."""
         for found in self._conditional:
-            self._add("value", "Found a conditional reference, which only a bundle may hold.", found.path)
-
-    def _resolve_fragments(self, tree: dict[str, Any]) -> None:
-        contained = tree.get("contained")
-        resources = contained if type(contained) is list else []
-        ids = {"#", *(f"#{each.get('id')}" for each in resources if type(each) is dict)}
-        for found in self._fragments:
-            if found.literal not in ids:
-                self._add("value", "The reference points at no contained resource.", found.path)
+            self._add("value", "Found a conditional reference, which only a bundle may hold.", found.path, _CONDITIONAL)
 
     def _element(self, key: StructureKey, value: Json, path: str) -> None:
         if type(value) is not dict:
-            self._add("structure", f"Found {_kind(value)}, expected an object ({key.node}).", path)
+            self._add("structure", f"Found {_kind(value)}, expected an object ({key.node}).", path, _KIND)
             return
         before = len(self.issues)
         rules = structure(key)
         for problem in rules.problems(tuple(value)):
-            self._add(problem.code, problem.diagnostics, _join(path, problem.step))
+            self._add(problem.code, problem.diagnostics, _join(path, problem.step), problem.details)
         for name, member in value.items():
             each = rules.properties.get(name)
             if each is not None:
@@ -121,7 +165,24 @@ class _Walk:
         if len(self.issues) == before:
             for rule in rules_over(rules, value):
                 if not rule.holds(value):
-                    self._add(rule.code, rule.diagnostics, _join(path, rule.step))
+                    self._add(rule.code, rule.diagnostics, _join(path, rule.step), (rule.details,))
+        self._invariants(invariants(key.node), value, path, is_sound=len(self.issues) == before)
+
+    def _invariants(self, asked: Iterable[Invariant], element: Json, path: str, *, is_sound: bool) -> None:
+        for invariant in asked:
+            if invariant.severity not in self._severities:
+                continue
+            try:
+                if invariant.is_kept(element, self._environment):
+                    continue
+            except FhirPathEvaluationError as failure:
+                # what is wrong below has been told already
+                if is_sound and "warning" in self._severities:
+                    because = f"{invariant.key} cannot be evaluated: {failure}"
+                    self._add("incomplete", because, path, ("invariant-open", invariant.key), "information")
+                continue
+            found, details = f"{invariant.key}: {invariant.human}", ("invariant", invariant.key)
+            self._add("invariant", found, path, details, invariant.severity)
 
     def _member(self, each: Property, member: Json, parent: str, *, has_gaps: bool) -> None:
         path = f"{parent}.{each.step}"
@@ -129,20 +190,23 @@ class _Walk:
             self._value(each, member, path)
             return
         if type(member) is not list:
-            self._add("structure", f"'{each.name}' may repeat: found {_kind(member)}, expected an array.", path)
+            self._add("structure", f"'{each.name}' may repeat: found {_kind(member)}, expected an array.", path, _KIND)
             return
         least = max(each.min, 1)
         if len(member) < least or (each.max is not None and len(member) > each.max):
             most = "any number" if each.max is None else str(each.max)
-            self._add("structure", f"Found {len(member)} values, expected {least} to {most}.", path)
+            details = _TOO_FEW if len(member) < least else _TOO_MANY
+            self._add("structure", f"Found {len(member)} values, expected {least} to {most}.", path, details)
         for index, value in enumerate(member):
             if value is not None or not has_gaps:
                 self._value(each, value, f"{path}[{index}]")
 
     def _value(self, each: Property, value: Json, path: str) -> None:
         if type(value) is list or value is None:
-            self._add("structure", f"'{each.name}': found {_kind(value)}, expected {_expected(each.content)}.", path)
+            expected = _expected(each.content)
+            self._add("structure", f"'{each.name}': found {_kind(value)}, expected {expected}.", path, _KIND)
             return
+        before = len(self.issues)
         match each.content:
             case Format() as form:
                 self._primitive(form, value, path)
@@ -154,40 +218,55 @@ class _Walk:
                 self._element(key, value, path)
             case Slot() as slot:
                 self.resource(value, path, is_contained=slot is Slot.CONTAINED)
+        if each.element is not None:
+            self._definition(each.element, each.name, value, path, is_sound=len(self.issues) == before)
+
+    def _definition(self, element: Element, name: str, value: Json, path: str, *, is_sound: bool) -> None:
+        """Tell what the element's own definition adds to its type: invariants, and the value set of its codes."""
+        if element.constraints:
+            own = invariants_of_value(element.constraints, element.json_names()[name].code)
+            self._invariants(own, value, path, is_sound=is_sound)
+        if self._bindings is not None and element.binding is not None and is_sound:
+            for issue in self._bindings(element.binding, value, element.json_names()[name].code, path):
+                self._tell(issue)
 
     def _primitive(self, form: Format, value: Json, path: str) -> None:
         if form.is_met_by(value):
             return
         if type(value) not in form.json_types:
-            self._add("structure", f"Found {_kind(value)}, expected {form.name}: {form.expected}.", path)
+            self._add("structure", f"Found {_kind(value)}, expected {form.name}: {form.expected}.", path, _KIND)
         else:
             because = f"; {form.objection(value)}" if form.objection else ""
-            self._add("value", f"The value is no {form.name}: expected {form.expected}{because}.", path)
+            self._add("value", f"The value is no {form.name}: expected {form.expected}{because}.", path, _FORMAT)
 
     def _code(self, coded: CodedFormat, value: Json, path: str) -> None:
         if type(value) is not str:
-            self._add("structure", f"Found {_kind(value)}, expected a code.", path)
+            self._add("structure", f"Found {_kind(value)}, expected a code.", path, _KIND)
         elif value not in coded.codes:
             found = _tellable(value, "another text")
-            self._add("code-invalid", f"Found {found}, expected a code of {coded.value_set}.", path)
+            self._add("code-invalid", f"Found {found}, expected a code of {coded.value_set}.", path, _CODE)
 
     def _reference(self, targets: frozenset[str], value: Json, path: str) -> None:
         if type(value) is not str:
-            self._add("structure", f"Found {_kind(value)}, expected a reference as a string.", path)
+            self._add("structure", f"Found {_kind(value)}, expected a reference as a string.", path, _KIND)
             return
         shown = shown_type(value)
         if shown == FRAGMENT:
             self._fragments.append(_Found(value, path))
         elif shown == NONE:
             expected = "Type/id with a type of R4, an absolute URL, urn:uuid:, urn:oid: or #id"
-            self._add("value", f"The text is no literal reference: expected {expected}.", path)
+            self._add("value", f"The text is no literal reference: expected {expected}.", path, _LITERAL)
         elif shown not in targets:
-            self._add("value", f"Found a reference to {shown.lstrip(CONDITIONAL)}, expected {_among(targets)}.", path)
+            found = shown.lstrip(CONDITIONAL)
+            self._add("value", f"Found a reference to {found}, expected {_among(targets)}.", path, _TARGET)
         elif shown[:1] == CONDITIONAL:
             self._conditional.append(_Found(value, path))
 
-    def _add(self, code: str, diagnostics: str, path: str) -> None:
-        self.issues.append(Issue("error", code, diagnostics, (path,)))
+    def _add(self, code: str, diagnostics: str, path: str, details: tuple[str, ...], severity: str = "error") -> None:
+        self._tell(Issue(severity, code, diagnostics, (path,), details))
+
+    def _tell(self, issue: Issue) -> None:
+        self.issues.append(issue)
         if len(self.issues) >= MAX_ISSUES:
             raise _EnoughError
 

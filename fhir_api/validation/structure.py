@@ -72,6 +72,7 @@ class Property:
         min: least number of values in the array.
         max: greatest number; None is any.
         companion: the other one of ``birthDate`` and ``_birthDate``; None for what has no companion.
+        element: the definition; None for ``resourceType`` and for a companion such as ``_birthDate``.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Property:
     min: int = 0
     max: int | None = None
     companion: str | None = None
+    element: Element | None = None
 
 
 class Problem(NamedTuple):
@@ -90,11 +92,13 @@ class Problem(NamedTuple):
         code: of http://hl7.org/fhir/issue-type.
         step: the element concerned; None is the one that has the members.
         diagnostics: found and expected.
+        details: codes of the kind of problem.
     """
 
     code: str
     step: str | None
     diagnostics: str
+    details: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,38 +120,49 @@ class Structure:
     def problems(self, names: Collection[str]) -> Iterator[Problem]:
         """Yield each rule that these member names break, in the order of the rules."""
         if not names:
-            yield Problem("structure", None, "Found an empty object, expected at least one member.")
+            yield Problem("structure", None, "Found an empty object, expected at least one member.", _EMPTY)
             return
         for name in names:
             if name not in self.properties:
                 yield self._unknown(name)
         for step, candidates in self.required:
             if candidates.isdisjoint(names):
-                yield Problem("required", step, f"'{step}' is missing; {self.key.node} requires it.")
+                yield Problem("required", step, f"'{step}' is missing; {self.key.node} requires it.", _MISSING)
         for step, types in self.choices:
             found = [kind for kind in types if not kind.isdisjoint(names)]
             if len(found) > 1:
-                yield Problem("structure", step, f"Found {len(found)} types of '{step}[x]', expected at most one.")
+                yield Problem(
+                    "structure", step, f"Found {len(found)} types of '{step}[x]', expected at most one.", _TYPES
+                )
         if self.key.node == "Extension":
             yield from _extension_problems(names)
 
     def _unknown(self, name: str) -> Problem:
         if not name.isidentifier() or len(name) > _LONGEST_NAME or not name.isascii():
-            return Problem("structure", None, f"Found a member that {self.key.node} does not have.")
+            return Problem("structure", None, f"Found a member that {self.key.node} does not have.", _UNKNOWN)
         where = "A contained" if self.key.is_contained else "The type"
-        return Problem("structure", name, f"{where} {self.key.node} has no element '{name}'.")
+        return Problem("structure", name, f"{where} {self.key.node} has no element '{name}'.", _UNKNOWN)
 
 
 _LONGEST_NAME = 64
+_EMPTY = ("element-empty", "ele-1")
+_MISSING = ("cardinality-min",)
+_TYPES = ("choice-types",)
+_UNKNOWN = ("element-unknown",)
+_EXT_1 = ("invariant", "ext-1")
 _CONTAINED_META = frozenset({"versionId", "lastUpdated", "security"})
 
 
 def _extension_problems(names: Collection[str]) -> Iterator[Problem]:
     has_value = any(name.startswith(("value", "_value")) for name in names)
     if has_value and "extension" in names:
-        yield Problem("structure", None, "Found both a value and nested extensions, expected one of them (ext-1).")
+        yield Problem(
+            "structure", None, "Found both a value and nested extensions, expected one of them (ext-1).", _EXT_1
+        )
     elif not has_value and "extension" not in names:
-        yield Problem("structure", None, "Found neither a value nor nested extensions, expected one of them (ext-1).")
+        yield Problem(
+            "structure", None, "Found neither a value nor nested extensions, expected one of them (ext-1).", _EXT_1
+        )
 
 
 @cache
@@ -206,10 +221,10 @@ def _properties(key: StructureKey, element: Element, *, is_resource: bool) -> It
             yield Property(name, name, FORMATS["id"] if is_resource else ELEMENT_ID)
         elif isinstance(content, Format | CodedFormat | LiteralReference) and not _is_bare(element, kind):
             companion = f"_{name}"
-            yield Property(name, element.name, content, repeats, element.min, element.max, companion)
+            yield Property(name, element.name, content, repeats, element.min, element.max, companion, element)
             yield Property(companion, element.name, _COMPANION, repeats, element.min, element.max, name)
         else:
-            yield Property(name, element.name, content, repeats, element.min, element.max)
+            yield Property(name, element.name, content, repeats, element.min, element.max, None, element)
 
 
 _COMPANION = StructureKey("Element")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
+from fhir_api.fhirpath import Environment, typed_only
+from fhir_api.validation.containment import unreferenced
+from fhir_api.validation.invariants import Holds, Invariant, holding, invariants, invariants_of_value, rest_for_shape
 from fhir_api.validation.memory import Memory
 from fhir_api.validation.primitives import Format, Json
 from fhir_api.validation.references import CONDITIONAL, FRAGMENT, RESOURCE_TYPES, shown_type
 from fhir_api.validation.shapes import (
+    Check,
     Plan,
     Probe,
     Shape,
@@ -41,17 +46,30 @@ NOT_SOUND = (UnsoundError, TypeError, AttributeError, KeyError)
 
 
 class _Deferred(threading.local):
-    """References whose soundness depends on where they stand, of the resource being judged."""
+    """What depends on the resource around it, of the resource being judged.
+
+    Attributes:
+        fragments: references to contained resources.
+        has_conditional: whether there was a conditional reference.
+        waiting: invariants that ask for the resource, with the element they are asked of.
+        container: the resource being judged that is not contained.
+    """
 
     def __init__(self) -> None:
         self.fragments: list[str] = []
         self.has_conditional = False
+        self.waiting: list[tuple[Holds, Json]] = []
+        self.container: Json = None
 
 
 class Verdict:
-    """Judges resources; remembers shapes and values, so keep one for long."""
+    """Judges resources; remembers shapes and values, so keep one for long.
 
-    def __init__(self, shape_memory: ShapeMemory | None = None) -> None:
+    Without invariants only the structure counts.
+    """
+
+    def __init__(self, shape_memory: ShapeMemory | None = None, *, with_invariants: bool = True) -> None:
+        self._with_invariants = with_invariants
         self._shape_memory = shape_memory or ShapeMemory()
         self._shapes: dict[StructureKey, Shapes] = {}
         self._resources: dict[str, Shapes] = {}
@@ -69,6 +87,7 @@ class Verdict:
         deferred = self._deferred
         deferred.fragments.clear()
         deferred.has_conditional = False
+        deferred.waiting.clear()
         try:
             sound = self._resource(tree)
             return sound and (not deferred.has_conditional or in_bundle or tree["resourceType"] == "Bundle")
@@ -77,24 +96,47 @@ class Verdict:
 
     def _resource(self, tree: Json) -> bool:
         """Judge a resource that is not contained; fragments in it point at what it contains."""
-        fragments = self._deferred.fragments
-        outer = len(fragments)
+        deferred = self._deferred
+        fragments, waiting = deferred.fragments, deferred.waiting
+        outer, outer_waiting, container = len(fragments), len(waiting), deferred.container
+        deferred.container = tree
         resource_type = tree["resourceType"]
         shapes = self._resources.get(resource_type)
         if shapes is None:
             shapes = self._resources[resource_type] = self._shapes_of(StructureKey(_known(resource_type)))
         if not shapes.judge(tree):
             return False
-        if len(fragments) > outer:
-            ids = {"#", *(f"#{resource['id']}" for resource in tree.get("contained", ()))}
-            if not ids.issuperset(fragments[outer:]):
+        if "contained" in tree or len(fragments) > outer:
+            if not self._is_connected(tree, fragments[outer:]):
                 return False
             del fragments[outer:]
-        return True
+        sound = len(waiting) == outer_waiting or self._keeps_waiting(tree, tree, outer_waiting)
+        deferred.container = container
+        return sound
+
+    def _is_connected(self, tree: Json, fragments: list[str]) -> bool:
+        """Tell whether fragments point at contained resources (ref-1), and something at each of these (dom-3)."""
+        ids = {f"#{resource['id']}" for resource in tree.get("contained", ())}
+        if not (ids | {"#"}).issuperset(fragments):
+            return False
+        return not self._with_invariants or ids.issubset(fragments) or next(unreferenced(tree), None) is None
 
     def _contained(self, tree: Json) -> Json:
+        deferred = self._deferred
+        outer_waiting = len(deferred.waiting)
         shapes = self._shapes_of(StructureKey(_known(tree["resourceType"]), is_contained=True))
-        return shapes.judge(tree)
+        if not shapes.judge(tree):
+            return False
+        waiting = len(deferred.waiting) > outer_waiting
+        return not waiting or self._keeps_waiting(tree, deferred.container, outer_waiting)
+
+    def _keeps_waiting(self, resource: Json, container: Json, since: int) -> bool:
+        """Tell whether invariants that waited for their resource are kept."""
+        waiting = self._deferred.waiting
+        environment = Environment(resource=resource, root_resource=container, resolver=typed_only)
+        kept = all(holds(element, environment) for holds, element in waiting[since:])
+        del waiting[since:]
+        return kept
 
     def _shapes_of(self, key: StructureKey) -> Shapes:
         shapes = self._shapes.get(key)
@@ -107,13 +149,42 @@ class Verdict:
         if any(rules.problems(shape)):
             raise UnsoundError
         steps = [self._step(rules.properties[name], shape) for name in shape]
-        return Plan(steps, [rule.holds for rule in rules_over(rules, shape)])
+        whole = [*(rule.holds for rule in rules_over(rules, shape)), *self._invariants(rules.key.node, shape)]
+        return Plan(steps, whole)
+
+    def _invariants(self, node: str, shape: Shape) -> Iterator[Check]:
+        """Yield what is left of the invariants of a node for elements of one shape."""
+        for invariant in invariants(node) if self._with_invariants else ():
+            if invariant.severity == "error":
+                rest = rest_for_shape(invariant, shape)
+                if rest is not None:
+                    yield self._in_time(invariant, rest)
+
+    def _in_time(self, invariant: Invariant, holds: Holds) -> Check:
+        """Return the check that evaluates an invariant, later if it asks for the resource."""
+        if not invariant.asks_resource:
+            return holds
+        deferred = self._deferred
+
+        def wait(element: Json) -> bool:
+            deferred.waiting.append((holds, element))
+            return True
+
+        return wait
 
     def _step(self, each: Property, shape: Shape) -> Step:
-        probe = self._probe(each.content)
+        probe = self._constrained(self._probe(each.content), each)
         if not each.repeats:
             return Step(probe)
         return Step(probe, (max(each.min, 1), each.max), each.companion in shape)
+
+    def _constrained(self, probe: Probe, each: Property) -> Probe:
+        """Return the probe that asks also for the invariants of the element's own definition."""
+        if each.element is None or not each.element.constraints or not self._with_invariants:
+            return probe
+        own = invariants_of_value(each.element.constraints, each.element.json_names()[each.name].code)
+        checks = [probe.check, *(self._in_time(one, holding(one.expression)) for one in own if one.severity == "error")]
+        return calling(lambda value: all(check(value) for check in checks)) if len(checks) > 1 else probe
 
     def _probe(self, content: Content) -> Probe:
         match content:

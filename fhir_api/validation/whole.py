@@ -24,12 +24,14 @@ class Rule(NamedTuple):
         code: of http://hl7.org/fhir/issue-type, where it does not.
         step: the element concerned; None is the one that has the members.
         diagnostics: found and expected.
+        details: code of the kind of refusal.
     """
 
     holds: Callable[[Members], bool]
     code: str
     step: str | None
     diagnostics: str
+    details: str
 
 
 def rules_over(structure: Structure, shape: Collection[str]) -> Iterator[Rule]:
@@ -42,15 +44,18 @@ def rules_over(structure: Structure, shape: Collection[str]) -> Iterator[Rule]:
                 "structure",
                 each.step,
                 f"The arrays '{each.companion}' and '{name}' differ in length, or both have null at one place.",
+                "array-companions",
             )
     if structure.key.targets is not None and "reference" in shape and "type" in shape:
-        yield Rule(_type_agrees, "value", "type", "The type is not the one that the reference shows.")
+        shown = "The type is not the one that the reference shows."
+        yield Rule(_type_agrees, "value", "type", shown, "reference-type")
     if structure.key.value_set is not None:
         yield Rule(
             _has_concept(concepts(structure.key.value_set)),
             "code-invalid",
             None,
             f"Found no coding of the required value set {structure.key.value_set}.",
+            "binding-required",
         )
 
 

@@ -28,7 +28,7 @@ def test_a_variable_sets_and_what_is_given_wins():
         ("STANFORIS_TIME_ZONE", "Mars/Olympus"),
         ("STANFORIS_TIME_ZONE", "../../etc/passwd"),
         ("STANFORIS_LOG_LEVEL", "loud"),
-        ("STANFORIS_CHECK_STRUCTURE", "maybe"),
+        ("STANFORIS_VALIDATION_ON_WRITE", "maybe"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_the_settings_name(key, value):

@@ -168,6 +168,15 @@ def asks_environment(expression: ast.Expression) -> bool:
     return False
 
 
+def asks_resource(expression: ast.Expression) -> bool:
+    """Tell whether the results depend on the resource around the input, or on what its references lead to."""
+    return any(
+        (type(node) is ast.ExternalConstant and node.name in ("resource", "rootResource"))
+        or (type(node) is ast.FunctionInvocation and node.name == "resolve")
+        for node in ast.walk(expression)
+    )
+
+
 def defines_variables(expression: ast.Expression) -> bool:
     """Tell whether the expression calls ``defineVariable``."""
     return any(type(node) is ast.FunctionInvocation and node.name == "defineVariable" for node in ast.walk(expression))

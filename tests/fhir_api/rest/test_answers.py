@@ -6,9 +6,9 @@ import pytest
 
 from fhir_api.formats.xml import from_xml
 from fhir_api.model.resource import parse
-from fhir_api.validation.validator import StructureValidator
+from fhir_api.validation.validator import Validator
 
-VALIDATOR = StructureValidator()
+VALIDATOR = Validator()
 BATCH = {
     "resourceType": "Bundle",
     "type": "batch",
