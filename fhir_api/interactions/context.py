@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Protocol
 
 from fhir_api.interactions.claims import Claims
@@ -23,6 +24,10 @@ class Rules(Protocol):
     @property
     def search(self) -> SearchDefinitions:
         """The search parameters."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of dates that have none."""
 
     def is_resource_type(self, name: str) -> bool:
         """Tell whether *name* is a resource type of R4 that instances can have."""

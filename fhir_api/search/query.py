@@ -169,13 +169,51 @@ class HasClause(Struct, frozen=True):
     clause: Clause
 
 
+class PrimaryDateClause(Struct, frozen=True):
+    """The primary clinical date, one of *parameters* for each type, meets ``[low, high)``; or there is none."""
+
+    parameters: tuple[Parameter, ...]
+    low: int
+    high: int
+
+
 class AnyClause(Struct, frozen=True):
     """At least one of *clauses* holds (none of an empty tuple does): compartments, searches across types."""
 
     clauses: tuple[Clause, ...]
 
 
-Clause = ValueClause | MissingClause | IdClause | LastUpdatedClause | ChainClause | HasClause | AnyClause
+class AllClause(Struct, frozen=True):
+    """Every one of *clauses* holds."""
+
+    clauses: tuple[Clause, ...]
+
+
+class NotClause(Struct, frozen=True):
+    """*clause* does not hold."""
+
+    clause: Clause
+
+
+class TypeClause(Struct, frozen=True):
+    """The resource is of this type: for searches across types."""
+
+    resource_type: str
+
+
+Clause = (
+    ValueClause
+    | MissingClause
+    | IdClause
+    | LastUpdatedClause
+    | ChainClause
+    | HasClause
+    | PrimaryDateClause
+    | AnyClause
+    | AllClause
+    | NotClause
+    | TypeClause
+)
 
 
 class SortKey(Struct, frozen=True):

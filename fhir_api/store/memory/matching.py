@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.model.keys import ResourceKey
-from fhir_api.search.entries import ReferenceEntry
+from fhir_api.search.entries import DateEntry, ReferenceEntry
 from fhir_api.search.query import (
+    AllClause,
     AnyClause,
     ChainClause,
     Clause,
@@ -17,7 +18,10 @@ from fhir_api.search.query import (
     IdClause,
     LastUpdatedClause,
     MissingClause,
+    NotClause,
     Parameter,
+    PrimaryDateClause,
+    TypeClause,
     ValueClause,
 )
 from fhir_api.search.types.date import compare
@@ -60,8 +64,17 @@ def holds(state: State, record: Record, clause: Clause) -> bool:
                 and holds(state, source, inner)
                 for source in state.live()
             )
+        case PrimaryDateClause(parameters=parameters, low=low, high=high):
+            dates = (entry for parameter in parameters for entry in record.index.get(parameter.key, ()))
+            return all(date.low < high and date.high > low for date in dates if isinstance(date, DateEntry))
         case AnyClause(clauses=clauses):
             return any(holds(state, record, inner) for inner in clauses)
+        case AllClause(clauses=clauses):
+            return all(holds(state, record, inner) for inner in clauses)
+        case NotClause(clause=inner):
+            return not holds(state, record, inner)
+        case TypeClause(resource_type=resource_type):
+            return record.version.key.resource_type == resource_type
 
 
 def _has_value(record: Record, clause: ValueClause) -> bool:

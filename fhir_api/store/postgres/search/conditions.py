@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.search.query import (
+    AllClause,
     AnyClause,
     ChainClause,
     Clause,
@@ -14,8 +15,11 @@ from fhir_api.search.query import (
     IdClause,
     LastUpdatedClause,
     MissingClause,
+    NotClause,
     Parameter,
     Prefix,
+    PrimaryDateClause,
+    TypeClause,
     ValueClause,
 )
 from fhir_api.store.postgres.search.rows import Keys, RowFinder
@@ -68,8 +72,16 @@ class Conditions:
                 return self._chain(clause, candidate)
             case HasClause():
                 return self._has(clause, candidate)
+            case PrimaryDateClause():
+                return self._dated(clause, candidate)
             case AnyClause(clauses):
                 return f"({' OR '.join(self.holds(one, candidate) for one in clauses) or 'false'})"
+            case AllClause(clauses):
+                return f"({' AND '.join(self.holds(one, candidate) for one in clauses) or 'true'})"
+            case NotClause(inner):
+                return f"NOT {self.holds(inner, candidate)}"
+            case TypeClause(resource_type):
+                return self._of_resource(f"r.type_id = {self.type_number(resource_type)}", candidate)
 
     def _present(self, parameter: Parameter) -> str:
         """Return SQL for the bit of ``r`` that says whether the parameter has a value."""
@@ -101,6 +113,16 @@ class Conditions:
         return (
             f"EXISTS (SELECT FROM fhir.{rows.table} x "
             f"WHERE x.tenant_id = c.tenant AND {place} AND {rows.condition} {PROBED})"
+        )
+
+    def _dated(self, clause: PrimaryDateClause, candidate: Candidate) -> str:
+        keys = [key for parameter in clause.parameters for key in (parameter.key, -parameter.key)]
+        low, high = self.arguments.bind(clause.low), self.arguments.bind(clause.high)
+        # a resource has one primary date at most: none outside is none, or one inside
+        return (
+            f"NOT EXISTS (SELECT FROM fhir.date x WHERE x.tenant_id = c.tenant AND x.rid = {candidate.rid} "
+            f"AND x.param = ANY({self.arguments.bind(keys, 'integer[]')}) "
+            f"AND (x.low >= {high} OR x.high <= {low}) {PROBED})"
         )
 
     def _of_resource(self, condition: str, candidate: Candidate) -> str:
