@@ -84,7 +84,7 @@ async def patched(context: Context, store: Reader, key: ResourceKey, document: P
         )
     resource = parse(document.apply(current.resource()))
     _refuse_changed_stamps(current, resource)
-    return prepare(context, resource, key, Change.PATCH, expected=current.version_id)
+    return await prepare(context, resource, key, Change.PATCH, expected=current.version_id)
 
 
 def _refuse_changed_stamps(current: StoredVersion, resource: Resource) -> None:

@@ -5,11 +5,9 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 
-import orjson
 from msgspec.structs import replace
 
 from fhir_api.interactions import bundle as bundle_interaction
@@ -18,6 +16,7 @@ from fhir_api.interactions.entries import EntryRequest, EntryResponse
 from fhir_api.model.dates import interval
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.versions import instant
+from fhir_api.patching.documents import unpacked
 from fhir_api.rest.dispatch import dispatch
 from fhir_api.rest.errors import refusal
 from fhir_api.rest.headers import preferences
@@ -88,13 +87,16 @@ def entry_request(base_url: str, entry: EntryRequest, prefer: bytes) -> Request:
     method = "GET" if entry.method == "HEAD" else entry.method
     if not segments and method == "POST":
         raise refuse(ErrorKind.NOT_SUPPORTED, "A Bundle inside a Bundle is not carried out.")
-    body = entry.resource or b""
+    headers, body = _entry_headers(entry, prefer), entry.resource or b""
+    if method == "PATCH":
+        content_type, body = unpacked(body)
+        headers[b"content-type"] = content_type.encode()
     return Request(
         method,
         segments,
         query_pairs(query, "Bundle.entry.request.url"),
-        _entry_headers(entry, prefer),
-        _patch_document(body) if method == "PATCH" else body,
+        headers,
+        body,
     )
 
 
@@ -132,18 +134,3 @@ def _http_date(text: str | None) -> str | None:
         return formatdate(interval(text).low / 1000, usegmt=True)
     except (ValueError, OverflowError):
         raise refuse(ErrorKind.MALFORMED, "ifModifiedSince is not an instant.", code="value") from None
-
-
-def _patch_document(body: bytes) -> bytes:
-    """Return the JSON Patch inside the Binary that carries it in a Bundle.
-
-    Spec: https://hl7.org/fhir/R4/http.html#jsonpatch
-    """
-    try:
-        binary = orjson.loads(body or b"null")
-        if binary["resourceType"] == "Binary" and binary["contentType"] == "application/json-patch+json":
-            return b64decode(binary["data"], validate=True)
-    except (KeyError, TypeError, ValueError):
-        pass
-    expected = "a Binary of contentType application/json-patch+json"
-    raise refuse(ErrorKind.NOT_SUPPORTED, f"A PATCH entry has to carry {expected}.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fhir_api.formats.xml import from_xml
 from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.patching.documents import READERS
 from fhir_api.rest import binary
 from fhir_api.rest.negotiation import MediaType, check_body_type, is_json, is_xml, media_type
 from fhir_api.rest.request import Pair, Request, query_pairs
@@ -17,7 +18,6 @@ PATCH = "patch"
 FORM = "form"
 OPERATION = "operation"
 """Left as it is: what it may be depends on the operation."""
-_JSON_PATCH = "application/json-patch+json"
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -35,7 +35,7 @@ def prepared(takes: str | None, request: Request, raw: bytes) -> Request:
                 return request._replace(body=_wrapped(request, header, raw))
             return request._replace(body=resource_json(content_type, raw))
         case "patch":
-            _expect(content_type, _JSON_PATCH)
+            _expect(content_type, *READERS)
             return request._replace(body=raw)
         case "form":
             if raw or header is not None:
@@ -68,10 +68,10 @@ def _wrapped(request: Request, header: str | None, raw: bytes) -> bytes:
     return binary.wrap(content_type, raw, logical_id, request.header(b"x-security-context"))
 
 
-def _expect(content_type: MediaType, name: str) -> None:
+def _expect(content_type: MediaType, *names: str) -> None:
     check_body_type(content_type)
-    if content_type.name != name:
-        raise refuse(ErrorKind.UNSUPPORTED_MEDIA_TYPE, f"Content-Type has to be {name}.")
+    if content_type.name not in names:
+        raise refuse(ErrorKind.UNSUPPORTED_MEDIA_TYPE, f"Content-Type has to be {' or '.join(names)}.")
 
 
 def _form(raw: bytes) -> tuple[Pair, ...]:

@@ -20,6 +20,7 @@ from fhir_api.formats.xml import to_xml
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.operations.operation import Operation
+from fhir_api.patching.documents import READERS
 from fhir_api.rest.negotiation import FHIR_JSON, FHIR_XML, JSON, presentation
 from fhir_api.rest.operating import claims
 from fhir_api.rest.reading import SHOWN_BY, check_known
@@ -29,7 +30,6 @@ from fhir_api.rest.subset import show_by
 from fhir_api.rest.wiring import Api, Route
 from fhir_api.search.query import Parameter
 
-PATCH_FORMATS = ("application/json-patch+json",)
 _CANONICAL = "http://hl7.org/fhir/"
 _OF_TYPE = (
     "read",
@@ -139,7 +139,7 @@ def _head() -> dict[str, Any]:
         "implementation": {"description": "A FHIR R4 server", "url": "\0"},
         "fhirVersion": "4.0.1",
         "format": formats,
-        "patchFormat": [*PATCH_FORMATS],
+        "patchFormat": [*READERS],
     }
 
 

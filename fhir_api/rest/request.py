@@ -32,7 +32,7 @@ class Request(NamedTuple):
         segments: the path below the base, decoded: ``("Patient", "1")``.
         query: parameters in the order sent, those of a form body too.
         headers: by lower-case name.
-        body: the resource as JSON, the JSON Patch or the Bundle; empty where the route takes none.
+        body: the resource as JSON, the patch or the Bundle; empty where the route takes none.
     """
 
     method: str

@@ -16,8 +16,9 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.outcome import Issue, operation_outcome
 from fhir_api.model.resource import parse
+from fhir_api.patching.documents import Patch, read_patch
 from fhir_api.rest.headers import if_match, if_none_match_any, preferences
-from fhir_api.rest.negotiation import PRESENTATION_PARAMETERS
+from fhir_api.rest.negotiation import PRESENTATION_PARAMETERS, media_type
 from fhir_api.rest.paging import encode_query
 from fhir_api.rest.reading import check_known
 from fhir_api.rest.request import Request
@@ -66,12 +67,12 @@ async def conditional_update(api: Api, context: Context, request: Request) -> Re
 
 
 async def patch(api: Api, context: Context, request: Request) -> Response:
-    """Answer ``PATCH /{type}/{id}`` with a JSON Patch."""
+    """Answer ``PATCH /{type}/{id}`` with a patch of any format."""
     returns = _returns(request)
     written = await patch_interaction.patch(
         context,
         _key(request),
-        patch_interaction.parse_json_patch(request.body),
+        _patch(request),
         if_match=if_match(request.header(b"if-match")),
     )
     return _answer(returns, written)
@@ -84,7 +85,7 @@ async def conditional_patch(api: Api, context: Context, request: Request) -> Res
         context,
         request.segments[0],
         _criteria(request),
-        patch_interaction.parse_json_patch(request.body),
+        _patch(request),
         if_match=if_match(request.header(b"if-match")),
     )
     return _answer(returns, written)
@@ -104,6 +105,10 @@ async def conditional_delete(api: Api, context: Context, request: Request) -> Re
         context, request.segments[0], _criteria(request), multiple=context.limits.conditional_delete > 1
     )
     return _deleted(returns, written)
+
+
+def _patch(request: Request) -> Patch:
+    return read_patch(media_type(request.header(b"content-type") or "").name, request.body)
 
 
 def _key(request: Request) -> ResourceKey:

@@ -48,6 +48,7 @@ def shape(node: ast.Expression) -> str:
         ("a.as(X).is(Y).contains('z').in", "a.as(X).is(Y).contains(StringLiteral).in"),
         ("$this.where($index = $total)", "ThisInvocation.where((IndexInvocation = TotalInvocation))"),
         ("`div`.`a b`", "div.a b"),
+        ("text.div", "text.div"),
         ("/* a */ a // b\n.c", "a.c"),
         ("{}", "NullLiteral"),
         ("sort(a desc, b)", "sort(SortArgument, b)"),

@@ -7,7 +7,7 @@ import asyncio
 import orjson
 import pytest
 
-from fhir_api.interactions import patch as patch_module
+from fhir_api.patching import errors
 from tests.support.bundles import FHIR
 from tests.support.outcomes import issue_code, outcome
 
@@ -170,7 +170,7 @@ async def test_conditional_patch_changes_the_one_match(client, store, there, sta
 
 @pytest.mark.usefixtures("there")
 async def test_copies_of_copies_are_stopped(client, monkeypatch):
-    monkeypatch.setattr(patch_module, "LARGEST_RESULT", 10_000)
+    monkeypatch.setattr(errors, "LARGEST_RESULT", 10_000)
     bomb = [{"op": "copy", "from": "/name", "path": "/name/-"} for _ in range(40)]
     response = await apply(client, *bomb)
     assert response.status_code == 413

@@ -65,7 +65,7 @@ async def test_a_patch_comes_in_a_binary(client, store):
     binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
     assert statuses(await send(client, "batch", entry("PATCH", "Patient/a", binary))) == ["200"]
     assert (await client.get("/Patient/a")).json()["gender"] == "female"
-    wrong = {"resourceType": "Parameters"}
+    wrong = {"resourceType": "Basic"}
     assert statuses(await send(client, "batch", entry("PATCH", "Patient/a", wrong))) == ["400"]
 
 

@@ -11,7 +11,12 @@ async def statement(client):
 async def test_it_says_what_it_is(statement):
     assert (statement["fhirVersion"], statement["kind"]) == ("4.0.1", "instance")
     assert statement["implementation"]["url"] == "http://127.0.0.1:8080/fhir"
-    assert statement["patchFormat"] == ["application/json-patch+json"]
+    assert statement["patchFormat"] == [
+        "application/json-patch+json",
+        "application/xml-patch+xml",
+        "application/fhir+json",
+        "application/fhir+xml",
+    ]
 
 
 async def test_every_type_has_its_interactions_and_parameters(statement):

@@ -1,0 +1,50 @@
+"""Why a patch cannot be applied, and the bounds every patch has."""
+
+from __future__ import annotations
+
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
+
+MOST_OPERATIONS = 1000
+LARGEST_RESULT = 16 * 1024 * 1024
+"""Bytes: a few copies of a resource into itself would otherwise grow without bound."""
+
+
+class OperationError(Exception):
+    """An operation of a patch cannot be carried out.
+
+    Attributes:
+        reason: what was found and what was expected; a sentence without its full stop.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def as_error(self, number: int, name: str) -> FhirError:
+        """Return the UNPROCESSABLE error that names the operation: *number* counts from 0."""
+        return refuse(ErrorKind.UNPROCESSABLE, f"Operation {number} ({name}) of the patch: {self.reason}.")
+
+
+def check_operations(count: int) -> None:
+    """Refuse a patch with too many operations.
+
+    Raises:
+        FhirError: TOO_LARGE.
+    """
+    if count > MOST_OPERATIONS:
+        raise refuse(ErrorKind.TOO_LARGE, f"A patch may have {MOST_OPERATIONS} operations, this has {count}.")
+
+
+def check_size(size: int) -> None:
+    """Refuse a result of more bytes than a patch may make.
+
+    Raises:
+        FhirError: TOO_LARGE.
+    """
+    if size > LARGEST_RESULT:
+        raise refuse(ErrorKind.TOO_LARGE, f"The patched resource is larger than {LARGEST_RESULT} bytes.")
+
+
+def malformed(number: int, reason: str, expression: str | None = None) -> FhirError:
+    """Make the error of a patch whose operation *number* is not one."""
+    return refuse(ErrorKind.MALFORMED, f"Operation {number} of the patch: {reason}.", expression=expression)
