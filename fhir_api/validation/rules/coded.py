@@ -5,9 +5,12 @@ Spec: https://hl7.org/fhir/R4/valueset.html#compositions
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from fhir_api.validation.rules.place import Scene, Tree
+
+_VALUE_SET: Final = re.compile(r"https?://hl7\.org/fhir/(?:[a-z0-9\-]+/)*ValueSet/[A-Za-z0-9\-.]+")
 
 
 def member_of(value_set: str, coding: Any, container: Tree, scene: Scene) -> bool | None:
@@ -53,14 +56,22 @@ def _included(include: Tree, coding: Any, scene: Scene) -> bool | None:
         return listed and ("valueSet" not in include or None)
     if "filter" in include or "valueSet" in include:
         return None
-    return None if system is None else _in_system(system, coding.get("code"), scene)
+    return None if system is None else has_code(system, coding.get("code"), scene)
 
 
-def _in_system(system: str, code: str | None, scene: Scene) -> bool | None:
+def has_code(system: str, code: str | None, scene: Scene) -> bool | None:
+    """Tell whether a code system has a code, None where not all its codes are known."""
     definition = scene.find("CodeSystem", system)
     if definition is None or definition.get("content") != "complete":
         return None
     return code in codes(definition.get("concept", ()))
+
+
+def names_value_set(url: str, scene: Scene) -> bool:
+    """Tell whether what should be a code system's URL is that of a value set."""
+    if scene.find("CodeSystem", url) is not None:
+        return False
+    return _VALUE_SET.fullmatch(url) is not None or scene.find("ValueSet", url) is not None
 
 
 def codes(concepts: Any) -> set[str]:

@@ -6,16 +6,15 @@ https://hl7.org/fhir/R4/extensibility.html, https://hl7.org/fhir/R4/element.html
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from fhir_api.model.outcome import Issue
+from fhir_api.validation.rules.coded import names_value_set
 from fhir_api.validation.rules.place import Place, Tree
 from fhir_api.validation.rules.uris import is_absolute
 
 _ANY_URI: Final = "urn:ietf:rfc:3986"
-_VALUE_SET: Final = re.compile(r"https?://hl7\.org/fhir/(?:[a-z0-9\-]+/)*ValueSet/[A-Za-z0-9\-.]+")
 
 
 def coding(element: Tree, place: Place) -> Iterator[Issue]:
@@ -26,15 +25,8 @@ def coding(element: Tree, place: Place) -> Iterator[Issue]:
             yield place.warning("code-invalid", "The code has no system, so it has no defined meaning.")
     elif not is_absolute(system):
         yield place.error("code-invalid", "Found a relative URI, expected an absolute one.", "system")
-    elif _names_value_set(system, place):
+    elif names_value_set(system, place.scene):
         yield place.error("code-invalid", "Found the URL of a value set, expected that of a code system.", "system")
-
-
-def _names_value_set(system: str, place: Place) -> bool:
-    scene = place.scene
-    if scene.find("CodeSystem", system) is not None:
-        return False
-    return _VALUE_SET.fullmatch(system) is not None or scene.find("ValueSet", system) is not None
 
 
 def identifier(element: Tree, place: Place) -> Iterator[Issue]:

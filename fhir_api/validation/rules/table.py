@@ -11,8 +11,16 @@ from typing import Final
 
 from fhir_api.validation.rules import identities, references, texts, uris, values
 from fhir_api.validation.rules.bundles import full_urls, links, requests, searchsets
+from fhir_api.validation.rules.definitions import (
+    capabilities,
+    code_systems,
+    concept_maps,
+    search_parameters,
+    structures,
+    value_sets,
+)
 from fhir_api.validation.rules.place import Rule
-from fhir_api.validation.rules.questionnaires import definitions, responses
+from fhir_api.validation.rules.questionnaires import forms, responses
 
 _OF_RESOURCES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "Bundle": (
@@ -22,8 +30,14 @@ _OF_RESOURCES: Final[Mapping[str, tuple[Rule, ...]]] = {
         searchsets.links,
         searchsets.searchset,
     ),
-    "Questionnaire": (definitions.questionnaire,),
+    "CapabilityStatement": (capabilities.capability_statement,),
+    "CodeSystem": (code_systems.code_system,),
+    "ConceptMap": (concept_maps.concept_map,),
+    "Questionnaire": (forms.questionnaire,),
     "QuestionnaireResponse": (responses.response,),
+    "SearchParameter": (search_parameters.search_parameter,),
+    "StructureDefinition": (structures.structure_definition,),
+    "ValueSet": (value_sets.value_set,),
 }
 _OF_DEFINITIONS: Final[Mapping[str, tuple[Rule, ...]]] = dict.fromkeys(uris.definitions(), (uris.own_url,))
 
