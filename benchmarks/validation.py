@@ -1,10 +1,15 @@
-"""What the structure validation of a resource costs, by resource type: CPU microseconds and memory.
+"""What the validation of a resource costs, by step and resource type: CPU microseconds and memory.
 
     python -m benchmarks.validation                  # patients made by the generator
     python -m benchmarks.validation FOLDER --json    # transaction Bundles of a folder: *.json, *.json.gz, *.json.bz2
 
-The figures are the verdict's on parsed resources, best of several rounds, in a process that knows the shapes already;
-"cold" is the first round, which learns them. "floor" is a bare walk over the same values that checks nothing.
+The figures are for parsed resources, best of several rounds, in a process that knows the shapes already; "cold" is the
+first round, which learns them.
+
+- *structure*: what each write is asked where invariants are off: structure, formats, required codes.
+- *base*: what each write is asked: the same with the invariants of R4.
+- *told*: ``$validate``, which walks in any case and tells warnings, too; one round over a part of the resources.
+- *floor*: a bare walk over the same values that checks nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +36,15 @@ from fhir_api.validation.structure import StructureKey, structure
 from fhir_api.validation.validator import Validator
 
 ROUNDS = 5
+TOLD = 1000
+"""Of how many resources, at most, all is told."""
+
+
+class Validators(NamedTuple):
+    """The validators that are compared."""
+
+    structure: Validator
+    base: Validator
 
 
 class Row(NamedTuple):
@@ -39,13 +53,17 @@ class Row(NamedTuple):
     Attributes:
         resource_type: the type, or ``all``.
         resources: how many were judged.
-        microseconds: CPU time for one resource.
+        structure: CPU microseconds for one resource, without invariants.
+        base: CPU microseconds for one resource, with them.
+        told: CPU microseconds of ``$validate`` for one resource.
         floor: CPU microseconds of a bare walk over one resource.
     """
 
     resource_type: str
     resources: int
-    microseconds: float
+    structure: float
+    base: float
+    told: float
     floor: float
 
 
@@ -58,15 +76,16 @@ def main() -> None:
     options = parser.parse_args()
     resources = [resource for text in texts(options.folder, options.patients) for resource in entries(text)]
     started = time.process_time()
-    validator = Validator()
+    validators = Validators(Validator(with_invariants=False), Validator())
     ready = time.process_time() - started
-    cold = once(validator, resources)
+    cold = once(validators.base, resources)
+    once(validators.structure, resources)
     gc.freeze()
     by_type: dict[str, list[Resource]] = defaultdict(list)
     for resource in resources:
         by_type[resource.resource_type].append(resource)
-    rows = [row("all", validator, resources)]
-    rows += [row(name, validator, each) for name, each in sorted(by_type.items(), key=lambda pair: -len(pair[1]))]
+    rows = [row("all", validators, resources)]
+    rows += [row(name, validators, each) for name, each in sorted(by_type.items(), key=lambda pair: -len(pair[1]))]
     memory = {"mix_mb": memory_of_mix(resources), "all_types_mb": memory_of_all_types()}
     if options.json:
         figures = {"ready_ms": ready * 1e3, "cold_us": cold, **memory, "types": [each._asdict() for each in rows]}
@@ -82,10 +101,19 @@ def entries(bundle: bytes) -> Iterable[Resource]:
         yield Resource(tree["resourceType"], tree, b"")
 
 
-def row(name: str, validator: Validator, resources: list[Resource]) -> Row:
+def row(name: str, validators: Validators, resources: list[Resource]) -> Row:
     """Measure the resources of one type."""
-    best = min(once(validator, resources) for _ in range(ROUNDS))
-    return Row(name, len(resources), best, min(floor(resources) for _ in range(ROUNDS)))
+    structure, base = (min(once(each, resources) for _ in range(ROUNDS)) for each in validators)
+    told = told_once(validators.base, resources[:: len(resources) // TOLD + 1])
+    return Row(name, len(resources), structure, base, told, min(floor(resources) for _ in range(ROUNDS)))
+
+
+def told_once(validator: Validator, resources: list[Resource]) -> float:
+    """Return CPU microseconds a resource of ``$validate``."""
+    started = time.process_time()
+    for resource in resources:
+        validator.validate(resource, in_bundle=True)
+    return (time.process_time() - started) / len(resources) * 1e6
 
 
 def once(validator: Validator, resources: list[Resource]) -> float:
@@ -156,13 +184,14 @@ def grown(work: Callable[[], object]) -> float:
 
 def show(rows: list[Row], ready: float, cold: float, memory: dict[str, float]) -> None:
     """Print a table."""
-    table = Table(title="Structure validation, CPU of one core", caption=f"made ready in {ready * 1e3:.1f} ms")
-    for heading in ("type", "resources", "µs a resource", "floor µs"):
+    table = Table(title="Validation, CPU of one core", caption=f"made ready in {ready * 1e3:.1f} ms")
+    for heading in ("type", "resources", "structure µs", "base µs", "told µs", "floor µs"):
         table.add_column(heading, justify="left" if heading == "type" else "right")
     for each in rows:
-        table.add_row(each.resource_type, f"{each.resources:,}", f"{each.microseconds:.1f}", f"{each.floor:.1f}")
+        times = (each.structure, each.base, each.told, each.floor)
+        table.add_row(each.resource_type, f"{each.resources:,}", *(f"{figure:.1f}" for figure in times))
     table.add_section()
-    table.add_row("all, cold", f"{rows[0].resources:,}", f"{cold:.1f}", "")
+    table.add_row("all, cold", f"{rows[0].resources:,}", "", f"{cold:.1f}", "", "")
     console = Console()
     console.print(table)
     console.print(f"Memory: {memory['mix_mb']:.1f} MB for this mix, {memory['all_types_mb']:.1f} MB for all types.")
