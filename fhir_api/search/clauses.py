@@ -5,13 +5,17 @@ Spec: https://hl7.org/fhir/R4/search.html#modifiers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import is_logical_id
 from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.filter.meaning import meaning
+from fhir_api.search.filter.syntax import And, Comparison, Expression, Not, Or, Step
+from fhir_api.search.filter.syntax import parse as parse_filter
 from fhir_api.search.query import (
+    AllClause,
     AnyClause,
     ChainClause,
     Clause,
@@ -19,7 +23,9 @@ from fhir_api.search.query import (
     IdClause,
     LastUpdatedClause,
     MissingClause,
+    NotClause,
     Parameter,
+    TypeClause,
     UriValue,
     ValueClause,
 )
@@ -49,7 +55,7 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
 }
 """Modifiers of each parameter type; a reference also has the names of its target types."""
 
-UNAVAILABLE = ("_text", "_content", "_filter", "_list", "_query", "near")
+UNAVAILABLE = ("_text", "_content", "_query", "near")
 """Parameters of the specification that are not here."""
 
 MOST_STEPS = 2000
@@ -87,6 +93,9 @@ class ClauseReader:
         found = [self.typed(resource_type, name, value) for resource_type in resource_types]
         if len(found) == 1 or all(clauses == found[0] for clauses in found):
             return found[0]
+        if name == "_filter":
+            typed = zip(resource_types, found, strict=True)
+            return (AnyClause(tuple(AllClause((TypeClause(each), *clauses)) for each, clauses in typed)),)
         if all(_excludes(clause) for clauses in found for clause in clauses):
             return tuple(clause for clauses in found for clause in clauses)
         if any(len(clauses) > 1 for clauses in found):
@@ -95,11 +104,7 @@ class ClauseReader:
 
     def typed(self, resource_type: str, name: str, value: str) -> tuple[Clause, ...]:
         """Return clauses that together mean ``name=value`` in a search over one type; see :meth:`clauses`."""
-        self._steps += 1
-        if self._steps > MOST_STEPS:
-            raise refuse(
-                ErrorKind.TOO_COSTLY, f"{shown(name)} reaches too many types; name them, as in 'subject:Patient'."
-            )
+        self._count_step(name)
         if not value:
             raise refuse(ErrorKind.MALFORMED, f"Search parameter {shown(name)} has no value.", code="value")
         if name.startswith("_has:"):
@@ -107,12 +112,25 @@ class ClauseReader:
         head, dot, rest = name.partition(".")
         code, colon, modifier = head.partition(":")
         if dot:
-            return (self._chain(resource_type, code, modifier if colon else None, rest, value),)
+            only = modifier if colon else None
+            return (self._chain(resource_type, code, only, rest, lambda target: self._one(target, rest, value)),)
         if code in {"_id", "_lastUpdated"}:
             if colon:
                 raise unsupported_modifier(code, modifier, ("no modifier",))
             return (_ids(value) if code == "_id" else self._last_updated(value),)
+        if name == "_filter":
+            expressed = self._expressed(resource_type, parse_filter(value))
+            return expressed.clauses if isinstance(expressed, AllClause) else (expressed,)
+        if name == "_list":
+            return (self._listed(resource_type, value),)
         return self._values(self._parameter(resource_type, code), modifier if colon else None, value)
+
+    def _count_step(self, name: str) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise refuse(
+                ErrorKind.TOO_COSTLY, f"{shown(name)} reaches too many types; name them, as in 'subject:Patient'."
+            )
 
     def _parameter(self, resource_type: str, code: str) -> Parameter:
         parameter = self.definitions.parameter(resource_type, code)
@@ -170,7 +188,13 @@ class ClauseReader:
     def _last_updated(self, value: str) -> LastUpdatedClause:
         return LastUpdatedClause(tuple(date.parse(_LAST_UPDATED, text, self.reading) for text in split(value, ",")))
 
-    def _chain(self, resource_type: str, code: str, only: str | None, rest: str, value: str) -> Clause:
+    def _chain(
+        self, resource_type: str, code: str, only: str | None, rest: str, inner: Callable[[str], Clause]
+    ) -> Clause:
+        """Return the chain over *code*, whose targets satisfy what *inner* gives for their type.
+
+        *rest* is what follows, by which targets that do not have it are left out.
+        """
         parameter = self._reference(resource_type, code)
         if only is not None and not _may_target(parameter, only):
             raise unsupported_modifier(code, only, parameter.targets)
@@ -179,7 +203,7 @@ class ClauseReader:
         refusals: list[FhirError] = []
         for target in possible:
             try:
-                targets.append((target, self._one(target, rest, value)))
+                targets.append((target, inner(target)))
             except FhirError as error:
                 if error.kind is ErrorKind.TOO_COSTLY:
                     raise
@@ -199,6 +223,53 @@ class ClauseReader:
         if not _may_target(parameter, resource_type):
             raise bad_value(f"_has:{source_type}:{code}", f"a reference parameter that can point at {resource_type}")
         return HasClause(source_type, parameter, self._one(source_type, rest, value))
+
+    def _listed(self, resource_type: str, value: str) -> Clause:
+        """Return the clause that a List with one of the ids has the resource for an item.
+
+        Spec: https://hl7.org/fhir/R4/search.html#list
+        """
+        ids = _ids(value, "_list")
+        return HasClause("List", self._parameter("List", "item"), ids)
+
+    def _expressed(self, resource_type: str, expression: Expression) -> Clause:
+        """Return what a filter says of resources of one type."""
+        match expression:
+            case And(members):
+                return AllClause(tuple(self._expressed(resource_type, member) for member in members))
+            case Or(members):
+                return AnyClause(tuple(self._expressed(resource_type, member) for member in members))
+            case Not(inner):
+                return NotClause(self._expressed(resource_type, inner))
+            case Comparison(path):
+                return self._compared(resource_type, expression, path)
+
+    def _compared(self, resource_type: str, comparison: Comparison, path: Sequence[Step]) -> Clause:
+        self._count_step("_filter")
+        step, *behind = path
+        code, colon, only = step.name.partition(":")
+        if not behind:
+            if code in {"_id", "_lastUpdated"}:
+                return self._of_every_type(code, comparison)
+            return meaning(self._parameter(resource_type, code), comparison, self.reading, self._modified)
+
+        def inner(target: str) -> Clause:
+            found = self._compared(target, comparison, behind)
+            return found if step.where is None else AllClause((self._expressed(target, step.where), found))
+
+        return self._chain(resource_type, code, only if colon else None, behind[0].name, inner)
+
+    def _of_every_type(self, code: str, comparison: Comparison) -> Clause:
+        negated = comparison.operator == "ne"
+        if code == "_lastUpdated":
+            return self._last_updated(comparison.operator + comparison.value)
+        if comparison.operator not in {"eq", "ne"}:
+            raise bad_value(code, f"'eq' or 'ne', not '{comparison.operator}'")
+        return NotClause(_ids(comparison.value)) if negated else _ids(comparison.value)
+
+    def _modified(self, parameter: Parameter, modifier: str | None, value: str) -> Clause:
+        (clause,) = self._values(parameter, modifier, value)
+        return clause
 
     def _one(self, resource_type: str, name: str, value: str) -> Clause:
         clauses = self.typed(resource_type, name, value)
@@ -230,10 +301,10 @@ class ClauseReader:
         return sorted(self.definitions.resource_types)
 
 
-def _ids(value: str) -> IdClause:
+def _ids(value: str, name: str = "_id") -> IdClause:
     ids = tuple(unescape(text) for text in split(value, ","))
     if not all(map(is_logical_id, ids)):
-        raise bad_value("_id", "logical ids (letters, digits, '-' and '.', 64 at most)")
+        raise bad_value(name, "logical ids (letters, digits, '-' and '.', 64 at most)")
     return IdClause(ids)
 
 

@@ -5,8 +5,8 @@ Spec: https://hl7.org/fhir/R4/search.html#string
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from fhir_api.search.entries import StringEntry, new_entry
 from fhir_api.search.folding import fold
@@ -59,13 +59,23 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
 def matches(entry: StringEntry, value: StringValue, modifier: str | None = None) -> bool:
     """Tell whether a text starts with the value, contains it, or (``:exact``) equals it.
 
-    But for ``:exact`` both are folded; a value of punctuation only then matches nothing.
+    But for ``:exact`` both are folded; a value of punctuation only then matches nothing. Comparisons of ``_filter``
+    come as the modifiers ``equals``, ``ends-with``, ``gt``, ``lt``, ``ge``, ``le``.
     """
     if modifier == "exact":
         return entry.text == value.text
     wanted = fold(value.text)
-    if not wanted:
-        return False
-    if modifier == "contains":
-        return wanted in fold(entry.text)
-    return fold(entry.text).startswith(wanted)
+    return bool(wanted) and COMPARISONS[modifier](fold(entry.text), wanted)
+
+
+COMPARISONS: Final[Mapping[str | None, Callable[[str, str], bool]]] = {
+    None: str.startswith,
+    "contains": str.__contains__,
+    "equals": str.__eq__,
+    "ends-with": str.endswith,
+    "gt": str.__gt__,
+    "lt": str.__lt__,
+    "ge": str.__ge__,
+    "le": str.__le__,
+}
+"""For each modifier: how a folded text is compared with the folded value."""

@@ -5,7 +5,8 @@ Spec: https://hl7.org/fhir/R4/search.html#uri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from fhir_api.search.entries import UriEntry, new_entry
 from fhir_api.search.query import Parameter, UriValue
@@ -55,7 +56,16 @@ def matches(entry: UriEntry, value: UriValue, modifier: str | None = None) -> bo
         return _starts_with(entry.uri, value.uri)
     if modifier == "above":
         return _starts_with(value.uri, entry.uri)
-    return entry.uri == value.uri
+    return COMPARISONS[modifier](entry.uri, value.uri)
+
+
+COMPARISONS: Final[Mapping[str | None, Callable[[str, str], bool]]] = {
+    None: str.__eq__,
+    "contains": str.__contains__,
+    "starts-with": str.startswith,
+    "ends-with": str.endswith,
+}
+"""For each modifier without a rule of its own, how a uri is compared; all but None come from ``_filter``."""
 
 
 def _starts_with(uri_text: str, start: str) -> bool:

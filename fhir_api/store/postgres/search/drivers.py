@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fhir_api.search.query import (
+    AllClause,
     AnyClause,
     ChainClause,
     Clause,
@@ -19,7 +20,7 @@ from fhir_api.search.query import (
     Prefix,
     ValueClause,
 )
-from fhir_api.store.postgres.search.conditions import Conditions
+from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
 
 # How few resources a clause of a kind usually leaves; the least is the driver.
@@ -65,6 +66,8 @@ def _rank(clause: Clause) -> int | None:
         case AnyClause(members):
             ranks = [_rank(member) for member in members]
             return None if None in ranks else max((rank for rank in ranks if rank is not None), default=_ID_RANK)
+        case AllClause(members):
+            return min((rank for member in members if (rank := _rank(member)) is not None), default=None)
         case _:
             return None
 
@@ -103,10 +106,22 @@ class Sets:
                 )
             case AnyClause(members):
                 return " UNION ALL ".join(self.rids(member) for member in members) or "SELECT NULL::bigint WHERE false"
+            case AllClause(members):
+                return self._all(choose(members))
             case ValueClause() | ChainClause():
                 return self._row_rids(clause)
             case _:
                 raise TypeError(f"{type(clause).__name__} has no index rows")
+
+    def _all(self, chosen: Chosen) -> str:
+        if chosen.driver is None:
+            raise TypeError("none of the clauses has index rows")
+        candidate = Candidate("a.rid", "a.low", "a.id_hash")
+        tests = "".join(f" AND {self._conditions.holds(clause, candidate)}" for clause in chosen.others)
+        return (
+            "SELECT a.rid FROM fhir.resource a WHERE a.tenant_id = c.tenant AND a.change <> 3 "
+            f"AND a.rid IN ({self.rids(chosen.driver)}){tests}"
+        )
 
     def starts(self, clause: Clause | None) -> str:
         """Return a SELECT of the resources that a chain or ``_has`` follows references from."""

@@ -31,6 +31,9 @@ KEYED = {"token": "hash", "reference": "target"}
 """Tables whose rows of one value lie in the order of the primary date, and the column that holds the value."""
 
 
+_TEXT_OPERATORS = {"equals": "=", "gt": ">", "lt": "<", "ge": ">=", "le": "<="}
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Rows of ``token`` or ``reference``: those of *parameter* with a value of *hashes*.
@@ -260,9 +263,19 @@ class RowFinder:
             return f"(x.param = {key} AND x.folded = {self._arguments.bind(folded, 'text')} AND x.exact = {exact})"
         if not folded:
             return f"(x.param = {key} AND false)"
-        if modifier == "contains":
-            return f"(x.param = {key} AND strpos(x.folded, {self._arguments.bind(folded, 'text')}) > 0)"
-        return f"(x.param = {key} AND {self._starts_with(folded)})"
+        return f"(x.param = {key} AND {self._compared_text(folded, modifier)})"
+
+    def _compared_text(self, wanted: str, modifier: str | None) -> str:
+        if modifier in {None, "starts-with"}:
+            return self._starts_with(wanted)
+        bound = self._arguments.bind(wanted, "text")
+        match modifier:
+            case "contains":
+                return f"strpos(x.folded, {bound}) > 0"
+            case "ends-with":
+                return f"right(x.folded, char_length({bound})) = {bound}"
+            case _:
+                return f"x.folded {_TEXT_OPERATORS[modifier]} {bound}"
 
     def _many_strings(self, key: str, values: Sequence[Value]) -> Ranges:
         starts = [fold(value.text)[:FOLDED_LENGTH] for value in values if isinstance(value, StringValue)]
@@ -283,6 +296,8 @@ class RowFinder:
             return f"(x.param = {key} AND ({self._is_uri([uri])} OR {inside}))"
         if modifier == "above":
             return f"(x.param = {key} AND {self._is_uri(_starts(uri))})"
+        if modifier is not None:
+            return f"(x.param = {key} AND {self._compared_text(uri[:FOLDED_LENGTH], modifier)})"
         return f"(x.param = {key} AND {self._is_uri([uri])})"
 
     def _is_uri(self, uris: Sequence[str]) -> str:

@@ -1,0 +1,4 @@
+"""``_filter``: search criteria as one expression.
+
+Spec: https://hl7.org/fhir/R4/search_filter.html
+"""
