@@ -5,7 +5,6 @@ Spec: https://hl7.org/fhir/R4/downloads.html
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import cache
 from typing import Final
 
@@ -13,6 +12,7 @@ import orjson
 
 from conformance import library
 from fhir_api.packages.library import Definition
+from fhir_api.packages.memory import Memory
 
 _KEPT: Final = 4 * 1024 * 1024
 """Bytes of JSON whose parsed form is kept, five times as large; what is compiled from it is for others to keep."""
@@ -22,40 +22,23 @@ class CoreLibrary:
     """The definitions of one version of R4, parsed when they are asked for; the last used ones are kept.
 
     Attributes:
-        size: bytes of JSON that the kept definitions were parsed from.
+        memory: parsed definitions by resource type and URL, their sizes in bytes of JSON.
     """
 
     def __init__(self, limit: int = _KEPT) -> None:
-        self.size = 0
-        self._limit = limit
-        self._kept: OrderedDict[tuple[str, str], tuple[Definition, int]] = OrderedDict()
+        self.memory: Memory[tuple[str, str], Definition] = Memory(limit)
 
     def find(self, resource_type: str, canonical: str) -> Definition | None:
         """Return a definition, None if R4 has none of that canonical or only another version of it."""
         url, _, version = canonical.partition("|")
-        definition = self._definition(resource_type, url)
+        definition = self.memory.find((resource_type, url)) or self._parsed(resource_type, url)
         if definition is None or (version and version != definition.get("version")):
             return None
         return definition
 
-    def _definition(self, resource_type: str, url: str) -> Definition | None:
-        kept = self._kept.get((resource_type, url))
-        if kept is not None:
-            self._kept.move_to_end((resource_type, url))
-            return kept[0]
+    def _parsed(self, resource_type: str, url: str) -> Definition | None:
         raw = library.read(resource_type, url)
-        if raw is None:
-            return None
-        definition: Definition = orjson.loads(raw)
-        self._keep((resource_type, url), definition, len(raw))
-        return definition
-
-    def _keep(self, key: tuple[str, str], definition: Definition, size: int) -> None:
-        self._kept[key] = definition, size
-        self.size += size
-        while self.size > self._limit:
-            _, (_, dropped) = self._kept.popitem(last=False)
-            self.size -= dropped
+        return None if raw is None else self.memory.keep((resource_type, url), orjson.loads(raw), len(raw))
 
 
 @cache

@@ -1,4 +1,11 @@
-"""Codes, code systems and value sets.
+"""Codes, code systems and value sets: which codes there are, and which value set they belong to.
+
+Nothing here waits: a definition that has to be fetched first is told by ``NotAtHandError``.
 
 Spec: https://hl7.org/fhir/R4/terminology-module.html
 """
+
+from fhir_api.terminology.answer import Answer
+from fhir_api.terminology.service import Terminology
+
+__all__ = ["Answer", "Terminology"]

@@ -65,6 +65,6 @@ def test_a_definition_is_parsed_once_while_it_is_kept() -> None:
 def test_what_was_not_used_for_long_is_forgotten() -> None:
     library = CoreLibrary(limit=1000)
     first = library.find("StructureDefinition", PATIENT)
-    assert library.size <= 1000
+    assert library.memory.size <= 1000
     assert library.find("StructureDefinition", PATIENT) == first
     assert library.find("StructureDefinition", PATIENT) is not first

@@ -1,0 +1,190 @@
+"""What is asked about codes: are they right, what is in a value set, which is above which.
+
+Spec: https://hl7.org/fhir/R4/terminology-service.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from fhir_api.packages.library import Library
+from fhir_api.packages.memory import Memory
+from fhir_api.terminology.answer import Answer
+from fhir_api.terminology.code_system import CodeSystem
+from fhir_api.terminology.codes import UNKNOWN, Truth, either
+from fhir_api.terminology.composition import compile_value_set
+from fhir_api.terminology.systems import CodeSystems
+from fhir_api.terminology.value_set import CompiledValueSet
+
+_KEPT: Final = 400_000
+"""Codes of compiled value sets that are kept, about 0.1 kB each."""
+
+
+class Terminology:
+    """Answers from the definitions of one library; it compiles each of them once.
+
+    A library whose definitions change needs a new one.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._systems = CodeSystems(library)
+        self._memory: Memory[str, CompiledValueSet] = Memory(_KEPT)
+        self._compiling: set[str] = set()
+
+    def value_set(self, canonical: str) -> CompiledValueSet:
+        """Return a value set, one of which nothing is known where there is none.
+
+        Raises:
+            NotAtHandError: a definition it is made of has to be fetched first.
+        """
+        known = self._memory.find(canonical)
+        if known is None:
+            known = self._compiled(canonical)
+            self._memory.keep(canonical, known, 1 + known.size)
+        return known
+
+    def _compiled(self, canonical: str) -> CompiledValueSet:
+        if canonical in self._compiling:
+            return CompiledValueSet(canonical, UNKNOWN, (f"The value set {canonical} is made of itself.",))
+        definition = self._library.find("ValueSet", canonical)
+        if definition is None:
+            return CompiledValueSet(canonical, UNKNOWN, (f"The value set {canonical} is not known.",))
+        self._compiling.add(canonical)
+        try:
+            return compile_value_set(definition, self._systems.find, self.value_set)
+        finally:
+            self._compiling.discard(canonical)
+
+    def code_system(self, canonical: str) -> CodeSystem:
+        """Return a code system, one without concepts where nothing is known of it.
+
+        Raises:
+            NotAtHandError: it has to be fetched first.
+        """
+        return self._systems.find(canonical)
+
+    def contains(self, value_set: str, system: str | None, code: str) -> Truth:
+        """Tell whether a code is in a value set, None where it cannot be told; ``validate`` says why.
+
+        Args:
+            value_set: canonical, with or without ``|version``.
+            system: of the code; None where the element has a code only, so that any system of the value set counts.
+            code: to be looked for.
+
+        Raises:
+            NotAtHandError: a definition has to be fetched first.
+        """
+        members = self.value_set(value_set).members
+        if system is not None:
+            return members.of(system).contains(code)
+        found: Truth = members.others.contains(code)
+        for codes in members.systems.values():
+            found = either(found, codes.contains(code))
+        return found
+
+    def validate(
+        self, value_set: str, system: str | None, code: str, version: str | None = None, display: str | None = None
+    ) -> Answer:
+        """Return what is known of a code in a value set.
+
+        Args:
+            value_set: canonical, with or without ``|version``.
+            system: of the code; None where the element has a code only.
+            code: to be looked for.
+            version: of the system, as the Coding gives it.
+            display: to be compared with the concept's names.
+
+        Raises:
+            NotAtHandError: a definition has to be fetched first.
+        """
+        result = self.contains(value_set, system, code)
+        if system is None:
+            system = self._system_of(value_set, code)
+            if system is None:
+                return Answer(result, self._why(value_set, result))
+        answer = self.validate_in_system(system, code, display, version)
+        if result is False and version is not None and not answer.is_system_known:
+            result = None
+        return answer._replace(result=result, message=self._why(value_set, result) or answer.message)
+
+    def _system_of(self, value_set: str, code: str) -> str | None:
+        systems = self.value_set(value_set).members.systems
+        return next((system for system, codes in systems.items() if codes.contains(code)), None)
+
+    def _why(self, value_set: str, result: Truth) -> str | None:
+        if result is True:
+            return None
+        if result is False:
+            return f"The code is not in the value set {value_set}."
+        return " ".join(self.value_set(value_set).obstacles) or "The version of the code system is not known."
+
+    def validate_in_system(
+        self, system: str, code: str, display: str | None = None, version: str | None = None
+    ) -> Answer:
+        """Return what is known of a code in its code system.
+
+        Raises:
+            NotAtHandError: the code system has to be fetched first.
+        """
+        known = self._systems.find(f"{system}|{version}" if version else system)
+        result = known.contains(code)
+        concept = known.concept(code)
+        if concept is None:
+            return Answer(result, _unlisted(system, result), known.is_known)
+        names = (concept.display, *concept.designations)
+        return Answer(
+            result,
+            None,
+            known.is_known,
+            concept.display,
+            None if display is None or concept.display is None else _plain(display) in map(_plain, filter(None, names)),
+            known.is_inactive(concept),
+            known.is_abstract(concept),
+        )
+
+    def member_of(self, value_set: str, coded: Any) -> Truth:
+        """Tell whether a code, Coding or CodeableConcept (JSON) is in a value set; of several codings one has to be.
+
+        Raises:
+            NotAtHandError: a definition has to be fetched first.
+        """
+        if isinstance(coded, str):
+            return self.contains(value_set, None, coded)
+        found: Truth = False
+        for system, code in _codings(coded):
+            found = either(found, self.contains(value_set, system, code))
+        return found
+
+    def subsumes(self, general: Any, specific: Any) -> Truth:
+        """Tell whether one Coding or CodeableConcept (JSON) is the other or an ancestor of it.
+
+        Raises:
+            NotAtHandError: a code system has to be fetched first.
+        """
+        found: Truth = False
+        for system, upper in _codings(general):
+            for other, lower in _codings(specific):
+                if system is not None and system == other:
+                    found = either(found, self._systems.find(system).subsumes(upper, lower))
+        return found
+
+
+def _unlisted(system: str, result: Truth) -> str | None:
+    if result is None:
+        return f"The codes of the code system {system} are not known."
+    return None if result else f"The code system {system} has no such code."
+
+
+def _codings(coded: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
+    """Yield system and code of a Coding, or of each coding of a CodeableConcept."""
+    codings: Iterable[Mapping[str, Any]] = coded.get("coding", ()) if "code" not in coded else (coded,)
+    for coding in codings:
+        if "code" in coding:
+            yield coding.get("system"), coding["code"]
+
+
+def _plain(name: str) -> str:
+    """Return a name without what does not matter: case and width of white space."""
+    return " ".join(name.casefold().split())
