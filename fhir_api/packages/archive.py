@@ -50,17 +50,20 @@ def packed_files(source: Path) -> Iterator[PackedFile]:
         raise PackageError(f"{source}: there is no such file or folder.")
     if source.stat().st_size > LARGEST_ARCHIVE:
         raise PackageError(f"{source.name} is larger than {LARGEST_ARCHIVE} bytes.")
-    return _of_archive(source)
+    return archived_files(source.name, source.open("rb"))
 
 
-def _of_archive(source: Path) -> Iterator[PackedFile]:
+def archived_files(name: str, packed: BinaryIO) -> Iterator[PackedFile]:
+    """Yield the JSON files of an archive in their order, and close it; *name* stands for it in messages.
+
+    Raises:
+        PackageError: as :func:`packed_files`.
+    """
     try:
-        with source.open("rb") as packed:
-            content = cast("BinaryIO", _Bounded(source.name, packed))
-            with tarfile.open(fileobj=content, mode="r|") as archive:
-                yield from _members(source.name, archive)
+        with packed, tarfile.open(fileobj=cast("BinaryIO", _Bounded(name, packed)), mode="r|") as archive:
+            yield from _members(name, archive)
     except (tarfile.TarError, BadGzipFile, EOFError, zlib.error, OSError, ValueError, OverflowError) as error:
-        raise PackageError(f"{source.name} is not a package archive (.tgz): {error}.") from None
+        raise PackageError(f"{name} is not a package archive (.tgz): {error}.") from None
 
 
 def _members(name: str, archive: tarfile.TarFile) -> Iterator[PackedFile]:

@@ -55,7 +55,7 @@ class Package:
 
     Attributes:
         manifest: what it says of itself.
-        files: the JSON files with resources; examples are in folders of their own.
+        files: the JSON files of the manifest and of resources; examples are in folders of their own.
         digest: SHA-256 of manifest and files: equal for equal content, however it was packed.
     """
 
@@ -66,7 +66,7 @@ class Package:
     def definitions(self, *, examples: bool = False) -> Iterator[Packaged | Broken]:
         """Yield each definition, with *examples* each example too; what cannot be read as a resource is broken."""
         for file in self.files:
-            if not examples and file.path.startswith(_EXAMPLES):
+            if file.path == MANIFEST or (not examples and file.path.startswith(_EXAMPLES)):
                 continue
             try:
                 resource = parse(file.content)
@@ -109,22 +109,29 @@ def read_package(source: Path) -> Package:
     Raises:
         PackageError: it is no FHIR package for R4; the text names the file inside it.
     """
+    return package_of(source.name, packed_files(source))
+
+
+def package_of(name: str, packed: Iterable[PackedFile]) -> Package:
+    """Return the package of some files; *name* stands for where they are from in messages.
+
+    Raises:
+        PackageError: as :func:`read_package`.
+    """
     manifest: Manifest | None = None
-    files: list[PackedFile] = []
-    content: dict[str, bytes] = {}
-    for file in packed_files(source):
-        if file.path in content:
-            raise PackageError(f"{source.name}: {file.path} stands in it twice.")
+    files: dict[str, PackedFile] = {}
+    for file in packed:
+        if file.path in files:
+            raise PackageError(f"{name}: {file.path} stands in it twice.")
         if file.path == MANIFEST:
-            manifest = _manifest(source.name, file.content)
-        elif _is_resource(file.path):
-            files.append(file)
-        else:
+            manifest = _manifest(name, file.content)
+        elif not _is_resource(file.path):
             continue
-        content[file.path] = file.content
+        files[file.path] = file
     if manifest is None:
-        raise PackageError(f"{source.name} has no {MANIFEST}: it is no FHIR package.")
-    return Package(manifest, tuple(sorted(files)), digest(content.items()))
+        raise PackageError(f"{name} has no {MANIFEST}: it is no FHIR package.")
+    ordered = tuple(sorted(files.values()))
+    return Package(manifest, ordered, digest(ordered))
 
 
 def read_manifest(source: Path) -> Manifest:

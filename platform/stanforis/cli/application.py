@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
 
+from stanforis.cli.options import DONE_IN_PART, AsJson, Base, Data, DatabaseUrl
+from stanforis.cli.package_commands import package_commands, tenant_commands
 from stanforis.settings import Settings
-
-DONE_IN_PART = 3
 
 application = typer.Typer(
     name="stanforis",
@@ -22,12 +22,8 @@ application = typer.Typer(
 database_commands = typer.Typer(no_args_is_help=True)
 application.add_typer(database_commands, name="db", help="Look after the database's schema.")
 
-Data: TypeAlias = Annotated[Path | None, typer.Option(help="Folder of everything this installation stores.")]
-DatabaseUrl: TypeAlias = Annotated[
-    str | None, typer.Option(help="Outside PostgreSQL (15 or newer) in place of the embedded one.")
-]
-Base: TypeAlias = Annotated[str, typer.Option(help="FHIR base URL of a running server.")]
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Write the result as JSON.")]
+application.add_typer(package_commands, name="package", help="Add, list and remove packages of FHIR definitions.")
+application.add_typer(tenant_commands, name="tenant", help="Look at tenants and set their policies.")
 
 LOCAL_BASE = "http://127.0.0.1:8080/fhir"
 

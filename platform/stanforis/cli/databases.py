@@ -54,6 +54,23 @@ def opened(settings: Settings, holder: str, workers: int = 1) -> Iterator[Databa
         postgres.stop()
 
 
+@contextmanager
+def reached(settings: Settings, holder: str) -> Iterator[Database]:
+    """Give the database of *settings* as it is used already by a running server, or else opened and brought up to date.
+
+    Raises:
+        EmbeddedPostgresError, FolderInUseError, OutsideDatabaseError, MigrationError: see :func:`opened`,
+            :func:`make_ready`.
+    """
+    running = None if settings.database_url else EmbeddedPostgres(settings.data).running()
+    if running is not None:
+        yield Database(replace(settings, database_url=running.owner_dsn, database_app_url=running.app_dsn), None)
+        return
+    with opened(settings, holder) as database:
+        make_ready(database)
+        yield database
+
+
 def upgrade(database: Database) -> None:
     """Bring the database's schema up to date.
 
