@@ -1,0 +1,40 @@
+"""Bindings that a profile changes.
+
+Spec: https://hl7.org/fhir/R4/terminologies.html#strength
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from conformance.types import Binding, Element
+from fhir_api.validation.profiles.elements import Rules
+from fhir_api.validation.profiles.places import Place
+from fhir_api.validation.profiles.run import Check, Json, Run
+from fhir_api.validation.profiles.values import plain
+
+_CHECKED = frozenset({"required", "extensible"})
+
+
+def binding_checks(rules: Rules, element: Element | None, profile: str) -> Iterator[Check]:
+    """Yield the check of an element's binding where it is not that of R4's own definition."""
+    stated = rules.get("binding")
+    if not stated or stated.get("strength") not in _CHECKED or "valueSet" not in stated:
+        return
+    binding = Binding(stated["strength"], stated["valueSet"])
+    before = element.binding if element else None
+    if before is None or (before.strength, before.value_set) != (binding.strength, _unversioned(binding.value_set)):
+        yield _check(binding)
+
+
+def _unversioned(canonical: str | None) -> str | None:
+    return None if canonical is None else canonical.partition("|")[0]
+
+
+def _check(binding: Binding) -> Check:
+    def check(value: Json, kind: str, place: Place, run: Run) -> None:
+        coded = plain(value)
+        if coded is not None:
+            run.issues.extend(run.profiles.binding_issues(binding, coded, kind, place))
+
+    return check

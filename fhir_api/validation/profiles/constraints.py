@@ -1,0 +1,59 @@
+"""The constraints a profile adds to elements.
+
+Spec: https://hl7.org/fhir/R4/conformance-rules.html#constraints
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from conformance.types import Element, nodes
+from fhir_api import fhirpath
+from fhir_api.fhirpath import FhirPathError, FhirPathEvaluationError
+from fhir_api.validation.profiles.elements import Rules
+from fhir_api.validation.profiles.merging import TYPE_PREFIX
+from fhir_api.validation.profiles.places import Place
+from fhir_api.validation.profiles.run import Check, Json, Run
+
+
+def constraint_checks(rules: Rules, kinds: list[str], element: Element | None, profile: str) -> Iterator[Check]:
+    """Yield the checks of the constraints that neither the element nor its types have in R4 itself."""
+    known = {constraint.key for constraint in element.constraints} if element else set()
+    for kind in kinds:
+        known |= _keys(kind)
+    for constraint in rules.get("constraint", ()):
+        key, expression = constraint["key"], constraint.get("expression")
+        if expression and not (key in known and _is_of_r4(constraint.get("source"))):
+            yield _check(key, constraint.get("severity", "error"), constraint.get("human", ""), expression, profile)
+
+
+@cache
+def _keys(kind: str) -> frozenset[str]:
+    found = nodes().get(kind)
+    keys = {constraint.key for constraint in found.constraints} if found else set()
+    return frozenset(keys | {"ele-1", "ext-1"})
+
+
+def _is_of_r4(source: str | None) -> bool:
+    return source is None or source.removeprefix(TYPE_PREFIX) in nodes()
+
+
+def _check(key: str, severity: str, human: str, expression: str, profile: str) -> Check:
+    failed = f"The rule {key} of the profile {profile} is broken: {human}"
+    cannot = f"The rule {key} of the profile {profile} cannot be evaluated"
+
+    def check(value: Json, kind: str, place: Place, run: Run) -> None:
+        try:
+            compiled = fhirpath.compile(expression, type_name=kind)
+            is_kept = compiled.boolean(value, run.environment)
+        except FhirPathEvaluationError:
+            run.add("warning", "processing", f"{cannot} here.", place, "invariant", key)
+        except FhirPathError as error:
+            run.error("processing", f"{cannot}: {error}", place, "invariant", key)
+        else:
+            # what is empty is not true: a rule of a profile states what has to be shown
+            if not is_kept:
+                run.add(severity, "invariant", failed, place, "invariant", key)
+
+    return check

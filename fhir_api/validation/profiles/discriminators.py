@@ -1,0 +1,125 @@
+"""Discriminators: tests that tell which slice an element belongs to.
+
+Spec: https://hl7.org/fhir/R4/profiling.html#discriminator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from conformance.types import is_subtype
+from fhir_api.validation.profiles.elements import ElementTree
+from fhir_api.validation.profiles.merging import greatest
+from fhir_api.validation.profiles.paths import Definitions, Found, PathError, PathReader, reader
+from fhir_api.validation.profiles.places import Place
+from fhir_api.validation.profiles.run import Check, Run
+from fhir_api.validation.profiles.slicing import Belongs
+from fhir_api.validation.profiles.values import equals_fixed, matches_pattern, plain, stated
+
+Part = Callable[[ElementTree], tuple[Check, ...]]
+"""Gives the checks of an element of a profile by itself."""
+_Test = Callable[[Found, Run], bool]
+
+
+class UndecidableError(ValueError):
+    """A slice says nothing at its discriminator's path that would tell its elements from others."""
+
+
+def belonging(
+    each: ElementTree, discriminators: Sequence[dict[str, Any]], definitions: Definitions, part: Part
+) -> Belongs:
+    """Return the test whether an element belongs to a slice.
+
+    Args:
+        each: the slice.
+        discriminators: ``ElementDefinition.slicing.discriminator``.
+        definitions: follows the paths in the profile.
+        part: makes the checks of an element, where nothing simpler tells the slice.
+
+    Raises:
+        UndecidableError: the slice cannot be told from others.
+    """
+    tests = [_belonging(each, one["type"], one["path"], definitions, part) for one in discriminators]
+    if len(tests) == 1:
+        return tests[0]
+    return lambda found, run: all(test(found, run) for test in tests)
+
+
+def _belonging(each: ElementTree, kind: str, path: str, definitions: Definitions, part: Part) -> Belongs:
+    try:
+        there = definitions.at(each, path)
+    except PathError:
+        raise UndecidableError(f"the discriminator's path '{path}' is none that can be followed") from None
+    read = reader(path)
+    match kind:
+        case "value" | "pattern":
+            return _by_value(there, read, path, part)
+        case "exists":
+            return _by_existence(there, read, path)
+        case "type":
+            return _any(read, [_by_type(frozenset(_codes(there)), path)])
+        case "profile":
+            return _any(read, [_by_profile(_canonicals(there), path)])
+    raise UndecidableError(f"there is no discriminator '{kind}'")
+
+
+def _any(read: PathReader, tests: Sequence[_Test]) -> Belongs:
+    return lambda found, run: any(test(value, run) for value in read(found, run) for test in tests)
+
+
+def _by_value(there: Sequence[ElementTree], read: PathReader, path: str, part: Part) -> Belongs:
+    tests = [test for element in there if (test := _value_test(element)) is not None]
+    tests = tests or [_keeping(checks) for element in there if (checks := part(element))]
+    if tests:
+        return _any(read, tests)
+    return _by_existence(there, read, path)
+
+
+def _value_test(element: ElementTree) -> _Test | None:
+    fixed, pattern = stated(element.rules, "fixed"), stated(element.rules, "pattern")
+    if fixed is None and pattern is None:
+        return None
+    test = equals_fixed(fixed) if pattern is None else matches_pattern(pattern)
+    return lambda found, _run: test(plain(found[0]))
+
+
+def _keeping(checks: tuple[Check, ...]) -> _Test:
+    def keeps(found: Found, run: Run) -> bool:
+        aside = run.aside()
+        for check in checks:
+            check(found[0], found[1], _NOWHERE, aside)
+        return aside.is_sound
+
+    return keeps
+
+
+_NOWHERE = Place(None, "$this")
+
+
+def _by_existence(there: Sequence[ElementTree], read: PathReader, path: str) -> Belongs:
+    if any(greatest(element.rules) == 0 for element in there):
+        return lambda found, run: not read(found, run)
+    if any(element.rules.get("min", 0) for element in there):
+        return lambda found, run: bool(read(found, run))
+    raise UndecidableError(f"nothing at '{path}' tells its elements from others")
+
+
+def _codes(there: Iterable[ElementTree]) -> Iterable[str]:
+    return (kind["code"] for element in there for kind in element.types)
+
+
+def _by_type(codes: frozenset[str], path: str) -> _Test:
+    if not codes:
+        raise UndecidableError(f"nothing at '{path}' states a type")
+    return lambda found, _run: found[1] in codes or any(is_subtype(found[1], code) for code in codes)
+
+
+def _canonicals(there: Iterable[ElementTree]) -> tuple[str, ...]:
+    return tuple(canonical for element in there for kind in element.types for canonical in kind.get("profile", ()))
+
+
+def _by_profile(canonicals: tuple[str, ...], path: str) -> _Test:
+    if not canonicals:
+        raise UndecidableError(f"nothing at '{path}' states a profile")
+    return lambda found, run: any(run.profiles.holds(one, found[0], found[1], run) for one in canonicals)

@@ -1,0 +1,146 @@
+"""Extensions, wherever they stand in a resource: known, in their place, and of the content their definition says.
+
+Spec: https://hl7.org/fhir/R4/extensibility.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fhir_api.fhirpath import model
+from fhir_api.validation.profiles.contexts import Holder, Invariant, context_invariant, held, is_in_context
+from fhir_api.validation.profiles.places import Place
+from fhir_api.validation.profiles.run import Json, Run
+
+if TYPE_CHECKING:
+    from fhir_api.validation.profiles.service import Profiles
+
+_MODIFIERS: Final = "modifierExtension"
+_KEYS: Final = frozenset({"extension", _MODIFIERS})
+_KEPT: Final = 4096
+
+
+class _Rules(NamedTuple):
+    """What a definition says about the place of an extension.
+
+    Attributes:
+        contexts: ``StructureDefinition.context``.
+        invariants: by expression.
+        is_modifier: whether it changes the meaning of what holds it.
+    """
+
+    contexts: tuple[Mapping[str, Any], ...]
+    invariants: tuple[tuple[str, Invariant], ...]
+    is_modifier: bool
+
+
+class Extensions:
+    """Checks the extensions of resources; definitions are read when first met, and kept."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+        self._rules: dict[str, _Rules | None] = {}
+
+    def check(self, run: Run, place: Place, *, is_strict: bool) -> None:
+        """Leave in a run what is wrong with the extensions of its resource and of all resources in it.
+
+        Args:
+            run: over the resource.
+            place: where the resource stands.
+            is_strict: whether an extension that is not known is an error.
+        """
+        if _has_extensions(run.resource):
+            self._resource(run.resource, place, run, is_strict)
+
+    def _resource(self, resource: Json, place: Place, run: Run, is_strict: bool) -> None:
+        kind = resource.get("resourceType", "")
+        self._element(Holder(None, kind, kind, resource, place), run, is_strict)
+
+    def _element(self, holder: Holder, run: Run, is_strict: bool) -> None:
+        members = held(holder.kind)
+        for key, value in holder.value.items():
+            if key in _KEYS:
+                self._extensions(key, value, holder, run, is_strict)
+            elif key in members:
+                name, kind = members[key]
+                step = name.removesuffix("[x]")
+                if type(value) is dict:
+                    self._below(Holder(holder, name, kind, value, Place(holder.place, step)), run, is_strict)
+                elif type(value) is list:
+                    for index, item in enumerate(value):
+                        if type(item) is dict:
+                            below = Holder(holder, name, kind, item, Place(holder.place, step, index))
+                            self._below(below, run, is_strict)
+
+    def _below(self, holder: Holder, run: Run, is_strict: bool) -> None:
+        if holder.kind != model.RESOURCE:
+            self._element(holder, run, is_strict)
+            return
+        inner = run.within(holder.value, is_contained=holder.name == "contained")
+        self._resource(holder.value, holder.place, inner, is_strict)
+        run.issues += inner.issues
+
+    def _extensions(self, key: str, values: Json, holder: Holder, run: Run, is_strict: bool) -> None:
+        for index, extension in enumerate(values if type(values) is list else ()):
+            url = extension.get("url") if type(extension) is dict else None
+            if type(url) is not str:
+                continue
+            here = Holder(holder, key, "Extension", extension, Place(holder.place, key, index))
+            # a relative url names a part of the extension around it, whose definition says what it is
+            if holder.kind != "Extension" or ":" in url:
+                self._extension(url, here, run, is_strict)
+            self._element(here, run, is_strict)
+
+    def _extension(self, url: str, here: Holder, run: Run, is_strict: bool) -> None:
+        holder = here.above
+        rules = self._rules_of(url)
+        if holder is None:
+            return
+        if rules is None:
+            is_error = is_strict or here.name == _MODIFIERS
+            text = f"The extension {url} is not known."
+            run.add("error" if is_error else "warning", "extension", text, here.place, "extension-unknown")
+            return
+        if rules.is_modifier != (here.name == _MODIFIERS):
+            where = _MODIFIERS if rules.is_modifier else "extension"
+            text = f"Found the extension {url} in '{here.name}', expected it in '{where}'."
+            run.error("extension", text, here.place, "extension-modifier")
+        if not any(is_in_context(context, holder, run) for context in rules.contexts):
+            allowed = ", ".join(context["expression"] for context in rules.contexts)
+            text = f"Found the extension {url} at {holder.kind}, expected it at: {allowed}."
+            run.error("extension", text, here.place, "extension-context")
+        for expression, is_kept in rules.invariants:
+            if not is_kept(holder, here.value, run):
+                text = f"The extension {url} may stand only where this is true: {expression}"
+                run.error("extension", text, here.place, "extension-context")
+        self._profiles.apply(url, here.value, "Extension", here.place, run)
+
+    def _rules_of(self, url: str) -> _Rules | None:
+        if url not in self._rules:
+            if len(self._rules) >= _KEPT:
+                self._rules.clear()
+            self._rules[url] = self._read(url)
+        return self._rules[url]
+
+    def _read(self, url: str) -> _Rules | None:
+        definition = self._profiles.definition(url)
+        if definition is None or definition.get("type") != "Extension":
+            return None
+        contexts = definition.get("context", ())
+        invariants = tuple((text, context_invariant(text)) for text in definition.get("contextInvariant", ()))
+        return _Rules(tuple(contexts), invariants, self._profiles.is_modifier(url))
+
+
+def _has_extensions(tree: Json) -> bool:
+    """Tell whether there is an extension anywhere: most resources have none, which is told quickly."""
+    waiting = [tree]
+    while waiting:
+        here = waiting.pop()
+        if type(here) is dict:
+            if not _KEYS.isdisjoint(here):
+                return True
+            waiting += [value for value in here.values() if type(value) is dict or type(value) is list]
+        else:
+            waiting += [value for value in here if type(value) is dict]
+    return False

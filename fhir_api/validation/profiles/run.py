@@ -1,0 +1,97 @@
+"""One check of one resource: what the closures of a profile are handed, and where they leave their issues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from fhir_api.fhirpath import Environment
+from fhir_api.model.outcome import Issue
+from fhir_api.validation.profiles.places import Place
+
+if TYPE_CHECKING:
+    from fhir_api.validation.profiles.service import Profiles
+
+Json = Any
+Resolver = Callable[[str], dict[str, Any] | None]
+Check = Callable[[Json, str, Place, "Run"], None]
+"""Checks one element: its value (an ``Item`` for a primitive with a companion), its FHIR type and its place."""
+
+DEEPEST: Final = 48
+"""How many profiles may lead to each other before the rest is not checked: real ones stay below 10."""
+
+
+class Run:
+    """The check of one resource, or of one in it.
+
+    Attributes:
+        profiles: where further profiles are found.
+        resource: ``%resource``.
+        root: ``%rootResource``: what contains a contained resource, else the resource itself.
+        issues: what was found up to now.
+        known: whether a value (by its identity) conforms to a profile; True while that is being found out.
+        depth: how many profiles led here.
+    """
+
+    __slots__ = ("_environment", "depth", "issues", "known", "profiles", "resolver", "resource", "root")
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        resource: Json,
+        root: Json,
+        resolver: Resolver | None,
+        known: dict[tuple[str, int], bool] | None = None,
+        depth: int = 0,
+    ) -> None:
+        self.profiles = profiles
+        self.resource = resource
+        self.root = root
+        self.resolver = resolver
+        self.issues: list[Issue] = []
+        self.known: dict[tuple[str, int], bool] = {} if known is None else known
+        self.depth = depth
+        self._environment: Environment | None = None
+
+    @property
+    def environment(self) -> Environment:
+        """What FHIRPath expressions know besides their input."""
+        if self._environment is None:
+            self._environment = Environment(
+                resource=self.resource,
+                root_resource=self.root,
+                resolver=self.resolver,
+                terminology=self.profiles.terminology,
+                conforms_to=self._conforms_to,
+            )
+        return self._environment
+
+    def environment_with(self, variables: dict[str, Json]) -> Environment:
+        """Return the environment with external constants."""
+        return replace(self.environment, variables=variables)
+
+    def add(self, severity: str, code: str, text: str, place: Place, *details: str) -> None:
+        """Leave an issue."""
+        self.issues.append(Issue(severity, code, text, (place.path(),), details))
+
+    def error(self, code: str, text: str, place: Place, *details: str) -> None:
+        """Leave an issue that makes the resource invalid."""
+        self.issues.append(Issue("error", code, text, (place.path(),), details))
+
+    def aside(self) -> Run:
+        """Return a run over the same resource whose issues are its own."""
+        return Run(self.profiles, self.resource, self.root, self.resolver, self.known, self.depth + 1)
+
+    def within(self, resource: Json, *, is_contained: bool) -> Run:
+        """Return a run over a resource in this one, whose issues are its own."""
+        root = self.root if is_contained else resource
+        return Run(self.profiles, resource, root, self.resolver, self.known, self.depth + 1)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing was found that makes the resource invalid."""
+        return not any(issue.severity in ("error", "fatal") for issue in self.issues)
+
+    def _conforms_to(self, value: Json, canonical: str) -> bool | None:
+        return self.profiles.conforms(value, canonical, self)
