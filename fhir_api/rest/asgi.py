@@ -17,6 +17,7 @@ from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.dispatch import find, not_allowed
 from fhir_api.rest.encoding import takes_gzip
 from fhir_api.rest.errors import failure, refusal
+from fhir_api.rest.locating import locate
 from fhir_api.rest.negotiation import JSON, presentation
 from fhir_api.rest.receiving import ClientDisconnectedError, Receive, Scope, Send, received_body
 from fhir_api.rest.rendering import rendered
@@ -132,10 +133,13 @@ class FhirEndpoint:
                 ErrorKind.NOT_ACCEPTABLE, "Accept allows neither application/fhir+json nor application/fhir+xml."
             )
         request = Request(verb, segments, query, headers)
-        if route.takes is not None:
-            raw = await received_body(receive, headers, self._body_limit)
-            request = prepared(route.takes, request, raw)
-        return await route.handler(self._api, context, request)
+        if route.takes is None:
+            return await route.handler(self._api, context, request)
+        raw = await received_body(receive, headers, self._body_limit)
+        try:
+            return await route.handler(self._api, context, prepared(route.takes, request, raw))
+        except FhirError as error:
+            raise locate(error, request, raw) from None
 
     def _target(self, scope: Scope) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
         """Return path segments below the base and query parameters."""
