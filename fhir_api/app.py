@@ -13,6 +13,7 @@ from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 
 from fhir_api.definitions import CompiledDefinitions
+from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.interactions.context import Context, Limits
 from fhir_api.model.errors import ErrorKind, refuse
@@ -99,6 +100,7 @@ class Application:
             limits=Limits(bundle_bytes=settings.body_limit, conditional_delete=settings.conditional_delete_limit),
             check_structure=settings.validation_on_write != "none",
             definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
+            claims=Claims(self._metrics.observe_profiles),
         )
         self._fhir = FhirEndpoint(
             self._api(Cursors(self._stores.cursor_key, str(TENANT))),

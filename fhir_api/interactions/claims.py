@@ -8,7 +8,7 @@ Spec: https://hl7.org/fhir/R4/profiling.html#resources
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -17,21 +17,11 @@ from fhir_api.interactions.library import TenantLibrary
 from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource
-from fhir_api.packages.library import Library
+from fhir_api.terminology import Terminology
+from fhir_api.validation.profiles import Profiles
 
 POLICIES = ("off", "warn", "enforce")
 _FAULTS = frozenset({"error", "fatal"})
-
-
-class ProfileChecker(Protocol):
-    """Checks resources against profiles, whose definitions a library gives."""
-
-    def issues(self, tree: Mapping[str, Any], canonical: str) -> Sequence[Issue]:
-        """Return where a resource, sound by the base definitions, does not fit the profile *canonical*.
-
-        Raises:
-            NotAtHandError: a definition has to be fetched first.
-        """
 
 
 class Count(Protocol):
@@ -46,11 +36,9 @@ class Claims:
     """How declared profiles are checked.
 
     Attributes:
-        checker: makes the checker of a library.
         count: told the outcome of each check.
     """
 
-    checker: Callable[[Library], ProfileChecker]
     count: Count
 
     async def check(self, resource: Resource, consultation: Consultation) -> tuple[Issue, ...]:
@@ -71,15 +59,21 @@ class Claims:
         # "error" would say that the write failed
         return tuple(replace(issue, severity="warning") if issue.severity in _FAULTS else issue for issue in issues)
 
-    def _issues(self, library: TenantLibrary, declared: Sequence[Claim]) -> list[Issue]:
-        checker = library.made(self.checker)
+    @staticmethod
+    def _issues(library: TenantLibrary, declared: Sequence[Claim]) -> list[Issue]:
+        profiles = library.made(tenant_profiles)
         issues: list[Issue] = []
         for claim in declared:
-            if library.find("StructureDefinition", claim.canonical) is None:
-                issues.append(_unknown(claim))
+            if profiles.knows(claim.canonical):
+                issues += profiles.issues(claim.tree, claim.canonical, path=claim.inside or None)
             else:
-                issues += [claim.placed(issue) for issue in checker.issues(claim.tree, claim.canonical)]
+                issues.append(_unknown(claim))
         return issues
+
+
+def tenant_profiles(library: TenantLibrary) -> Profiles:
+    """Return the profiles of a tenant's library; ask for them by ``library.made(tenant_profiles)``."""
+    return Profiles(library, library.made(Terminology))
 
 
 class Claim(NamedTuple):
@@ -92,7 +86,7 @@ class Claim(NamedTuple):
         number: of the profile among those declared.
     """
 
-    tree: Mapping[str, Any]
+    tree: dict[str, Any]
     canonical: str
     inside: str
     number: int
@@ -102,13 +96,6 @@ class Claim(NamedTuple):
         """The FHIRPath place of the declaration."""
         return f"{self.inside or self.tree['resourceType']}.meta.profile[{self.number}]"
 
-    def placed(self, issue: Issue) -> Issue:
-        """Return an issue of the resource as one of the whole."""
-        if not self.inside:
-            return issue
-        own = len(self.tree["resourceType"])
-        return replace(issue, expressions=tuple(f"{self.inside}{place[own:]}" for place in issue.expressions))
-
 
 def declares(tree: Mapping[str, Any]) -> bool:
     """Tell whether :func:`claims` may yield anything: most resources declare nothing, and pay no more than this."""
@@ -116,7 +103,7 @@ def declares(tree: Mapping[str, Any]) -> bool:
     return (meta is not None and "profile" in meta) or tree["resourceType"] == "Bundle"
 
 
-def claims(tree: Mapping[str, Any], inside: str = "") -> Iterator[Claim]:
+def claims(tree: dict[str, Any], inside: str = "") -> Iterator[Claim]:
     """Yield the profiles that a resource declares, and those of a Bundle's entries."""
     meta = tree.get("meta")
     if meta and "profile" in meta:

@@ -9,7 +9,7 @@ Spec: https://hl7.org/fhir/R4/references.html#canonical
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 from fhir_api.packages.library import Definition, Library, NotAtHandError
 from fhir_api.packages.versions import VersionOrder, version_order
@@ -64,7 +64,7 @@ class TenantLibrary:
             self._absent = 0
         self._known[resource_type, url] = known
 
-    def made(self, make: Callable[[Library], T]) -> T:
+    def made(self, make: Callable[[Self], T]) -> T:
         """Return what *make* makes of this library, made once: what is compiled lives as long as its definitions."""
         if make not in self._made:
             self._made[make] = make(self)
