@@ -52,9 +52,10 @@ def select(document: etree._Element, selector: str, namespaces: Mapping[str | No
         OperationError: it is no such selector, or names no node or several.
     """
     known = _USUAL | {prefix: uri for prefix, uri in namespaces.items() if prefix}
-    if None in namespaces:
-        known[_DEFAULT] = namespaces[None]
-    path = _Writer(_tokens(selector), has_default=None in namespaces).path()
+    default = namespaces.get(None)
+    if default:
+        known[_DEFAULT] = default
+    path = _Writer(_tokens(selector), has_default=bool(default)).path()
     try:
         found: Any = document.xpath(path, namespaces=known)
     except etree.XPathError:
