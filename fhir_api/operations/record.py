@@ -20,12 +20,14 @@ class Record:
         centres: come first; none where it is of all.
         patients: whose resources may be shown, such as ``Patient/1``; None: everyone's.
         is_of_all: the records of all patients there are.
+        is_followed: what a patient's own resources refer to is wanted, too.
     """
 
     compartment: str
     centres: tuple[ResourceKey, ...] = ()
     patients: frozenset[str] | None = None
     is_of_all: bool = False
+    is_followed: bool = False
 
     @property
     def owners(self) -> frozenset[str]:

@@ -39,16 +39,16 @@ async def supports(
         targets = _targets(context, origins, passed, seen)
         passed.update(targets)
         origins = []
-        for version in await _current(context, targets):
+        for version in await current(context, targets):
             resource = parse_compact(version.resource())
             if is_member(context, record, resource):
                 continue
             patients = owners(context, "Patient", resource)
-            if not patients:
-                origins.append(version)
-            elif record.patients is not None and patients.isdisjoint(record.patients):
+            if patients and record.patients is not None and patients.isdisjoint(record.patients):
                 continue
             found.append(version)
+            if record.is_followed or not patients:
+                origins.append(version)
         if len(found) > MOST:
             diagnostics = f"This page refers to more than {MOST} other resources; ask for a smaller '_count'."
             raise refuse(ErrorKind.TOO_COSTLY, diagnostics)
@@ -63,10 +63,7 @@ def is_member(context: Context, record: Record, resource: Resource) -> bool:
 
 def owners(context: Context, compartment: str, resource: Resource) -> set[str]:
     """Return whose compartments *resource* is in, such as ``Patient/1``: those of one type."""
-    if resource.resource_type == compartment:
-        own = {f"{compartment}/{resource.logical_id}"}
-    else:
-        own = set()
+    own = {f"{compartment}/{resource.logical_id}"} if resource.resource_type == compartment else set()
     keys = _membership(context.rules.search, compartment, resource.resource_type)
     if not keys:
         return own
@@ -93,7 +90,7 @@ def _targets(
     return [key for key in fresh if context.rules.is_resource_type(key.resource_type)]
 
 
-async def _current(context: Context, keys: Sequence[ResourceKey]) -> list[StoredVersion]:
+async def current(context: Context, keys: Sequence[ResourceKey]) -> list[StoredVersion]:
     """Return the current versions of *keys* that are there, in order."""
     found: list[StoredVersion] = []
     for start in range(0, len(keys), _AT_ONCE):

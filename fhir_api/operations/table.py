@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from fhir_api.operations import everything
-from fhir_api.operations.meta import meta
-from fhir_api.operations.operation import Level, Operation, declare
+from fhir_api.operations import everything, meta
+from fhir_api.operations.document import document
+from fhir_api.operations.lastn import lastn
+from fhir_api.operations.operation import Operation, declare
 
 OPERATIONS: tuple[Operation, ...] = (
     declare("Patient-everything", everything.of_patient),
     declare("Encounter-everything", everything.of_encounter),
     declare("Group-everything", everything.of_group),
-    declare("Resource-meta", meta, has_versions=True, without=frozenset({Level.SYSTEM, Level.TYPE})),
+    declare("Observation-lastn", lastn, is_search=True),
+    declare("Composition-document", document),
+    declare("Resource-meta", meta.meta, has_versions=True),
+    declare("Resource-meta-add", meta.meta_add, affects_state=True),
+    declare("Resource-meta-delete", meta.meta_delete, affects_state=True),
 )

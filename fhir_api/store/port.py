@@ -16,7 +16,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.outcome import Issue
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.search.entries import IndexEntries
-from fhir_api.search.query import Clause, Query
+from fhir_api.search.query import Clause, Parameter, Query
 
 Extract = Callable[[str, bytes], IndexEntries]
 """Give the index entries of a stored body: ``extract(resource_type, body)``."""
@@ -126,6 +126,20 @@ class Page:
     included: Sequence[StoredVersion] = ()
 
 
+class ValueInUse(NamedTuple):
+    """A value that at least one current resource has.
+
+    Attributes:
+        parameter: the number of the search parameter.
+        system: of a token; None where it has none, and for a uri.
+        code: of a token; a uri itself, of which only the first 500 characters may be kept.
+    """
+
+    parameter: int
+    system: str | None
+    code: str
+
+
 class Reader(Protocol):
     """Reading, the same inside and outside a transaction."""
 
@@ -146,6 +160,9 @@ class Reader(Protocol):
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """Return up to *limit* keys of current resources that match (for conditional interactions)."""
+
+    async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
+        """Return the different values that current resources have for some token and uri parameters."""
 
     async def definitions_state(self) -> DefinitionsState:
         """Return whether definitions changed, and the tenant's policy; as cheap as reading one resource."""

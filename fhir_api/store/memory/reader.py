@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.query import Clause, Query, Total
+from fhir_api.search.entries import TokenEntry, UriEntry
+from fhir_api.search.query import Clause, Parameter, Query, Total
 from fhir_api.store.memory.including import included
 from fhir_api.store.memory.matching import matching
 from fhir_api.store.memory.ordering import after, cursor, ordered
-from fhir_api.store.memory.state import Record, State
-from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page
+from fhir_api.store.memory.state import Entry, Record, State
+from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, ValueInUse
 
 
 class MemoryReader:
@@ -81,6 +82,17 @@ class MemoryReader:
         """Return up to *limit* keys of current resources that match (for conditional interactions)."""
         return [record.version.key for record in matching(self._state, (resource_type,), clauses)[:limit]]
 
+    async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
+        """Return the different values that current resources have for some token and uri parameters."""
+        found = {
+            value
+            for record in self._state.live()
+            for parameter in parameters
+            for entry in record.index.get(parameter.key, ())
+            if (value := _value_in_use(entry)) is not None
+        }
+        return list(found)
+
     async def definitions_state(self) -> DefinitionsState:
         """Return whether definitions changed, and the tenant's policy."""
         return DefinitionsState(self._state.generation, self._state.profiles)
@@ -88,6 +100,16 @@ class MemoryReader:
     async def packages(self) -> list[PackageRecord]:
         """Return the packages that were added, by name and version."""
         return [record for _, record in sorted(self._state.packages.items())]
+
+
+def _value_in_use(entry: Entry) -> ValueInUse | None:
+    match entry:
+        case TokenEntry(parameter=parameter, system=system, code=code):
+            return ValueInUse(parameter, system, code)
+        case UriEntry(parameter=parameter, uri=uri):
+            return ValueInUse(parameter, None, uri)
+        case _:
+            return None
 
 
 def _position(cursor: bytes) -> int:

@@ -19,7 +19,7 @@ from stanforis.storage.pool import Connection, Pool
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.query import Clause, Query
+from fhir_api.search.query import Clause, Parameter, Query
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import (
     DefinitionsState,
@@ -29,11 +29,12 @@ from fhir_api.store.port import (
     Page,
     TenantStore,
     Transaction,
+    ValueInUse,
     Write,
 )
 from fhir_api.store.postgres import history, packages, reads
 from fhir_api.store.postgres.encode import CodeKey, Codes
-from fhir_api.store.postgres.search import run
+from fhir_api.store.postgres.search import in_use, run
 from fhir_api.store.postgres.session import translated, unavailable
 from fhir_api.store.postgres.writes import LOOKUP, Indexing, Plan, by_identity, identity
 
@@ -134,6 +135,10 @@ class _PostgresReader:
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """See :class:`fhir_api.store.port.Reader`."""
         return await run.matching_keys(self._fetch, resource_type, clauses, limit, self._shared.indexing)
+
+    async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await in_use.values(self._fetch, parameters)
 
     async def definitions_state(self) -> DefinitionsState:
         """See :class:`fhir_api.store.port.Reader`."""
