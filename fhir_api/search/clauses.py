@@ -51,11 +51,12 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
     "date": ("missing",),
     "number": ("missing",),
     "quantity": ("missing",),
+    "special": ("missing",),
     "composite": (),
 }
 """Modifiers of each parameter type; a reference also has the names of its target types."""
 
-UNAVAILABLE = ("_text", "_content", "_query", "near")
+UNAVAILABLE = ("_text", "_content", "_query")
 """Parameters of the specification that are not here."""
 
 MOST_STEPS = 2000

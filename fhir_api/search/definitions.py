@@ -22,9 +22,7 @@ from fhir_api.search.types.token import CASELESS_TYPES, IDENTIFYING_TYPES
 
 _ANY = ("Resource",)
 
-NOT_INDEXED = frozenset(
-    {"_id", "_lastUpdated", "_text", "_content", "_query", "_filter", "_list", "_has", "_type", "near"}
-)
+NOT_INDEXED = frozenset({"_id", "_lastUpdated", "_text", "_content", "_query", "_filter", "_list", "_has", "_type"})
 """Parameters that are answered by other means than index entries, or not at all."""
 
 PRIMARY_DATES = (

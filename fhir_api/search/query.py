@@ -115,13 +115,31 @@ class UriValue(Struct, frozen=True):
     uri: str
 
 
+class NearValue(Struct, frozen=True):
+    """A circle on the earth: its middle in degrees, its radius in metres."""
+
+    latitude: float
+    longitude: float
+    metres: float
+
+
 class CompositeValue(Struct, frozen=True):
     """One value for each component, joined by ``$``."""
 
     components: tuple[Value, ...]
 
 
-Value = TokenValue | ReferenceValue | DateValue | StringValue | NumberValue | QuantityValue | UriValue | CompositeValue
+Value = (
+    TokenValue
+    | ReferenceValue
+    | DateValue
+    | StringValue
+    | NumberValue
+    | QuantityValue
+    | UriValue
+    | NearValue
+    | CompositeValue
+)
 
 
 class ValueClause(Struct, frozen=True):

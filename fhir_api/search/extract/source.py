@@ -28,6 +28,7 @@ _LISTS: Mapping[str, str] = {
     "quantity": "quantities",
     "uri": "uris",
     "composite": "composites",
+    "special": "composites",
 }
 """Where :class:`IndexEntries` keeps the entries of each parameter type; tokens have two places."""
 

@@ -19,7 +19,7 @@ from fhir_api.search.entries import (
     UriEntry,
 )
 from fhir_api.search.query import Parameter, Value
-from fhir_api.search.types import date, number, quantity, reference, string, token, uri
+from fhir_api.search.types import date, near, number, quantity, reference, string, token, uri
 from fhir_api.search.types.reading import Reading
 
 LEAVES: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
@@ -30,6 +30,7 @@ LEAVES: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "number": number.LEAVES,
     "quantity": quantity.LEAVES,
     "uri": uri.LEAVES,
+    "special": near.LEAVES,
 }
 """For each type of parameter and each FHIR type: what puts an element into the index."""
 
@@ -41,6 +42,7 @@ PARSERS: Final[Mapping[str, Callable[[Parameter, str, Reading, str | None], Valu
     "number": number.parse,
     "quantity": quantity.parse,
     "uri": uri.parse,
+    "special": near.parse,
 }
 """For each type of parameter: what reads one value of a query."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fhir_api.search.entries import Component, CompositeEntry
-from fhir_api.search.query import CompositeValue, Parameter, Value
-from fhir_api.search.types import composite
+from fhir_api.search.query import CompositeValue, NearValue, Parameter, Value
+from fhir_api.search.types import composite, near
 from fhir_api.search.types.reading import Reading
 from fhir_api.search.types.registry import MATCHERS, PARSERS
 
@@ -23,5 +23,7 @@ def parse_value(parameter: Parameter, text: str, reading: Reading, modifier: str
 def matches(entry: Component | CompositeEntry, value: Value, modifier: str | None = None) -> bool:
     """Tell whether one index entry is what *value* asks for."""
     if isinstance(entry, CompositeEntry):
+        if isinstance(value, NearValue):
+            return near.matches(entry, value)
         return isinstance(value, CompositeValue) and composite.matches(entry, value)
     return MATCHERS[type(entry)](entry, value, modifier)

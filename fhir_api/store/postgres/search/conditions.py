@@ -59,15 +59,6 @@ class Conditions:
                 return f"NOT {self._has_row(clause, candidate)}"
             case ValueClause():
                 return self._has_row(clause, candidate)
-            case MissingClause(parameter, missing):
-                # on a resource of another type the parameter is missing
-                of_type = f"r.type_id = {self.type_number(parameter.resource_type)}"
-                present = f"{of_type} AND {self._present(parameter)} = 1"
-                return self._of_resource(f"NOT ({present})" if missing else present, candidate)
-            case IdClause():
-                return self._of_resource(self.has_id(clause), candidate)
-            case LastUpdatedClause():
-                return self._of_resource(self.updated(clause, "r"), candidate)
             case ChainClause():
                 return self._chain(clause, candidate)
             case HasClause():
@@ -80,8 +71,23 @@ class Conditions:
                 return f"({' AND '.join(self.holds(one, candidate) for one in clauses) or 'true'})"
             case NotClause(inner):
                 return f"NOT {self.holds(inner, candidate)}"
+            case MissingClause() | IdClause() | LastUpdatedClause() | TypeClause():
+                return self._of_resource(self._about_itself(clause), candidate)
+
+    def _about_itself(self, clause: MissingClause | IdClause | LastUpdatedClause | TypeClause) -> str:
+        """Return the condition on ``r`` of a clause that its row of ``resource`` answers."""
+        match clause:
+            case MissingClause(parameter, missing):
+                # on a resource of another type the parameter is missing
+                of_type = f"r.type_id = {self.type_number(parameter.resource_type)}"
+                present = f"{of_type} AND {self._present(parameter)} = 1"
+                return f"NOT ({present})" if missing else present
+            case IdClause():
+                return self.has_id(clause)
+            case LastUpdatedClause():
+                return self.updated(clause, "r")
             case TypeClause(resource_type):
-                return self._of_resource(f"r.type_id = {self.type_number(resource_type)}", candidate)
+                return f"r.type_id = {self.type_number(resource_type)}"
 
     def _present(self, parameter: Parameter) -> str:
         """Return SQL for the bit of ``r`` that says whether the parameter has a value."""

@@ -24,7 +24,7 @@ from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
 
 # How few resources a clause of a kind usually leaves; the least is the driver.
-_RANKS = {"reference": 2, "string": 3, "composite": 4, "uri": 5, "number": 7, "quantity": 8, "date": 9}
+_RANKS = {"reference": 2, "string": 3, "composite": 4, "special": 4, "uri": 5, "number": 7, "quantity": 8, "date": 9}
 _ID_RANK, _IDENTIFIER_RANK, _CHAIN_RANK, _CODE_RANK, _HAS_RANK = 0, 1, 5, 6, 6
 
 

@@ -12,6 +12,7 @@ from fhir_api.search.folding import fold
 from fhir_api.search.query import (
     CompositeValue,
     DateValue,
+    NearValue,
     NumberValue,
     Parameter,
     Prefix,
@@ -23,6 +24,7 @@ from fhir_api.search.query import (
     Value,
     ValueClause,
 )
+from fhir_api.search.types.near import EARTH_RADIUS, box
 from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.statement import Arguments
@@ -117,6 +119,8 @@ class RowFinder:
                 return Ranges("quantity", self._each(values, lambda value: self._number(key, value)))
             case "quantity":
                 return Ranges("quantity", self._each(values, lambda value: self._quantity(key, value)))
+            case "special":
+                return Ranges("composite", self._each(values, lambda value: self._near(key, value)))
             case _:
                 return Ranges("composite", self._each(values, lambda value: self._composite(key, parameter, value)))
 
@@ -344,6 +348,27 @@ class RowFinder:
             return f"(x.param = {key} AND false)"
         unit = f"x.unit = ANY({self._unit(key, value)})"
         return f"(x.param = {key} AND {unit} AND {self._compared('x.value', value.number)})"
+
+    def _near(self, key: str, value: Value) -> str:
+        """Match positions, whose latitude is in ``low`` and whose longitude in ``high``."""
+        if not isinstance(value, NearValue):
+            return f"(x.param = {key} AND false)"
+
+        def bind(number: float) -> str:
+            return self._arguments.bind(number, "float8")
+
+        bounds = box(value)
+        inside = " OR ".join(f"x.high BETWEEN {bind(west)} AND {bind(east)}" for west, east in bounds.longitudes)
+        latitude, longitude = bind(value.latitude), bind(value.longitude)
+        chord = (
+            f"sin(radians(x.low - {latitude}) / 2) ^ 2 + "
+            f"cos(radians(x.low)) * cos(radians({latitude})) * sin(radians(x.high - {longitude}) / 2) ^ 2"
+        )
+        distance = f"{bind(2 * EARTH_RADIUS)} * asin(sqrt(least(1, {chord})))"
+        return (
+            f"(x.param = {key} AND x.first = 0 AND x.low BETWEEN {bind(bounds.south)} AND {bind(bounds.north)} "
+            f"AND ({inside}) AND {distance} <= {bind(value.metres)})"
+        )
 
     def _composite(self, key: str, parameter: Parameter, value: Value) -> str:
         """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components."""
