@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -27,13 +28,15 @@ class Memory(Generic[Key, Value]):
         found = self._kept.get(key)
         if found is None:
             return None
-        self._kept.move_to_end(key)
+        # Another thread may have let it go in the meantime.
+        with suppress(KeyError):
+            self._kept.move_to_end(key)
         return found[0]
 
     def keep(self, key: Key, value: Value, size: int) -> Value:
         """Keep a value, forget the ones used longest ago for it, and return it."""
+        self.size += size - self._kept.get(key, (None, 0))[1]
         self._kept[key] = value, size
-        self.size += size
         while self.size > self._limit:
             _, (_, freed) = self._kept.popitem(last=False)
             self.size -= freed

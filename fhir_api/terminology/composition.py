@@ -29,8 +29,7 @@ def compile_value_set(definition: Definition, systems: FindSystem, value_sets: F
     Raises:
         NotAtHandError: a definition it is made of has to be fetched first.
     """
-    compose, expansion = definition.get("compose"), definition.get("expansion")
-    url = definition.get("url", "")
+    compose, expansion, url = definition.get("compose"), definition.get("expansion"), definition.get("url", "")
     if compose:
         composed = Composition(compose, systems, value_sets).compiled(url)
         if not (composed.obstacles and expansion):

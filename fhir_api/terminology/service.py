@@ -8,17 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from fhir_api.packages.library import Library
+from fhir_api.packages.library import Definition, Library
 from fhir_api.packages.memory import Memory
 from fhir_api.terminology.answer import Answer
 from fhir_api.terminology.code_system import CodeSystem
 from fhir_api.terminology.codes import UNKNOWN, Truth, either
 from fhir_api.terminology.composition import compile_value_set
-from fhir_api.terminology.systems import CodeSystems
+from fhir_api.terminology.contained import ContainedLibrary
+from fhir_api.terminology.expansion import Expansion, expand
+from fhir_api.terminology.systems import MALFORMED, CodeSystems
 from fhir_api.terminology.value_set import CompiledValueSet
 
 _KEPT: Final = 400_000
 """Codes of compiled value sets that are kept, about 0.1 kB each."""
+_DEEPEST: Final = 32
+"""Value sets that import each other in a row."""
 
 
 class Terminology:
@@ -27,35 +31,16 @@ class Terminology:
     A library whose definitions change needs a new one.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, outer: Terminology | None = None) -> None:
+        """Look in *library*, then ask *outer*."""
         self._library = library
-        self._systems = CodeSystems(library)
+        self._outer = outer
+        self._systems: CodeSystems = CodeSystems(library, None if outer is None else outer._systems)
         self._memory: Memory[str, CompiledValueSet] = Memory(_KEPT)
-        self._compiling: set[str] = set()
 
-    def value_set(self, canonical: str) -> CompiledValueSet:
-        """Return a value set, one of which nothing is known where there is none.
-
-        Raises:
-            NotAtHandError: a definition it is made of has to be fetched first.
-        """
-        known = self._memory.find(canonical)
-        if known is None:
-            known = self._compiled(canonical)
-            self._memory.keep(canonical, known, 1 + known.size)
-        return known
-
-    def _compiled(self, canonical: str) -> CompiledValueSet:
-        if canonical in self._compiling:
-            return CompiledValueSet(canonical, UNKNOWN, (f"The value set {canonical} is made of itself.",))
-        definition = self._library.find("ValueSet", canonical)
-        if definition is None:
-            return CompiledValueSet(canonical, UNKNOWN, (f"The value set {canonical} is not known.",))
-        self._compiling.add(canonical)
-        try:
-            return compile_value_set(definition, self._systems.find, self.value_set)
-        finally:
-            self._compiling.discard(canonical)
+    def within(self, container: Definition) -> Terminology:
+        """Return a terminology that knows what a resource contains, also as ``#id``, and all that this one knows."""
+        return Terminology(ContainedLibrary(container), self) if container.get("contained") else self
 
     def code_system(self, canonical: str) -> CodeSystem:
         """Return a code system, one without concepts where nothing is known of it.
@@ -64,6 +49,57 @@ class Terminology:
             NotAtHandError: it has to be fetched first.
         """
         return self._systems.find(canonical)
+
+    def value_set(self, canonical: str) -> CompiledValueSet:
+        """Return a value set, one of which nothing is known where there is none.
+
+        Raises:
+            NotAtHandError: a definition it is made of has to be fetched first.
+        """
+        return self._memory.find(canonical) or self._compiled(canonical, ())
+
+    def _compiled(self, canonical: str, above: tuple[str, ...]) -> CompiledValueSet:
+        """Return a value set that those *above* it import."""
+        known = self._memory.find(canonical)
+        if known is not None:
+            return known
+        if canonical in above or len(above) > _DEEPEST:
+            return _unknown(canonical, "is made of itself or of too many others in a row")
+        definition = self._library.find("ValueSet", canonical)
+        if definition is None:
+            if self._outer is not None:
+                return self._outer._compiled(canonical, above)
+            return _unknown(canonical, "is not known")
+        inside = self.within(definition)
+        try:
+            compiled = compile_value_set(
+                definition, inside._systems.find, lambda each: inside._compiled(each, (*above, canonical))
+            )
+        except MALFORMED:
+            compiled = _unknown(canonical, "is malformed")
+        return self._memory.keep(canonical, compiled, 1 + compiled.size)
+
+    def expand(self, value_set: str, limit: int = 1000) -> Expansion:
+        """Return the first concepts of a value set.
+
+        Raises:
+            NotAtHandError: a definition it is made of has to be fetched first.
+        """
+        return self._expanded(value_set, limit, ())
+
+    def _expanded(self, canonical: str, limit: int | None, above: tuple[str, ...]) -> Expansion:
+        definition = None if canonical in above else self._library.find("ValueSet", canonical)
+        if definition is None and self._outer is not None:
+            return self._outer._expanded(canonical, limit, above)
+        compiled = self.value_set(canonical)
+        inside = self.within(definition or {})
+        return expand(
+            definition or {},
+            compiled,
+            inside._systems.find,
+            lambda each: inside._expanded(each, None, (*above, canonical)),
+            limit,
+        )
 
     def contains(self, value_set: str, system: str | None, code: str) -> Truth:
         """Tell whether a code is in a value set, None where it cannot be told; ``validate`` says why.
@@ -169,6 +205,10 @@ class Terminology:
                 if system is not None and system == other:
                     found = either(found, self._systems.find(system).subsumes(upper, lower))
         return found
+
+
+def _unknown(value_set: str, why: str) -> CompiledValueSet:
+    return CompiledValueSet(value_set, UNKNOWN, (f"The value set {value_set} {why}.",))
 
 
 def _unlisted(system: str, result: Truth) -> str | None:

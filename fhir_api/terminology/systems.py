@@ -14,13 +14,17 @@ from fhir_api.terminology.grammars import GRAMMARS
 
 _KEPT: Final = 200_000
 """Concepts that are kept, about 0.4 kB each."""
+MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError)
+"""What reading a definition raises that is not as FHIR wants it: nothing is known from it, and nobody fails over it."""
 
 
 class CodeSystems:
     """Code systems by canonical, read when they are asked for; the last used ones are kept."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, outer: CodeSystems | None = None) -> None:
+        """Look in *library*, then ask *outer*, and without one tell what has a grammar."""
         self._library = library
+        self._outer = outer
         self._memory: Memory[str, CodeSystem] = Memory(_KEPT)
 
     def find(self, canonical: str) -> CodeSystem:
@@ -33,20 +37,29 @@ class CodeSystems:
             NotAtHandError: it has to be fetched first.
         """
         known = self._memory.find(canonical)
-        if known is None:
-            known = self._read(canonical)
-            self._memory.keep(canonical, known, 1 + len(known.concepts))
-        return known
-
-    def _read(self, canonical: str) -> CodeSystem:
+        if known is not None:
+            return known
         definition = self._library.find("CodeSystem", canonical)
         if definition is not None and _has_concepts(definition):
-            return read_code_system(definition)
-        # A grammar is the same in each version.
-        url = canonical.partition("|")[0]
+            known = _read(definition)
+        elif self._outer is not None:
+            return self._outer.find(canonical)
+        else:
+            known = self._without_list(canonical.partition("|")[0])
+        return self._memory.keep(canonical, known, 1 + len(known.concepts))
+
+    def _without_list(self, url: str) -> CodeSystem:
+        """Return what is known by grammar, which is the same in each version."""
         make = GRAMMARS.get(url)
         return CodeSystem(url, rule=untold, is_known=False) if make is None else make(self._library)
 
 
 def _has_concepts(definition: Definition) -> bool:
     return definition.get("content") in {"complete", "fragment", "example"}
+
+
+def _read(definition: Definition) -> CodeSystem:
+    try:
+        return read_code_system(definition)
+    except MALFORMED:
+        return CodeSystem(definition["url"], rule=untold, is_known=False)

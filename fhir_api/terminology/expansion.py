@@ -1,0 +1,110 @@
+"""Value sets listed: every concept with its display, in the order of the composition.
+
+Spec: https://hl7.org/fhir/R4/valueset-operation-expand.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any, NamedTuple
+
+from fhir_api.packages.library import Definition
+from fhir_api.terminology.composition import FindSystem, expansion_rows
+from fhir_api.terminology.value_set import CompiledValueSet
+
+
+class ExpandedConcept(NamedTuple):
+    """One concept of an expansion.
+
+    Attributes:
+        system: its code system.
+        code: its code.
+        display: the name the value set gives it, else the code system's.
+        is_inactive: the concept is not to be used any more.
+        is_abstract: the concept only groups others.
+    """
+
+    system: str
+    code: str
+    display: str | None = None
+    is_inactive: bool = False
+    is_abstract: bool = False
+
+
+class Expansion(NamedTuple):
+    """The concepts of a value set.
+
+    Attributes:
+        concepts: in the order of the composition.
+        is_whole: there are no others.
+        obstacles: why there may be others that are not listed.
+    """
+
+    concepts: tuple[ExpandedConcept, ...]
+    is_whole: bool
+    obstacles: tuple[str, ...]
+
+
+Candidate = tuple[str, str]
+"""System and code."""
+
+
+def expand(
+    definition: Definition,
+    compiled: CompiledValueSet,
+    systems: FindSystem,
+    imported: Callable[[str], Expansion],
+    limit: int,
+) -> Expansion:
+    """Return the first concepts of a value set.
+
+    Raises:
+        NotAtHandError: a definition has to be fetched first.
+    """
+    members = (each for each in dict.fromkeys(_candidates(definition, systems, imported)) if compiled.contains(*each))
+    concepts = tuple(_described(*each, compiled, systems) for each in islice(members, limit))
+    obstacles = (*compiled.obstacles, *_unlistable(compiled))
+    return Expansion(concepts, not obstacles and next(members, None) is None, obstacles)
+
+
+def _unlistable(compiled: CompiledValueSet) -> Iterator[str]:
+    if compiled.obstacles:
+        return
+    for system, codes in compiled.members.systems.items():
+        if codes.listed is None:
+            yield f"The codes of the code system {system} cannot be listed."
+
+
+def _candidates(
+    definition: Definition, systems: FindSystem, imported: Callable[[str], Expansion]
+) -> Iterator[Candidate]:
+    """Yield every code that may be in the value set, in order; some more than once."""
+    for include in definition.get("compose", {}).get("include", ()):
+        if "system" in include:
+            yield from _of_system(include, systems)
+        else:
+            for canonical in include.get("valueSet", ()):
+                yield from ((each.system, each.code) for each in imported(canonical).concepts)
+    for row in expansion_rows(definition.get("expansion", {}).get("contains", ())):
+        if "system" in row and "code" in row:
+            yield row["system"], row["code"]
+
+
+def _of_system(include: Mapping[str, Any], systems: FindSystem) -> Iterator[Candidate]:
+    system = include["system"]
+    if "concept" in include:
+        yield from ((system, concept["code"]) for concept in include["concept"])
+    else:
+        version = include.get("version")
+        yield from ((system, code) for code in systems(f"{system}|{version}" if version else system).concepts)
+
+
+def _described(system: str, code: str, compiled: CompiledValueSet, systems: FindSystem) -> ExpandedConcept:
+    known = systems(system)
+    concept = known.concept(code)
+    display = compiled.displays.get((system, code))
+    if concept is None:
+        return ExpandedConcept(system, code, display)
+    is_inactive, is_abstract = known.is_inactive(concept), known.is_abstract(concept)
+    return ExpandedConcept(system, concept.code, display or concept.display, is_inactive, is_abstract)
