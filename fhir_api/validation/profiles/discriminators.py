@@ -35,15 +35,22 @@ def belonging(
         each: the slice.
         discriminators: ``ElementDefinition.slicing.discriminator``.
         definitions: follows the paths in the profile.
-        part: makes the checks of an element, where nothing simpler tells the slice.
+        part: makes the checks of an element, where nothing simpler tells the slice. A discriminator that a slice says
+            nothing about is left out as long as there are others.
 
     Raises:
         UndecidableError: the slice cannot be told from others.
     """
-    tests = [_belonging(each, one["type"], one["path"], definitions, part) for one in discriminators]
-    if len(tests) == 1:
-        return tests[0]
-    return lambda found, run: all(test(found, run) for test in tests)
+    tests: list[Belongs] = []
+    silent: list[UndecidableError] = []
+    for one in discriminators:
+        try:
+            tests.append(_belonging(each, one["type"], one["path"], definitions, part))
+        except UndecidableError as error:
+            silent.append(error)
+    if not tests:
+        raise silent[0]
+    return tests[0] if len(tests) == 1 else lambda found, run: all(test(found, run) for test in tests)
 
 
 def _belonging(each: ElementTree, kind: str, path: str, definitions: Definitions, part: Part) -> Belongs:
@@ -70,10 +77,9 @@ def _any(read: PathReader, tests: Sequence[_Test]) -> Belongs:
 
 def _by_value(there: Sequence[ElementTree], read: PathReader, path: str, part: Part) -> Belongs:
     tests = [test for element in there if (test := _value_test(element)) is not None]
-    tests = tests or [_keeping(checks) for element in there if (checks := part(element))]
-    if tests:
-        return _any(read, tests)
-    return _by_existence(there, read, path)
+    if not tests and not any(greatest(element.rules) == 0 for element in there):
+        tests = [_keeping(checks) for element in there if (checks := part(element))]
+    return _any(read, tests) if tests else _by_existence(there, read, path)
 
 
 def _value_test(element: ElementTree) -> _Test | None:

@@ -57,6 +57,12 @@ class ElementTree:
             found = found.slices.setdefault(name, ElementTree(self.name, {"sliceName": name}))
         return found
 
+    def all_slices(self) -> Iterator[ElementTree]:
+        """Yield its slices, and the slices of these."""
+        for each in self.slices.values():
+            yield each
+            yield from each.all_slices()
+
     def walk(self) -> Iterator[ElementTree]:
         """Yield this element and all below it, slices too."""
         yield self

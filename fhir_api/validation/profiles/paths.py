@@ -104,7 +104,7 @@ class Definitions:
             child = children.get(name) or children.get(name + CHOICE)
             if child is not None:
                 yield child
-                yield from child.slices.values()
+                yield from child.all_slices()
 
     def _contents(self, before: ElementTree) -> Iterator[dict[str, ElementTree]]:
         """Yield what says which children an element has: its profile, and those that its types name."""
@@ -129,7 +129,7 @@ class Definitions:
     def _extensions(self, before: ElementTree, url: str) -> Iterator[ElementTree]:
         for children in self._contents(before):
             for name in ("extension", "modifierExtension"):
-                for each in children[name].slices.values() if name in children else ():
+                for each in children[name].all_slices() if name in children else ():
                     if any(stated(found.rules, "fixed") == url for found in self._children(each, "url")):
                         yield each
 

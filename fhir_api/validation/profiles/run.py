@@ -22,6 +22,25 @@ DEEPEST: Final = 48
 """How many profiles may lead to each other before the rest is not checked: real ones stay below 10."""
 
 
+def within_bundle(tree: Json, resolver: Resolver | None) -> Resolver | None:
+    """Return a resolver that looks into a Bundle first; the same one where a resource is none."""
+    if tree.get("resourceType") != "Bundle":
+        return resolver
+    by_url: dict[str, Json] = {}
+    for entry in tree.get("entry", ()):
+        resource, url = entry.get("resource"), entry.get("fullUrl")
+        if resource is not None and type(url) is str:
+            by_url.setdefault(url, resource)
+            # a relative reference meets what stands at the end of a RESTful fullUrl
+            by_url.setdefault("/".join(url.rsplit("/", 2)[-2:]), resource)
+
+    def find(reference: str) -> Json | None:
+        found = by_url.get(reference.partition("/_history/")[0])
+        return resolver(reference) if found is None and resolver is not None else found
+
+    return find
+
+
 class Run:
     """The check of one resource, or of one in it.
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from conformance.types import Binding, is_subtype
 from fhir_api.model.outcome import Issue
 from fhir_api.packages.library import Definition, Library
+from fhir_api.terminology import Terminology
+from fhir_api.validation.bindings import binding_issues
 from fhir_api.validation.profiles.compiler import CompiledProfile, compile_profile
+from fhir_api.validation.profiles.declared import claims
 from fhir_api.validation.profiles.extensions import Extensions
 from fhir_api.validation.profiles.merging import TYPE_PREFIX
 from fhir_api.validation.profiles.places import Place
-from fhir_api.validation.profiles.run import DEEPEST, Json, Resolver, Run
+from fhir_api.validation.profiles.run import DEEPEST, Json, Resolver, Run, within_bundle
 from fhir_api.validation.profiles.snapshots import Snapshots, UnknownProfileError
 
 _KEPT: Final = 2048
@@ -31,7 +34,7 @@ class Profiles:
         terminology: what bindings and FHIRPath ask about codes; None leaves them unchecked.
     """
 
-    def __init__(self, library: Library, terminology: Any = None) -> None:
+    def __init__(self, library: Library, terminology: Terminology | None = None) -> None:
         self.library = library
         self.terminology = terminology
         self._snapshots = Snapshots(library)
@@ -101,10 +104,31 @@ class Profiles:
         Raises:
             NotAtHandError: a definition has to be fetched first; asked again after that, it goes on.
         """
-        run = Run(self, tree, tree if root is None else root, resolver)
+        run = Run(self, tree, tree if root is None else root, within_bundle(tree, resolver))
         resource_type = tree["resourceType"]
         self.apply(canonical, tree, resource_type, Place(None, path or resource_type), run)
         return list(dict.fromkeys(run.issues))
+
+    def declared_issues(
+        self, tree: Json, *, resolver: Resolver | None = None, with_implied: bool = False
+    ) -> list[Issue]:
+        """Return what the profiles find wrong that a resource, and the resources in it, claim in ``meta.profile``.
+
+        Args:
+            tree: the resource, parsed JSON, sound in structure.
+            resolver: gives the resource that a reference leads to, or None.
+            with_implied: whether vital signs have to follow their profiles although they do not claim it.
+
+        Raises:
+            NotAtHandError: a definition has to be fetched first; asked again after that, it goes on.
+        """
+        found: list[Issue] = []
+        known: dict[tuple[str, int], bool] = {}
+        for claim in claims(tree, with_implied=with_implied):
+            run = Run(self, claim.resource, claim.root, within_bundle(tree, resolver), known)
+            self.apply(claim.canonical, claim.resource, claim.resource["resourceType"], claim.place, run)
+            found += run.issues
+        return list(dict.fromkeys(found))
 
     def conforms(self, tree: Json, canonical: str, run: Run | None = None) -> bool | None:
         """Tell whether an element or resource conforms to a profile; None where there is no such profile."""
@@ -137,7 +161,8 @@ class Profiles:
             return
         for problem in compiled.problems:
             text = f"The profile {compiled.canonical} is faulty at {problem.element}: {problem.text}."
-            run.add("error", "processing", text, place, "profile-faulty")
+            # a fault of the profile's author is none of the resource
+            run.add("warning", "processing", text, place, "profile-faulty")
         if kind != compiled.type_name and not is_subtype(kind, compiled.type_name):
             text = f"Found the type {kind}, expected {compiled.type_name} (profile {compiled.canonical})."
             run.error("structure", text, place, "type")
@@ -153,7 +178,9 @@ class Profiles:
 
     def binding_issues(self, binding: Binding, coded: Json, kind: str, place: Place) -> Iterable[Issue]:
         """Return what is wrong with the codes of an element that is bound."""
-        return ()
+        if self.terminology is None:
+            return ()
+        return binding_issues(self.terminology, binding, coded, kind, place.path())
 
     def _profile(self, canonical: str) -> CompiledProfile:
         """Return a profile made ready.
