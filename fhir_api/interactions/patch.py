@@ -9,7 +9,7 @@ from typing import Any
 
 from fhir_api.interactions.conditions import criteria, lock_name, one_match
 from fhir_api.interactions.context import Context, Written
-from fhir_api.interactions.preparing import prepare
+from fhir_api.interactions.preparing import consult, prepare
 from fhir_api.interactions.read import read
 from fhir_api.interactions.retrying import retried
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
@@ -67,7 +67,7 @@ async def _patch_once(
         if error.kind is ErrorKind.PRECONDITION_FAILED and if_match is None:
             raise CollisionError from error
         raise
-    return Written(version, OK)
+    return Written(version, OK, write.remarks)
 
 
 async def patched(context: Context, store: Reader, key: ResourceKey, document: Patch, if_match: int | None) -> Write:
@@ -84,7 +84,9 @@ async def patched(context: Context, store: Reader, key: ResourceKey, document: P
         )
     resource = parse(document.apply(current.resource()))
     _refuse_changed_stamps(current, resource)
-    return await prepare(context, resource, key, Change.PATCH, expected=current.version_id)
+    return await prepare(
+        context, resource, key, Change.PATCH, expected=current.version_id, consultation=consult(context, store)
+    )
 
 
 def _refuse_changed_stamps(current: StoredVersion, resource: Resource) -> None:

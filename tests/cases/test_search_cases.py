@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from fhir_api.app import Application
-from tests.fhir_api.rest.conftest import BASE, JSON, app_on_memory, app_on_postgres
+from tests.fhir_api.rest.conftest import JSON, app_on_memory, app_on_postgres
+from tests.support.applications import BASE
 
 __all__ = ["app_on_memory", "app_on_postgres"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fhir_api.app import Application, create_app
 from fhir_api.model.resource import parse
 from fhir_api.validation.validator import Validator
-from tests.fhir_api.rest.conftest import SETTINGS, open_memory
+from tests.support.applications import SETTINGS, open_memory
 from tests.support.requests import Request, aimed_requests, wild_requests
 
 VALIDATOR = Validator()
