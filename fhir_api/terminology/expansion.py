@@ -6,7 +6,6 @@ Spec: https://hl7.org/fhir/R4/valueset-operation-expand.html
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from typing import Any, NamedTuple
 
 from fhir_api.packages.library import Definition
@@ -51,26 +50,27 @@ Candidate = tuple[str, str]
 
 
 def expand(
-    definition: Definition,
-    compiled: CompiledValueSet,
-    systems: FindSystem,
-    imported: Callable[[str], Expansion],
-    limit: int,
+    definition: Definition, compiled: CompiledValueSet, systems: FindSystem, imported: Callable[[str], Expansion]
 ) -> Expansion:
-    """Return the first concepts of a value set.
+    """Return all concepts of a value set.
 
     Raises:
         NotAtHandError: a definition has to be fetched first.
     """
-    members = (each for each in dict.fromkeys(_candidates(definition, systems, imported)) if compiled.contains(*each))
-    concepts = tuple(_described(*each, compiled, systems) for each in islice(members, limit))
-    obstacles = (*compiled.obstacles, *_unlistable(compiled))
-    return Expansion(concepts, not obstacles and next(members, None) is None, obstacles)
+    candidates = dict.fromkeys(_candidates(definition, systems, imported))
+    concepts = tuple(_described(*each, compiled, systems) for each in candidates if compiled.contains(*each))
+    obstacles = compiled.obstacles or tuple(_unlistable(compiled))
+    return Expansion(concepts, not obstacles, obstacles)
+
+
+def page(expansion: Expansion, limit: int, offset: int, *, active_only: bool) -> Expansion:
+    """Return a part of an expansion."""
+    concepts = tuple(each for each in expansion.concepts if not (active_only and each.is_inactive))
+    part = concepts[offset : offset + limit]
+    return expansion._replace(concepts=part, is_whole=expansion.is_whole and len(part) == len(concepts))
 
 
 def _unlistable(compiled: CompiledValueSet) -> Iterator[str]:
-    if compiled.obstacles:
-        return
     for system, codes in compiled.members.systems.items():
         if codes.listed is None:
             yield f"The codes of the code system {system} cannot be listed."

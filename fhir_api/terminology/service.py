@@ -15,7 +15,7 @@ from fhir_api.terminology.code_system import CodeSystem
 from fhir_api.terminology.codes import UNKNOWN, Truth, either
 from fhir_api.terminology.composition import compile_value_set
 from fhir_api.terminology.contained import ContainedLibrary
-from fhir_api.terminology.expansion import Expansion, expand
+from fhir_api.terminology.expansion import Expansion, expand, page
 from fhir_api.terminology.systems import MALFORMED, CodeSystems
 from fhir_api.terminology.value_set import CompiledValueSet
 
@@ -79,26 +79,25 @@ class Terminology:
             compiled = _unknown(canonical, "is malformed")
         return self._memory.keep(canonical, compiled, 1 + compiled.size)
 
-    def expand(self, value_set: str, limit: int = 1000) -> Expansion:
-        """Return the first concepts of a value set.
+    def expand(self, value_set: str, limit: int = 1000, offset: int = 0, *, active_only: bool = False) -> Expansion:
+        """Return concepts of a value set, from *offset* on, without inactive ones if *active_only*.
 
         Raises:
             NotAtHandError: a definition it is made of has to be fetched first.
         """
-        return self._expanded(value_set, limit, ())
+        whole = self._expanded(value_set, ())
+        return page(whole, limit, offset, active_only=active_only)
 
-    def _expanded(self, canonical: str, limit: int | None, above: tuple[str, ...]) -> Expansion:
-        definition = None if canonical in above else self._library.find("ValueSet", canonical)
-        if definition is None and self._outer is not None:
-            return self._outer._expanded(canonical, limit, above)
+    def _expanded(self, canonical: str, above: tuple[str, ...]) -> Expansion:
         compiled = self.value_set(canonical)
-        inside = self.within(definition or {})
+        definition = None if canonical in above else self._library.find("ValueSet", canonical)
+        if definition is None:
+            if self._outer is not None:
+                return self._outer._expanded(canonical, above)
+            return Expansion((), is_whole=False, obstacles=compiled.obstacles)
+        inside = self.within(definition)
         return expand(
-            definition or {},
-            compiled,
-            inside._systems.find,
-            lambda each: inside._expanded(each, None, (*above, canonical)),
-            limit,
+            definition, compiled, inside._systems.find, lambda each: inside._expanded(each, (*above, canonical))
         )
 
     def contains(self, value_set: str, system: str | None, code: str) -> Truth:
