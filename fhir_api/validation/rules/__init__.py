@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fhir_api.fhirpath import Terminology
 from fhir_api.model.outcome import Issue
 from fhir_api.packages.library import Library
+from fhir_api.terminology import Terminology
 from fhir_api.validation.rules.place import Exists, Options, Scene, Tree
 from fhir_api.validation.rules.walk import walk
 
@@ -25,7 +25,7 @@ def issues(
     tree: Tree,
     *,
     library: Library,
-    terminology: Terminology | None = None,
+    terminology: Terminology,
     exists: Exists | None = None,
     options: Options = _USUAL,
 ) -> Iterator[Issue]:
@@ -34,8 +34,11 @@ def issues(
     Args:
         tree: the resource with all it holds.
         library: definitions by canonical: questionnaires, profiles, code systems.
-        terminology: answers questions about codes; None leaves them out.
+        terminology: answers questions about codes, from the same library.
         exists: tells whether a resource is stored here; None leaves the targets of references out.
         options: what a caller may choose.
+
+    Raises:
+        NotAtHandError: a definition has to be fetched first.
     """
     return walk(tree, Scene(library, terminology, exists, options))

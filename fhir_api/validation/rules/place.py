@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from fhir_api.fhirpath import Terminology
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.outcome import Issue
-from fhir_api.packages.library import Definition, Library, NotAtHandError
+from fhir_api.packages.library import Library
+from fhir_api.terminology import Terminology
 from fhir_api.validation.structure import StructureKey
 
 if TYPE_CHECKING:
@@ -39,22 +39,15 @@ class Scene(NamedTuple):
 
     Attributes:
         library: definitions by canonical.
-        terminology: answers questions about codes; None where codes are not asked for.
+        terminology: answers questions about codes, from the same library.
         exists: tells whether a referenced resource is stored; None where that is not asked for.
         options: what the caller chose.
     """
 
     library: Library
-    terminology: Terminology | None
+    terminology: Terminology
     exists: Exists | None
     options: Options
-
-    def find(self, resource_type: str, canonical: str) -> Definition | None:
-        """Return a definition, None where there is none or the library cannot tell now."""
-        try:
-            return self.library.find(resource_type, canonical)
-        except NotAtHandError:
-            return None
 
 
 class EntryPlace(NamedTuple):
@@ -81,6 +74,7 @@ class Owner:
         entry: the entry of the nearest Bundle around it, if there is one.
         entries: its own entries, where it is a Bundle.
         element_ids: ids of the elements seen so far.
+        anchors: what a link in its narratives may lead to; None until that is asked.
     """
 
     scene: Scene
@@ -90,6 +84,7 @@ class Owner:
     entry: EntryPlace | None = None
     entries: Entries | None = None
     element_ids: set[str] = field(default_factory=set)
+    anchors: frozenset[str] | None = None
 
     def contained(self, local_id: str) -> Tree | None:
         """Return the contained resource with an id; for ``""`` the container."""
@@ -148,8 +143,20 @@ class Place:
         return Issue(severity, code, diagnostics, (self.path if step is None else f"{self.path}.{step}",))
 
 
-Rule: TypeAlias = Callable[[Any, Place], Iterator[Issue]]
-"""Yields what is wrong with the value at a place."""
+class Rule(NamedTuple):
+    """One rule.
+
+    Attributes:
+        name: a code for programs, the same in all versions: ``bundle-full-url``.
+        check: yields what is wrong with the value at a place.
+    """
+
+    name: str
+    check: Callable[[Any, Place], Iterator[Issue]]
+
+    def issues(self, value: Any, place: Place) -> Iterator[Issue]:
+        """Yield what is wrong, with the rule's name."""
+        return (replace(issue, details=(self.name,)) for issue in self.check(value, place))
 
 
 def items(tree: Tree, name: str, place: Place) -> Iterator[tuple[Tree, Place]]:

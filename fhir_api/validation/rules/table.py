@@ -1,7 +1,7 @@
 """Which rules are asked of which type.
 
-A type's rules are asked of the types that derive from it too: those of ``string`` of codes, those of ``Quantity`` of an
-Age, those of ``Element`` of everything but the values of primitives.
+The rules of a resource or data type are asked of the types that derive from it too: those of ``Quantity`` of an Age,
+those of ``Element`` of everything but the values of primitives.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fhir_api.validation.rules import identities, references, texts, uris, values
+from fhir_api.validation.rules import identities, narratives, references, texts, uris, values
 from fhir_api.validation.rules.bundles import full_urls, links, requests, searchsets
 from fhir_api.validation.rules.definitions import (
     capabilities,
@@ -22,47 +22,53 @@ from fhir_api.validation.rules.definitions import (
 from fhir_api.validation.rules.place import Rule
 from fhir_api.validation.rules.questionnaires import forms, responses
 
-_OF_RESOURCES: Final[Mapping[str, tuple[Rule, ...]]] = {
-    "Bundle": (
-        full_urls.full_urls,
-        links.first_entry,
-        requests.requests,
-        searchsets.links,
-        searchsets.searchset,
-    ),
-    "CapabilityStatement": (capabilities.capability_statement,),
-    "CodeSystem": (code_systems.code_system,),
-    "ConceptMap": (concept_maps.concept_map,),
-    "Questionnaire": (forms.questionnaire,),
-    "QuestionnaireResponse": (responses.response,),
-    "SearchParameter": (search_parameters.search_parameter,),
-    "StructureDefinition": (structures.structure_definition,),
-    "ValueSet": (value_sets.value_set,),
-}
-_OF_DEFINITIONS: Final[Mapping[str, tuple[Rule, ...]]] = dict.fromkeys(uris.definitions(), (uris.own_url,))
+_URI: Final = Rule("uri", uris.uri)
+_WHITE_SPACE: Final = Rule("white-space", texts.white_space)
+_DATE: Final = Rule("date-year", values.date)
+_OWN_URL: Final = Rule("definition-url", uris.own_url)
 
 _OF_DATA_TYPES: Final[Mapping[str, tuple[Rule, ...]]] = {
-    "Attachment": (values.attachment,),
-    "Coding": (identities.coding,),
-    "Element": (identities.element_id,),
-    "Extension": (identities.extension,),
-    "Identifier": (identities.identifier,),
-    "Quantity": (values.quantity,),
-    "Reference": (references.reference,),
-    "base64Binary": (values.base64,),
-    "canonical": (uris.canonical,),
-    "date": (values.date,),
-    "dateTime": (values.date,),
-    "instant": (values.date,),
-    "markdown": (texts.markdown,),
-    "string": (texts.string,),
-    "uri": (uris.uri,),
+    "Attachment": (Rule("attachment", values.attachment),),
+    "Coding": (Rule("coding-system", identities.coding),),
+    "Element": (Rule("element-id", identities.element_id),),
+    "Extension": (Rule("extension-url", identities.extension),),
+    "Identifier": (Rule("identifier", identities.identifier),),
+    "Narrative": (Rule("narrative", narratives.narrative),),
+    "Quantity": (Rule("quantity-unit", values.quantity),),
+    "Reference": (Rule("reference-target", references.reference),),
+    "base64Binary": (Rule("base64", values.base64),),
+    "canonical": (_URI, Rule("canonical", uris.canonical)),
+    "date": (_DATE,),
+    "dateTime": (_DATE,),
+    "instant": (_DATE,),
+    "markdown": (_WHITE_SPACE, Rule("html", texts.markdown)),
+    "oid": (_URI,),
+    "string": (_WHITE_SPACE, Rule("html", texts.string)),
+    "uri": (_URI,),
+    "url": (_URI,),
+    "uuid": (_URI,),
+}
+_OF_RESOURCES: Final[Mapping[str, tuple[Rule, ...]]] = {
+    "Bundle": (
+        Rule("bundle-full-url", full_urls.full_urls),
+        Rule("bundle-content", links.first_entry),
+        Rule("bundle-request", requests.requests),
+        Rule("bundle-link", searchsets.links),
+        Rule("bundle-searchset", searchsets.searchset),
+    ),
+    "CapabilityStatement": (Rule("capability", capabilities.capability_statement),),
+    "CodeSystem": (Rule("code-system", code_systems.code_system),),
+    "ConceptMap": (Rule("concept-map", concept_maps.concept_map),),
+    "Questionnaire": (Rule("questionnaire", forms.questionnaire),),
+    "QuestionnaireResponse": (Rule("questionnaire-response", responses.response),),
+    "SearchParameter": (Rule("search-parameter", search_parameters.search_parameter),),
+    "StructureDefinition": (Rule("structure-definition", structures.structure_definition),),
+    "ValueSet": (Rule("value-set", value_sets.value_set),),
 }
 
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     **_OF_DATA_TYPES,
-    **{
-        name: _OF_DEFINITIONS.get(name, ()) + _OF_RESOURCES.get(name, ()) for name in {*_OF_DEFINITIONS, *_OF_RESOURCES}
-    },
+    **dict.fromkeys(uris.definitions(), (_OWN_URL,)),
+    **{name: (_OWN_URL, *rules) if name in uris.definitions() else rules for name, rules in _OF_RESOURCES.items()},
 }
 """The rules of each type, in the order they are asked."""

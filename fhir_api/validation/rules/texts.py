@@ -17,16 +17,16 @@ _TAG_OF_MARKDOWN: Final = re.compile(r"</?[A-Za-z][A-Za-z0-9]*(?=[\s/>])[^<>]*>|
 _CODE_OF_MARKDOWN: Final = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 
 
-def string(value: str, place: Place) -> Iterator[Issue]:
-    """Check a string, or what derives from it."""
+def white_space(value: str, place: Place) -> Iterator[Issue]:
+    """Check that a text is more than white space, and has none around it."""
     stripped = value.strip()
     if not stripped:
         yield place.warning("value", "The text is nothing but white space.")
-    elif len(stripped) != len(value) and place.step != "div":
+    elif len(stripped) != len(value):
         yield place.warning("value", "The text starts or ends with white space.")
 
 
-def plain(value: str, place: Place) -> Iterator[Issue]:
+def string(value: str, place: Place) -> Iterator[Issue]:
     """Check that a string has no tags: who shows it as HTML would run them."""
     if "<" in value and _TAG.search(value):
         diagnostics = "The text looks like HTML; shown as such without escapes it would be a danger."

@@ -35,7 +35,7 @@ def uri(value: str, place: Place) -> Iterator[Issue]:
     elif value.startswith(("oid:", "uuid:")):
         yield place.error("value", f"A URI that starts with '{value.partition(':')[0]}:' has to start with 'urn:'.")
     elif _HTTP.match(value):
-        yield place.error("value", "Found an HTTP URL without a host.")
+        yield place.warning("value", "Found an HTTP URL without a host.")
 
 
 def canonical(value: str, place: Place) -> Iterator[Issue]:

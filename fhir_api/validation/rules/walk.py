@@ -31,7 +31,7 @@ def _resource(owner: Owner, *, is_contained: bool) -> Iterator[Issue]:
 
 def _element(place: Place) -> Iterator[Issue]:
     for rule in _rules(place.key.node):
-        yield from rule(place.tree, place)
+        yield from rule.issues(place.tree, place)
     properties = structure(place.key).properties
     for name, member in place.tree.items():
         each = properties.get(name)
@@ -57,7 +57,7 @@ def _value(each: Property, value: Any, path: str, parent: Place) -> Iterator[Iss
         if rules := _rules(_primitive(content)):
             place = Place(parent.owner, path, parent.key, parent.tree, each.step)
             for rule in rules:
-                yield from rule(value, place)
+                yield from rule.issues(value, place)
     elif value["resourceType"] in RESOURCE_TYPES:
         yield from _inner(value, path, parent, is_contained=each.name == "contained")
 
@@ -86,9 +86,6 @@ def _rules(type_name: str) -> tuple[Rule, ...]:
     """Return the rules of a type and of those it derives from."""
     found = [*RULES.get(type_name, ())]
     known = nodes().get(type_name)
-    if known is not None and known.base is not None:
-        base = nodes()[known.base]
-        # what is said of elements is not said of the values of primitives
-        if base.kind == "primitive-type" or known.kind != "primitive-type":
-            found.extend(_rules(known.base))
+    if known is not None and known.base is not None and known.kind != "primitive-type":
+        found.extend(_rules(known.base))
     return tuple(found)

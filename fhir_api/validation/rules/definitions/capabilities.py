@@ -16,7 +16,7 @@ def capability_statement(resource: Tree, place: Place) -> Iterator[Issue]:
     for rest, rest_at in items(resource, "rest", place):
         for each, at in ((rest, rest_at), *items(rest, "resource", rest_at)):
             for parameter, parameter_at in items(each, "searchParam", at):
-                definition = place.scene.find("SearchParameter", parameter.get("definition", ""))
+                definition = place.scene.library.find("SearchParameter", parameter.get("definition", ""))
                 if definition is not None and definition.get("type") != parameter.get("type"):
                     expected = definition.get("type")
                     yield parameter_at.error("invalid", f"The parameter's definition has the type {expected}.", "type")

@@ -24,4 +24,4 @@ def concept_map(resource: Tree, place: Place) -> Iterator[Issue]:
 
 def _code(element: Tree, system: str | None, at: Place) -> Iterator[Issue]:
     if system is not None and "code" in element and has_code(system, element["code"], at.scene) is False:
-        yield at.error("code-invalid", "The code system has no such code.", "code")
+        yield at.warning("code-invalid", "The code system has no such code.", "code")

@@ -33,7 +33,7 @@ def search_parameter(resource: Tree, place: Place) -> Iterator[Issue]:
 
 
 def _derived(resource: Tree, place: Place) -> Iterator[Issue]:
-    origin = place.scene.find("SearchParameter", resource["derivedFrom"])
+    origin = place.scene.library.find("SearchParameter", resource["derivedFrom"])
     if origin is None:
         yield place.warning("not-found", "The parameter this one derives from is not known here.", "derivedFrom")
         return

@@ -28,7 +28,7 @@ def _type(resource: Tree, place: Place) -> Iterator[Issue]:
     kind = resource.get("type", "")
     if kind not in nodes() and not is_absolute(kind):
         yield place.error("invalid", "Found a type that R4 does not have; other types are absolute URLs.", "type")
-    base = place.scene.find("StructureDefinition", resource.get("baseDefinition", ""))
+    base = place.scene.library.find("StructureDefinition", resource.get("baseDefinition", ""))
     if base is None:
         return
     if resource.get("derivation") == "constraint" and base.get("type") != kind:

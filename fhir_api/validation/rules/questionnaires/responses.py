@@ -66,11 +66,11 @@ def response(resource: Tree, place: Place) -> Iterator[Issue]:
 def _questionnaire(canonical: str, place: Place) -> Tree | None:
     if canonical.startswith("#"):
         return place.owner.contained(canonical[1:])
-    found = place.scene.find("Questionnaire", canonical)
+    found = place.scene.library.find("Questionnaire", canonical)
     if found is not None:
         return found
     others = ("ValueSet", "StructureDefinition", "CodeSystem")
-    return next((other for kind in others if (other := place.scene.find(kind, canonical)) is not None), None)
+    return next((other for kind in others if (other := place.scene.library.find(kind, canonical)) is not None), None)
 
 
 def _unknown(canonical: str, place: Place) -> Iterator[Issue]:
