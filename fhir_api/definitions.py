@@ -11,13 +11,14 @@ from stanforis.settings import Settings
 
 from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource
+from fhir_api.search.code_sets import CodeSets
 from fhir_api.search.compartments import compartment_clause, members
 from fhir_api.search.definitions import SearchDefinitions, base_definitions
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.extract.extractor import Extractor
 from fhir_api.search.parse import ParsedQuery, criteria, parse_query
 from fhir_api.search.query import Clause
-from fhir_api.validation.validator import Validator
+from fhir_api.validation.validator import base_validator
 
 _REMEMBERED_QUERIES = 1024
 _REMEMBERED_LENGTH = 300
@@ -39,7 +40,7 @@ class CompiledDefinitions:
         self.resource_types: frozenset[str] = self.search.resource_types
         self.zone = ZoneInfo(settings.time_zone)
         self.extractor = Extractor(self.search, self.zone)
-        self._validator = Validator(with_invariants=settings.validation_on_write == "base")
+        self._validator = base_validator(with_invariants=settings.validation_on_write == "base")
         self._base_url = settings.base_url.rstrip("/")
         self._page_size = settings.page_size
         self._page_size_max = settings.page_size_max
@@ -68,9 +69,12 @@ class CompiledDefinitions:
         *,
         compartment: tuple[str, str] | None = None,
         lenient: bool = False,
+        codes: CodeSets | None = None,
     ) -> ParsedQuery:
         """See :class:`fhir_api.rest.wiring.ParseSearch`."""
         asked = tuple(pairs)
+        if codes is not None:
+            return self._parse(resource_type, asked, compartment, lenient, codes)
         # clients ask the same again and again; what is long is rare, and "approximately" depends on the time
         length = sum(len(name) + len(value) for name, value in asked)
         if length > _REMEMBERED_LENGTH or any("ap" in value for _, value in asked):
@@ -83,6 +87,7 @@ class CompiledDefinitions:
         pairs: tuple[tuple[str, str], ...],
         compartment: tuple[str, str] | None,
         lenient: bool,
+        codes: CodeSets | None = None,
     ) -> ParsedQuery:
         parsed = parse_query(
             self.search,
@@ -93,6 +98,7 @@ class CompiledDefinitions:
             default_count=self._page_size,
             max_count=self._page_size_max,
             base_url=self._base_url,
+            codes=codes,
         )
         if compartment is None:
             return parsed

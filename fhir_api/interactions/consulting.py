@@ -15,6 +15,7 @@ import orjson
 
 from fhir_api.interactions.library import TenantLibrary
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.model.keys import ResourceKey, is_logical_id
 from fhir_api.packages.library import Definition, Library, NotAtHandError
 from fhir_api.search.query import Clause, Query
 from fhir_api.store.port import DefinitionsState, Reader
@@ -89,7 +90,8 @@ class TenantDefinitions:
         for start in range(0, len(urls), _AT_ONCE):
             found += await self._search(reader, resource_type, urls[start : start + _AT_ONCE])
         for url in urls:
-            library.learn(resource_type, url, [each for each in found if each.get("url") == url])
+            known = [each for each in found if each.get("url") == url] or await _read(reader, resource_type, url)
+            library.learn(resource_type, url, known)
         return found
 
     async def _search(self, reader: Reader, resource_type: str, urls: list[str]) -> list[Definition]:
@@ -107,6 +109,15 @@ class TenantDefinitions:
             found += [orjson.loads(version.body) for version in page.matches]
             query = Query((resource_type,), clauses, count=_PAGE, cursor=page.next_cursor) if page.next_cursor else None
         return found
+
+
+async def _read(reader: Reader, resource_type: str, url: str) -> list[Definition]:
+    """Return the resource that a relative URL names: what has no canonical of its own is known by ``Type/id``."""
+    named, _, logical_id = url.partition("/")
+    if named != resource_type or not is_logical_id(logical_id):
+        return []
+    version = await reader.current(ResourceKey(resource_type, logical_id))
+    return [] if version is None or version.is_deletion else [orjson.loads(version.body)]
 
 
 class Consultation:

@@ -5,6 +5,9 @@ Spec: https://hl7.org/fhir/R4/http.html#search
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from msgspec.structs import replace
 
 from conformance.compartments import compartments
@@ -20,6 +23,9 @@ from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
 from fhir_api.rest.subset import show
 from fhir_api.rest.wiring import Api
+from fhir_api.search.code_sets import CodeSets, asks_for_codes
+from fhir_api.search.parse import ParsedQuery
+from fhir_api.terminology import Terminology
 
 _NOT_SEARCHED = PRESENTATION_PARAMETERS | {CURSOR_PARAMETER}
 
@@ -59,7 +65,7 @@ async def _search(
 ) -> Response:
     pairs = [pair for pair in request.query if pair[0] not in _NOT_SEARCHED]
     lenient = preferences(request.header(b"prefer")).lenient
-    understood = api.parse_search(resource_type, pairs, compartment=compartment, lenient=lenient)
+    understood = await _understood(api, context, resource_type, pairs, compartment, lenient=lenient)
     query = understood.query
     text = query_text(path, understood.used)
     cursor = _cursor(request)
@@ -71,6 +77,22 @@ async def _search(
     links = page_links(context.base_url, path, shown, following)
     body = bundles.searchset(context.base_url, page, show(query.summary, query.elements), links, understood.issues)
     return Response(200, body)
+
+
+async def _understood(
+    api: Api,
+    context: Context,
+    resource_type: str | None,
+    pairs: Sequence[Pair],
+    compartment: tuple[str, str] | None,
+    *,
+    lenient: bool,
+) -> ParsedQuery:
+    parse = partial(api.parse_search, resource_type, pairs, compartment=compartment, lenient=lenient)
+    if context.definitions is None or not asks_for_codes(pairs):
+        return parse()
+    consultation = context.definitions.consult(context.store)
+    return await consultation.settle(lambda library: parse(codes=CodeSets(library.made(Terminology))))
 
 
 def _cursor(request: Request) -> str | None:

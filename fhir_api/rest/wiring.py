@@ -10,6 +10,7 @@ from fhir_api.interactions.context import Context
 from fhir_api.rest.cursors import Cursors
 from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
+from fhir_api.search.code_sets import CodeSets
 from fhir_api.search.parse import ParsedQuery
 
 
@@ -17,11 +18,18 @@ class ParseSearch(Protocol):
     """Reads search parameters."""
 
     def __call__(
-        self, resource_type: str | None, pairs: Sequence[Pair], *, compartment: tuple[str, str] | None, lenient: bool
+        self,
+        resource_type: str | None,
+        pairs: Sequence[Pair],
+        *,
+        compartment: tuple[str, str] | None,
+        lenient: bool,
+        codes: CodeSets | None = None,
     ) -> ParsedQuery:
         """Return the search; *resource_type* None is every type, *compartment* such as ``("Patient", "1")``.
 
         Raises:
+            NotAtHandError: a definition that *codes* needs has to be fetched first.
             FhirError: NOT_SUPPORTED or MALFORMED, naming the parameter.
         """
 

@@ -41,10 +41,11 @@ from fhir_api.search.refusals import (
 from fhir_api.search.types import date
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading
+from fhir_api.search.types.token import CODE_SETS, code_set
 from fhir_api.search.types.values import parse_value
 
 MODIFIERS: dict[str, tuple[str, ...]] = {
-    "token": ("missing", "not", "of-type"),
+    "token": ("missing", "not", "in", "not-in", "above", "below", "of-type"),
     "reference": ("missing", "identifier"),
     "string": ("missing", "exact", "contains"),
     "uri": ("missing", "above", "below"),
@@ -151,6 +152,9 @@ class ClauseReader:
         texts = split(value, ",")
         if not all(texts):
             raise bad_value(parameter.code, "a value between any two commas")
+        if parameter.type == "token" and modifier in CODE_SETS:
+            codes = tuple(code for text in texts for code in code_set(parameter, modifier, text, self.reading))
+            return (ValueClause(parameter, "not" if modifier == "not-in" else None, codes),)
         clause = ValueClause(
             parameter,
             modifier if modifier not in self.definitions.resource_types else None,

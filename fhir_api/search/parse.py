@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.outcome import Issue
 from fhir_api.search.clauses import ClauseReader
+from fhir_api.search.code_sets import CodeSets
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.includes import parse_include
 from fhir_api.search.query import Clause, Query, Total
@@ -59,6 +60,7 @@ def parse_query(
     default_count: int = 20,
     max_count: int = 1000,
     base_url: str = "",
+    codes: CodeSets | None = None,
 ) -> ParsedQuery:
     """Read the parameters of a search.
 
@@ -71,8 +73,10 @@ def parse_query(
         default_count: entries a page holds when ``_count`` is not given.
         max_count: most entries a page may hold.
         base_url: of this server, without a trailing slash.
+        codes: for modifiers such as ``:in``; see :func:`~fhir_api.search.code_sets.asks_for_codes`.
 
     Raises:
+        NotAtHandError: a definition that *codes* needs has to be fetched first.
         FhirError: NOT_SUPPORTED for an unknown parameter or modifier (naming near ones), MALFORMED for a value that
             cannot be read, or a parameter given twice that can be given once.
     """
@@ -82,7 +86,7 @@ def parse_query(
     reader = _QueryReader(
         definitions,
         searched,
-        ClauseReader(definitions, Reading(zone, base_url)),
+        ClauseReader(definitions, Reading(zone, base_url, codes)),
         max_count,
         Query(narrowed, count=default_count),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.search.code_sets import CodeSets
 from fhir_api.search.query import Parameter, Prefix
 
 _PREFIXES = {prefix.value: prefix for prefix in Prefix}
@@ -18,11 +19,13 @@ class Reading:
     Attributes:
         zone: of dates without one.
         base_url: of this server; absolute references below it are its own.
+        codes: what value sets and hierarchies of codes hold; None where they cannot be asked.
         now: milliseconds since 1970 UTC (``ap`` on dates depends on the distance to it).
     """
 
     zone: tzinfo = UTC
     base_url: str = ""
+    codes: CodeSets | None = None
     now: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp() * 1000))
 
 

@@ -6,8 +6,9 @@ Spec: https://hl7.org/fhir/R4/search.html#token
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.search.entries import IdentifierEntry, TokenEntry, new_entry
 from fhir_api.search.query import Parameter, TokenValue
 from fhir_api.search.types.escapes import split, unescape
@@ -116,6 +117,30 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
     if len(parts) > len(("system", "code")) or not any(parts):
         raise malformed(parameter, r"'code', 'system|code', '|code' or 'system|' (a '|' in a code is written '\|')")
     return TokenValue(parts[0] or None, parts[1] or None)
+
+
+CODE_SETS: Final = frozenset({"in", "not-in", "above", "below"})
+"""Modifiers that mean several codes."""
+
+
+def code_set(parameter: Parameter, modifier: str, text: str, reading: Reading) -> tuple[TokenValue, ...]:
+    """Return the codes that a value means with one of the modifiers ``CODE_SETS``.
+
+    Raises:
+        FhirError: MALFORMED for a value without system; NOT_SUPPORTED where codes cannot be asked for (in criteria of
+            conditional interactions); what :class:`~fhir_api.search.code_sets.CodeSets` refuses.
+        NotAtHandError: a definition has to be fetched first.
+    """
+    if reading.codes is None:
+        message = f"':{modifier}' can be used in searches only, not in the criteria of other interactions."
+        raise refuse(ErrorKind.NOT_SUPPORTED, message)
+    if modifier in {"in", "not-in"}:
+        # the version of a canonical follows a bar as well
+        return reading.codes.members(unescape(text))
+    parts = [unescape(part) for part in split(text, "|")]
+    if len(parts) != len(("system", "code")) or not all(parts):
+        raise malformed(parameter, f"'system|code' with ':{modifier}'")
+    return reading.codes.below(*parts) if modifier == "below" else reading.codes.above(*parts)
 
 
 def matches(entry: TokenEntry | IdentifierEntry, value: TokenValue, modifier: str | None = None) -> bool:
