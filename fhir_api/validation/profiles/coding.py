@@ -13,6 +13,8 @@ from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Json, Run
 from fhir_api.validation.profiles.values import plain
 
+_AMENDED = {"http://hl7.org/fhir/ValueSet/ucum-vitals-common": "extensible"}
+"""Value sets whose binding was too strict in R4 as published, with the strength that the correction gave it."""
 _CHECKED = frozenset({"required", "extensible"})
 
 
@@ -21,7 +23,8 @@ def binding_checks(rules: Rules, element: Element | None, profile: str) -> Itera
     stated = rules.get("binding")
     if not stated or stated.get("strength") not in _CHECKED or "valueSet" not in stated:
         return
-    binding = Binding(stated["strength"], stated["valueSet"])
+    value_set = stated["valueSet"]
+    binding = Binding(_AMENDED.get(value_set.partition("|")[0], stated["strength"]), value_set)
     before = element.binding if element else None
     if before is None or (before.strength, before.value_set) != (binding.strength, _unversioned(binding.value_set)):
         yield _check(binding)

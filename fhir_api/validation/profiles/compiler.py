@@ -64,9 +64,7 @@ class _Compiler:
     def __init__(self, snapshot: Snapshot, snapshots: Snapshots) -> None:
         self.problems: list[Problem] = []
         self._profile: str = snapshot.definition["url"]
-        self._root = snapshot.root
         self._definitions = Definitions(snapshots, snapshot.root)
-        self._referenced: dict[str, list[Member]] = {}
 
     def checks(
         self, tree: ElementTree, kinds: tuple[str, ...], element: Element | None = None, known: Rules | None = None
@@ -90,21 +88,8 @@ class _Compiler:
 
     def _members(self, tree: ElementTree, kinds: tuple[str, ...]) -> list[Member]:
         kind = kinds[0] if len(kinds) == 1 else "Element"
-        reference = tree.rules.get("contentReference", "")
-        if reference.startswith("#") and not tree.children:
-            return self._of_referenced(reference[1:], kind)
         members = (self._member(kind, name, child) for name, child in tree.children.items())
         return [member for member in members if member is not None]
-
-    def _of_referenced(self, path: str, kind: str) -> list[Member]:
-        """Return the checks of an element whose content the profile states elsewhere, perhaps around itself."""
-        if path not in self._referenced:
-            self._referenced[path] = []
-            found = self._root
-            for name in path.split(".")[1:]:
-                found = found.children.get(name, ElementTree(name))
-            self._referenced[path] += self._members(ElementTree(found.name, {}, found.children), (kind,))
-        return self._referenced[path]
 
     def _member(self, parent_kind: str, name: str, tree: ElementTree) -> Member | None:
         element = elements_of(parent_kind).get(name)
@@ -185,8 +170,13 @@ def _checking_members(members: list[Member]) -> Check:
         parent = value if type(value) is dict else getattr(value, "element", None)
         if type(parent) is not dict:
             parent = plain(value) if type(plain(value)) is dict else {}
+        inside = run
+        if "resourceType" in parent and parent is not run.resource:
+            inside = run.within(parent, is_contained=place.step == "contained")
         for member in members:
-            member(parent, place, run)
+            member(parent, place, inside)
+        if inside is not run:
+            run.issues += inside.issues
 
     return check
 

@@ -52,8 +52,7 @@ def _check(key: str, severity: str, human: str, expression: str, profile: str) -
         except FhirPathError as error:
             run.error("processing", f"{cannot}: {error}", place, "invariant", key)
         else:
-            # what is empty is not true: a rule of a profile states what has to be shown
-            if not is_kept:
+            if is_kept is False:
                 run.add(severity, "invariant", failed, place, "invariant", key)
 
     return check

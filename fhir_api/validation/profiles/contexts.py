@@ -78,9 +78,10 @@ def _is_of(kind: str, type_name: str) -> bool:
 
 
 def _is_extension(expression: str, holder: Holder) -> bool:
-    url, _, inner = expression.partition("#")
+    """Tell whether an element is an extension of that url, a part of one (``url#code``), or the value of one."""
     if holder.kind != "Extension":
-        return False
+        return holder.above is not None and holder.above.kind == "Extension" and _is_extension(expression, holder.above)
+    url, _, inner = expression.partition("#")
     if not inner:
         return bool(holder.value.get("url") == url)
     above = holder.above
