@@ -33,7 +33,7 @@ from conformance.types import resource_types
 from conformance.value_sets import bound_value_sets
 from fhir_api.model.resource import Resource
 from fhir_api.validation.structure import StructureKey, structure
-from fhir_api.validation.validator import Validator
+from fhir_api.validation.validator import Validator, base_validator
 
 ROUNDS = 5
 TOLD = 1000
@@ -76,7 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     resources = [resource for text in texts(options.folder, options.patients) for resource in entries(text)]
     started = time.process_time()
-    validators = Validators(Validator(with_invariants=False), Validator())
+    validators = Validators(Validator(with_invariants=False), base_validator())
     ready = time.process_time() - started
     cold = once(validators.base, resources)
     once(validators.structure, resources)
@@ -112,7 +112,7 @@ def told_once(validator: Validator, resources: list[Resource]) -> float:
     """Return CPU microseconds a resource of ``$validate``."""
     started = time.process_time()
     for resource in resources:
-        validator.validate(resource, in_bundle=True)
+        validator.validate(resource.tree, in_bundle=True)
     return (time.process_time() - started) / len(resources) * 1e6
 
 

@@ -6,12 +6,13 @@ Spec: https://hl7.org/fhir/R4/operationoutcome.html
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from conformance.types import Binding, Element
+from conformance.types import Element
 from fhir_api.fhirpath import Environment, FhirPathEvaluationError, typed_only
 from fhir_api.model.outcome import Issue
+from fhir_api.validation.codes import UNASKED, Codes
 from fhir_api.validation.containment import unreferenced
 from fhir_api.validation.invariants import Invariant, invariants, invariants_of_value
 from fhir_api.validation.primitives import Format, Json
@@ -52,15 +53,26 @@ _LITERAL = ("reference-format",)
 _TARGET = ("reference-target",)
 _CONDITIONAL = ("reference-conditional",)
 _LOCAL = ("reference-contained", "ref-1")
+# the narrative of a contained resource is that of its container
+_NOT_OF_CONTAINED = frozenset({"dom-6"})
 _UNREFERENCED = ("invariant", "dom-3")
 _DOM_3 = "A contained resource has to be referred to from the resource, or to refer to it"
 
-TellBinding = Callable[[Binding, Json, str, str], Iterable[Issue]]
-"""Gives the issues of one coded value: its binding, JSON, type and place."""
-
 
 class _EnoughError(Exception):
-    """As many issues were found as are told."""
+    """As many errors were found as are told."""
+
+
+class Explanation(NamedTuple):
+    """What a walk found.
+
+    Attributes:
+        issues: none if the resource is sound.
+        has_faults: the structure is not sound, so that nothing that rests on it can be asked.
+    """
+
+    issues: tuple[Issue, ...]
+    has_faults: bool
 
 
 class _Found(NamedTuple):
@@ -79,34 +91,36 @@ def explain(
     *,
     in_bundle: bool,
     severities: frozenset[str] = ERRORS,
-    bindings: TellBinding | None = None,
-) -> tuple[Issue, ...]:
-    """Return the issues of a resource, at most ``MAX_ISSUES``; none if it is sound.
+    codes: Codes = UNASKED,
+) -> Explanation:
+    """Return what is to be said about a resource: at most ``MAX_ISSUES`` errors, and as many other issues.
 
     Args:
         tree: parsed JSON.
         in_bundle: whether conditional references are allowed although *tree* is no Bundle.
         severities: of the invariants that are told: ``error | warning``; with ``warning`` also those that cannot be
             evaluated, as information.
-        bindings: told the coded values whose codes are no part of the structure.
+        codes: what is asked of coded values whose codes are no part of the structure.
     """
-    walk = _Walk(severities, bindings)
+    walk = _Walk(severities, codes)
     try:
         walk.resource(tree, None, is_contained=False)
         if not in_bundle and not (type(tree) is dict and tree.get("resourceType") == "Bundle"):
             walk.refuse_conditional()
     except _EnoughError:
         pass
-    return tuple(walk.issues)
+    return Explanation(tuple(walk.issues), walk.faults > 0)
 
 
 class _Walk:
     """One walk over one resource."""
 
-    def __init__(self, severities: frozenset[str], bindings: TellBinding | None) -> None:
+    def __init__(self, severities: frozenset[str], codes: Codes) -> None:
         self.issues: list[Issue] = []
+        self.faults = 0
+        self._told = {True: 0, False: 0}
         self._severities = severities
-        self._bindings = bindings
+        self._codes = codes
         self._environment = Environment()
         self._fragments: list[_Found] = []
         self._conditional: list[_Found] = []
@@ -154,7 +168,7 @@ class _Walk:
         if type(value) is not dict:
             self._add("structure", f"Found {_kind(value)}, expected an object ({key.node}).", path, _KIND)
             return
-        before = len(self.issues)
+        before = self.faults
         rules = structure(key)
         for problem in rules.problems(tuple(value)):
             self._add(problem.code, problem.diagnostics, _join(path, problem.step), problem.details)
@@ -162,15 +176,21 @@ class _Walk:
             each = rules.properties.get(name)
             if each is not None:
                 self._member(each, member, path, has_gaps=each.companion in value)
-        if len(self.issues) == before:
+        if self.faults == before:
             for rule in rules_over(rules, value):
                 if not rule.holds(value):
                     self._add(rule.code, rule.diagnostics, _join(path, rule.step), (rule.details,))
-        self._invariants(invariants(key.node), value, path, is_sound=len(self.issues) == before)
+        is_sound = self.faults == before
+        self._invariants(invariants(key.node), value, path, is_sound=is_sound, is_contained=key.is_contained)
+        if key.node == "Coding" and is_sound:
+            for issue in self._codes.of_coding(value, path):
+                self._tell(issue)
 
-    def _invariants(self, asked: Iterable[Invariant], element: Json, path: str, *, is_sound: bool) -> None:
+    def _invariants(
+        self, asked: Iterable[Invariant], element: Json, path: str, *, is_sound: bool, is_contained: bool = False
+    ) -> None:
         for invariant in asked:
-            if invariant.severity not in self._severities:
+            if invariant.severity not in self._severities or (is_contained and invariant.key in _NOT_OF_CONTAINED):
                 continue
             try:
                 if invariant.is_kept(element, self._environment):
@@ -179,10 +199,11 @@ class _Walk:
                 # what is wrong below has been told already
                 if is_sound and "warning" in self._severities:
                     because = f"{invariant.key} cannot be evaluated: {failure}"
-                    self._add("incomplete", because, path, ("invariant-open", invariant.key), "information")
+                    details = ("invariant-open", invariant.key)
+                    self._tell(Issue("information", "incomplete", because, (path,), details))
                 continue
             found, details = f"{invariant.key}: {invariant.human}", ("invariant", invariant.key)
-            self._add("invariant", found, path, details, invariant.severity)
+            self._tell(Issue(invariant.severity, "invariant", found, (path,), details))
 
     def _member(self, each: Property, member: Json, parent: str, *, has_gaps: bool) -> None:
         path = f"{parent}.{each.step}"
@@ -206,7 +227,7 @@ class _Walk:
             expected = _expected(each.content)
             self._add("structure", f"'{each.name}': found {_kind(value)}, expected {expected}.", path, _KIND)
             return
-        before = len(self.issues)
+        before = self.faults
         match each.content:
             case Format() as form:
                 self._primitive(form, value, path)
@@ -219,15 +240,15 @@ class _Walk:
             case Slot() as slot:
                 self.resource(value, path, is_contained=slot is Slot.CONTAINED)
         if each.element is not None:
-            self._definition(each.element, each.name, value, path, is_sound=len(self.issues) == before)
+            self._definition(each.element, each.name, value, path, is_sound=self.faults == before)
 
     def _definition(self, element: Element, name: str, value: Json, path: str, *, is_sound: bool) -> None:
         """Tell what the element's own definition adds to its type: invariants, and the value set of its codes."""
         if element.constraints:
             own = invariants_of_value(element.constraints, element.json_names()[name].code)
             self._invariants(own, value, path, is_sound=is_sound)
-        if self._bindings is not None and element.binding is not None and is_sound:
-            for issue in self._bindings(element.binding, value, element.json_names()[name].code, path):
+        if element.binding is not None and is_sound:
+            for issue in self._codes.of_binding(element.binding, value, element.json_names()[name].code, path):
                 self._tell(issue)
 
     def _primitive(self, form: Format, value: Json, path: str) -> None:
@@ -262,12 +283,17 @@ class _Walk:
         elif shown[:1] == CONDITIONAL:
             self._conditional.append(_Found(value, path))
 
-    def _add(self, code: str, diagnostics: str, path: str, details: tuple[str, ...], severity: str = "error") -> None:
-        self._tell(Issue(severity, code, diagnostics, (path,), details))
+    def _add(self, code: str, diagnostics: str, path: str, details: tuple[str, ...]) -> None:
+        """Tell a fault of the structure: what rests on it may be misjudged."""
+        self.faults += 1
+        self._tell(Issue("error", code, diagnostics, (path,), details))
 
     def _tell(self, issue: Issue) -> None:
-        self.issues.append(issue)
-        if len(self.issues) >= MAX_ISSUES:
+        is_error = issue.severity == "error"
+        if self._told[is_error] < MAX_ISSUES:
+            self.issues.append(issue)
+        self._told[is_error] += 1
+        if self._told[True] >= MAX_ISSUES:
             raise _EnoughError
 
 

@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
-from conformance.types import Element, ElementType, is_subtype, node
+from conformance.types import Binding, Element, ElementType, is_subtype, node
 from conformance.value_sets import bound_value_sets
 from fhir_api.validation.primitives import ELEMENT_ID, FORMATS, Format
 from fhir_api.validation.references import CONDITIONAL, OPAQUE, RESOURCE_TYPES
@@ -260,6 +260,13 @@ def _required_codes(element: Element) -> CodedFormat | None:
     if element.binding is None or element.binding.strength != "required" or element.binding.value_set is None:
         return None
     return _coded_format(element.binding.value_set)
+
+
+def is_left_to_terminology(binding: Binding, type_code: str) -> bool:
+    """Tell whether a binding is required, but no structure checks it."""
+    if binding.strength != "required" or binding.value_set is None:
+        return False
+    return type_code not in ("code", "CodeableConcept") or _coded_format(binding.value_set) is None
 
 
 @cache

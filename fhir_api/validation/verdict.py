@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+from conformance.types import Element
 from fhir_api.fhirpath import Environment, typed_only
+from fhir_api.terminology import Terminology
+from fhir_api.validation.bindings import CODED_TEXTS, keeps_required
 from fhir_api.validation.containment import unreferenced
 from fhir_api.validation.invariants import Holds, Invariant, holding, invariants, invariants_of_value, rest_for_shape
 from fhir_api.validation.memory import Memory
@@ -32,6 +35,7 @@ from fhir_api.validation.structure import (
     Slot,
     Structure,
     StructureKey,
+    is_left_to_terminology,
     structure,
 )
 from fhir_api.validation.whole import rules_over
@@ -65,10 +69,18 @@ class _Deferred(threading.local):
 class Verdict:
     """Judges resources; remembers shapes and values, so keep one for long.
 
-    Without invariants only the structure counts.
+    Without invariants only the structure counts; without a terminology, of the required codes only those that the
+    structure lists.
     """
 
-    def __init__(self, shape_memory: ShapeMemory | None = None, *, with_invariants: bool = True) -> None:
+    def __init__(
+        self,
+        shape_memory: ShapeMemory | None = None,
+        *,
+        with_invariants: bool = True,
+        terminology: Terminology | None = None,
+    ) -> None:
+        self._terminology = terminology
         self._with_invariants = with_invariants
         self._shape_memory = shape_memory or ShapeMemory()
         self._shapes: dict[StructureKey, Shapes] = {}
@@ -173,18 +185,33 @@ class Verdict:
         return wait
 
     def _step(self, each: Property, shape: Shape) -> Step:
-        probe = self._constrained(self._probe(each.content), each)
+        probe = self._probe(each.content)
+        if each.element is not None:
+            type_code = each.element.json_names()[each.name].code
+            probe = self._constrained(self._coded(probe, each.element, type_code), each.element, type_code)
         if not each.repeats:
             return Step(probe)
         return Step(probe, (max(each.min, 1), each.max), each.companion in shape)
 
-    def _constrained(self, probe: Probe, each: Property) -> Probe:
-        """Return the probe that asks also for the invariants of the element's own definition."""
-        if each.element is None or not each.element.constraints or not self._with_invariants:
+    def _coded(self, probe: Probe, element: Element, type_code: str) -> Probe:
+        """Return the probe that asks the terminology for required codes that the structure does not list."""
+        binding, terminology = element.binding, self._terminology
+        if terminology is None or binding is None or not is_left_to_terminology(binding, type_code):
             return probe
-        own = invariants_of_value(each.element.constraints, each.element.json_names()[each.name].code)
-        checks = [probe.check, *(self._in_time(one, holding(one.expression)) for one in own if one.severity == "error")]
-        return calling(lambda value: all(check(value) for check in checks)) if len(checks) > 1 else probe
+        check = probe.check
+
+        def is_coded(value: Json) -> bool:
+            return check(value) and keeps_required(terminology, binding, value, type_code)
+
+        return asking(Memory(is_coded)) if type_code in CODED_TEXTS else calling(is_coded)
+
+    def _constrained(self, probe: Probe, element: Element, type_code: str) -> Probe:
+        """Return the probe that asks also for the invariants of the element's own definition."""
+        if not element.constraints or not self._with_invariants:
+            return probe
+        own = [each for each in invariants_of_value(element.constraints, type_code) if each.severity == "error"]
+        checks = [probe.check, *(self._in_time(each, holding(each.expression)) for each in own)]
+        return calling(lambda value: all(check(value) for check in checks)) if own else probe
 
     def _probe(self, content: Content) -> Probe:
         match content:

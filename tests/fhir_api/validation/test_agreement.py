@@ -77,7 +77,7 @@ def test_verdict_and_walk_agree_on_mutants(trees: list[dict[str, Any]], memory: 
     for tree in trees:
         for _ in range(MUTANTS_OF_EACH):
             mutant = mutated(tree, chance)
-            issues = explain(mutant, in_bundle=False)
+            issues = explain(mutant, in_bundle=False).issues
             assert verdict.is_sound(mutant, in_bundle=False) is not bool(issues), (issues, orjson.dumps(mutant))
             refused += bool(issues)
     assert 0.3 * MUTANTS_OF_EACH * len(trees) < refused < 0.95 * MUTANTS_OF_EACH * len(trees)

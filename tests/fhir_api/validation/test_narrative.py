@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_api.validation.narrative import is_narrative
+from fhir_api.validation.narrative import is_narrative, objection
 
 
 def div(content: str, attributes: str = "") -> str:
@@ -19,6 +19,8 @@ GOOD = [
     div('<img src="#image" alt="x"/>'),
     div('<img src="data:image/png;base64,iVBORw0KGgo="/>'),
     div("a &lt; b &amp; c &#160;"),
+    div('<td style="background-image: url(tbl_bck10.png)">a</td>'),
+    div('<td style="background-image: url(data:image/png;base64,iVBORw0KGgo=)">a</td>'),
     div("a <!-- note --> b"),
     '<h:div xmlns:h="http://www.w3.org/1999/xhtml"><h:p>a</h:p></h:div>',
 ]
@@ -62,6 +64,10 @@ BAD = [
     div('<img src="data:text/html;base64,PHN2Zz4="/>'),
     div('<p style="background: url(https://example.org/a.png)">a</p>'),
     div('<p style="background: u\\72l(https://example.org/a.png)">a</p>'),
+    div('<p style="background: url(/a.png)">a</p>'),
+    div('<p style="background: url(data:image/svg+xml;base64,PHN2Zz4=)">a</p>'),
+    div('<p style="background: image-set(//example.org/a.png 1x)">a</p>'),
+    div('<p style="background: uurl(a.png)rl(//example.org/a.png)">a</p>'),
     div('<p style="width: expression(alert(1))">a</p>'),
     div('<p style="-moz-binding: none">a</p>'),
     div('<p style="wi/**/dth: 1px">a</p>'),
@@ -91,3 +97,28 @@ def test_a_narrative_is_refused(text: str) -> None:
 @pytest.mark.parametrize("value", [None, 1, True, [], {}])
 def test_only_text_is_a_narrative(value: object) -> None:
     assert not is_narrative(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            div("<p>a</p><ul><li><script>x</script></li></ul>"),
+            "the element 'script' is not allowed (in div/ul/li/script)",
+        ),
+        (div("<p>a</p><p onclick='x'>b</p>"), "the attribute 'onclick', or what it holds, is not allowed (in div/p)"),
+        (div("\n<p>&nbsp;</p>"), "undefined entity, line 2 of it) (in div/p)"),
+        (div(" "), "it has neither text nor an image"),
+        ("", "it is empty or longer than 1 MB"),
+        (div("\ud800"), "it has half a character"),
+    ],
+)
+def test_an_objection_names_the_place(text: str, expected: str) -> None:
+    found = objection(text)
+    assert found is not None
+    assert found.endswith(expected)
+
+
+@pytest.mark.parametrize("text", [*GOOD, *BAD], ids=range(len(GOOD) + len(BAD)))
+def test_verdict_and_objection_agree(text: str) -> None:
+    assert is_narrative(text) == (objection(text) is None)

@@ -34,7 +34,7 @@ def issues(bundle: dict[str, Any]) -> list[str]:
     return [
         f"{'.'.join(issue.expressions)}: {issue.diagnostics}"
         for entry in bundle["entry"]
-        for issue in explain(entry["resource"], in_bundle=True)
+        for issue in explain(entry["resource"], in_bundle=True).issues
     ]
 
 
