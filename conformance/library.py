@@ -74,7 +74,7 @@ def versions(resource_type: str) -> dict[str, str | None]:
 def read(resource_type: str, url: str) -> bytes | None:
     """Return a definition as JSON, None where R4 does not have it.
 
-    Narrative, mappings, contacts and designations of concepts are left out.
+    Narrative, mappings and contacts are left out.
 
     Args:
         resource_type: such as ``StructureDefinition``.

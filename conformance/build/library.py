@@ -65,15 +65,7 @@ def _kept(definition: Definition) -> Definition:
     for view in ("snapshot", "differential"):
         if view in kept and kept["resourceType"] == "StructureDefinition":
             kept[view] = {"element": [_without(element, "mapping") for element in kept[view]["element"]]}
-    if kept["resourceType"] == "CodeSystem" and "concept" in kept:
-        kept["concept"] = _concepts(kept["concept"])
     return kept
-
-
-def _concepts(concepts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the concepts without their names in other languages."""
-    plain = (_without(concept, "designation") for concept in concepts)
-    return [{**each, "concept": _concepts(each["concept"])} if "concept" in each else each for each in plain]
 
 
 def _without(element: dict[str, Any], name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fhir_api.packages.library import Definition
 from fhir_api.terminology.code_system import CodeSystem
 from fhir_api.terminology.codes import NOTHING, UNKNOWN, UNKNOWN_CODES, Codes, Membership, listed
 from fhir_api.terminology.filters import passing
-from fhir_api.terminology.value_set import CompiledValueSet
+from fhir_api.terminology.value_set import CompiledValueSet, Names
 
 Include: TypeAlias = Mapping[str, Any]
 FindSystem: TypeAlias = Callable[[str], CodeSystem]
@@ -57,7 +57,7 @@ class Composition:
         """Return the codes that are included and not excluded."""
         included = self._union(self._compose.get("include", ()))
         excluded = self._union(self._compose.get("exclude", ()))
-        return CompiledValueSet(url, included - excluded, tuple(self.obstacles), displays(self._compose))
+        return CompiledValueSet(url, included - excluded, tuple(self.obstacles), _names(self._compose))
 
     def _union(self, includes: Iterable[Include]) -> Membership:
         return reduce(or_, map(self._membership, includes), NOTHING)
@@ -119,25 +119,28 @@ def _inactive(system: CodeSystem) -> Codes:
     return system.exactly(inactive)
 
 
-def displays(compose: Include) -> dict[tuple[str, str], str]:
-    """Return the names that a composition gives to the codes it includes, by system and code."""
+def _names(compose: Include) -> dict[tuple[str, str], Names]:
+    """Return what a composition calls the codes it includes, by system and code."""
     return {
-        (include["system"], concept["code"]): concept["display"]
+        (include["system"], concept["code"]): _names_of(concept)
         for include in compose.get("include", ())
         for concept in include.get("concept", ())
-        if "display" in concept and "system" in include
+        if "system" in include and ("display" in concept or "designation" in concept)
     }
+
+
+def _names_of(concept: Include) -> Names:
+    return concept.get("display"), *(each["value"] for each in concept.get("designation", ()) if "value" in each)
 
 
 def _expanded(url: str, expansion: Include) -> CompiledValueSet:
     """Return the codes an expansion lists; if it is a page or a part only, others cannot be told."""
     systems: dict[str, set[str]] = {}
-    names: dict[tuple[str, str], str] = {}
+    names: dict[tuple[str, str], Names] = {}
     for row in expansion_rows(expansion.get("contains", ())):
         if "system" in row and "code" in row and not row.get("abstract", False):
             systems.setdefault(row["system"], set()).add(row["code"])
-            if "display" in row:
-                names[row["system"], row["code"]] = row["display"]
+            names[row["system"], row["code"]] = _names_of(row)
     members = Membership({system: listed(frozenset(codes)) for system, codes in systems.items()})
     if _is_whole(expansion):
         return CompiledValueSet(url, members, (), names)

@@ -103,7 +103,7 @@ def _of_system(include: Mapping[str, Any], systems: FindSystem) -> Iterator[Cand
 def _described(system: str, code: str, compiled: CompiledValueSet, systems: FindSystem) -> ExpandedConcept:
     known = systems(system)
     concept = known.concept(code)
-    display = compiled.displays.get((system, code))
+    display = compiled.names.get((system, code), (None,))[0]
     if concept is None:
         return ExpandedConcept(system, code, display)
     is_inactive, is_abstract = known.is_inactive(concept), known.is_abstract(concept)

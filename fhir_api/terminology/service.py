@@ -142,7 +142,12 @@ class Terminology:
         answer = self.validate_in_system(system, code, display, version)
         if result is False and version is not None and not answer.is_system_known:
             result = None
-        return answer._replace(result=result, message=self._why(value_set, result) or answer.message)
+        is_right = answer.is_display_right
+        if is_right is False and display is not None:
+            is_right = _is_among(display, self.value_set(value_set).names.get((system, code), ()))
+        return answer._replace(
+            result=result, message=self._why(value_set, result) or answer.message, is_display_right=is_right
+        )
 
     def _system_of(self, value_set: str, code: str) -> str | None:
         systems = self.value_set(value_set).members.systems
@@ -168,13 +173,15 @@ class Terminology:
         concept = known.concept(code)
         if concept is None:
             return Answer(result, _unlisted(system, result), known.is_known)
-        names = (concept.display, *concept.designations)
+        is_right = None
+        if display is not None and concept.display is not None:
+            is_right = _is_among(display, (concept.display, *concept.designations))
         return Answer(
             result,
             None,
             known.is_known,
             concept.display,
-            None if display is None or concept.display is None else _plain(display) in map(_plain, filter(None, names)),
+            is_right,
             known.is_inactive(concept),
             known.is_abstract(concept),
         )
@@ -224,6 +231,10 @@ def _codings(coded: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
             yield coding.get("system"), coding["code"]
 
 
+def _is_among(name: str, names: Iterable[str | None]) -> bool:
+    """Tell whether a name is one of others, whatever its case and the width of its white space."""
+    return _plain(name) in (_plain(each) for each in names if each is not None)
+
+
 def _plain(name: str) -> str:
-    """Return a name without what does not matter: case and width of white space."""
     return " ".join(name.casefold().split())

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from fhir_api.terminology.codes import Membership, Truth
+
+Names: TypeAlias = "tuple[str | None, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,13 @@ class CompiledValueSet:
         url: its canonical.
         members: its codes.
         obstacles: why not all of its codes are known.
-        displays: names the value set itself gives to codes, by system and code.
+        names: what the value set itself calls codes, by system and code: the display or None, then other names.
     """
 
     url: str
     members: Membership
     obstacles: tuple[str, ...] = ()
-    displays: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], Names] = field(default_factory=dict)
 
     def contains(self, system: str, code: str) -> Truth:
         """Tell whether a code is in it."""

@@ -29,10 +29,19 @@ def test_what_is_not_there_is_none() -> None:
     assert library.read("Nothing", "http://hl7.org/fhir/ValueSet/languages") is None
 
 
-def test_concepts_keep_definitions_and_children_but_no_designations() -> None:
+def test_concepts_keep_definitions_children_and_names_in_other_languages() -> None:
     raw = library.read("CodeSystem", "http://terminology.hl7.org/CodeSystem/v3-ActCode")
     assert raw is not None
-    assert b'"designation"' not in raw
     parents = [concept for concept in orjson.loads(raw)["concept"] if "concept" in concept]
-    assert parents
-    assert parents[0]["concept"][0]["code"]
+    assert parents[0]["concept"][0]["definition"]
+    sexes = library.read("CodeSystem", "http://terminology.hl7.org/CodeSystem/v2-0001")
+    assert sexes is not None
+    assert {name["language"] for concept in orjson.loads(sexes)["concept"] for name in concept["designation"]} >= {"nl"}
+
+
+def test_narrative_and_mappings_are_left_out() -> None:
+    raw = library.read("StructureDefinition", "http://hl7.org/fhir/StructureDefinition/Patient")
+    assert raw is not None
+    patient = orjson.loads(raw)
+    assert not {"text", "mapping", "contact"} & set(patient)
+    assert not any("mapping" in element for element in patient["snapshot"]["element"])
