@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import is_logical_id
 from fhir_api.search.definitions import SearchDefinitions
@@ -25,6 +27,7 @@ from fhir_api.search.query import (
     MissingClause,
     NotClause,
     Parameter,
+    ReferenceValue,
     TypeClause,
     UriValue,
     ValueClause,
@@ -46,7 +49,7 @@ from fhir_api.search.types.values import parse_value
 
 MODIFIERS: dict[str, tuple[str, ...]] = {
     "token": ("missing", "not", "in", "not-in", "above", "below", "of-type"),
-    "reference": ("missing", "identifier"),
+    "reference": ("missing", "identifier", "above", "below"),
     "string": ("missing", "exact", "contains"),
     "uri": ("missing", "above", "below"),
     "date": ("missing",),
@@ -56,6 +59,9 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
     "composite": (),
 }
 """Modifiers of each parameter type; a reference also has the names of its target types."""
+
+HIERARCHIES = ("partof", "part-of")
+"""Reference parameters by which resources of one type form a hierarchy: they point at the one above."""
 
 UNAVAILABLE = ("_text", "_content", "_query")
 """Parameters of the specification that are not here."""
@@ -155,12 +161,33 @@ class ClauseReader:
         if parameter.type == "token" and modifier in CODE_SETS:
             codes = tuple(code for text in texts for code in code_set(parameter, modifier, text, self.reading))
             return (ValueClause(parameter, "not" if modifier == "not-in" else None, codes),)
+        if parameter.type == "reference" and modifier in {"above", "below"}:
+            return (ValueClause(parameter, modifier, tuple(self._in_hierarchy(parameter, text) for text in texts)),)
         clause = ValueClause(
             parameter,
             modifier if modifier not in self.definitions.resource_types else None,
             tuple(parse_value(parameter, text, self.reading, modifier) for text in texts),
         )
         return self._with_version(clause)
+
+    def _in_hierarchy(self, parameter: Parameter, text: str) -> ReferenceValue:
+        """Return a reference with the parameters that make a hierarchy of its types.
+
+        Spec: https://hl7.org/fhir/R4/search.html#recursive
+        """
+        value = parse_value(parameter, text, self.reading)
+        candidates = value.candidates if isinstance(value, ReferenceValue) else ()
+        kinds = {candidate.partition("/")[0] for candidate in candidates}
+        parents = tuple(
+            found
+            for kind in sorted(kinds & self.definitions.resource_types)
+            for code in HIERARCHIES
+            if (found := self.definitions.parameter(kind, code)) is not None and kind in found.targets
+        )
+        if not isinstance(value, ReferenceValue) or not parents:
+            names = " or ".join(f"'{code}'" for code in HIERARCHIES)
+            raise bad_value(parameter.code, f"a resource of a type with a parameter {names} for ':above' or ':below'")
+        return replace(value, parents=parents)
 
     def _check_modifier(self, parameter: Parameter, modifier: str | None) -> None:
         known: Sequence[str] = MODIFIERS[parameter.type]

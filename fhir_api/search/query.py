@@ -71,11 +71,13 @@ class TokenValue(Struct, frozen=True):
 class ReferenceValue(Struct, frozen=True):
     """*target* as in :class:`~fhir_api.search.entries.ReferenceEntry`.
 
-    A bare id is given in *candidates*: each ``Type/id`` it may mean. *version* is set for ``url|version``.
+    A bare id is given in *candidates*: each ``Type/id`` it may mean. *version* is set for ``url|version``. With
+    ``:above`` and ``:below``, *parents* are the parameters by which the candidates' types point at what is above them.
     """
 
     candidates: tuple[str, ...]
     version: str | None = None
+    parents: tuple[Parameter, ...] = ()
 
 
 class DateValue(Struct, frozen=True):

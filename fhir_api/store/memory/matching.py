@@ -21,7 +21,9 @@ from fhir_api.search.query import (
     NotClause,
     Parameter,
     PrimaryDateClause,
+    ReferenceValue,
     TypeClause,
+    Value,
     ValueClause,
 )
 from fhir_api.search.types.date import compare
@@ -43,7 +45,7 @@ def holds(state: State, record: Record, clause: Clause) -> bool:
     """Tell whether *clause* holds for one resource."""
     match clause:
         case ValueClause():
-            return _has_value(record, clause)
+            return _has_value(state, record, clause)
         case MissingClause(parameter=parameter, missing=missing):
             return (parameter.key not in record.index) is missing
         case IdClause(ids=ids):
@@ -77,7 +79,10 @@ def holds(state: State, record: Record, clause: Clause) -> bool:
             return record.version.key.resource_type == resource_type
 
 
-def _has_value(record: Record, clause: ValueClause) -> bool:
+def _has_value(state: State, record: Record, clause: ValueClause) -> bool:
+    if clause.parameter.type == "reference" and clause.modifier in {"above", "below"}:
+        reached = _hierarchy(state, clause.values, clause.modifier)
+        return not reached.isdisjoint(references(record, (clause.parameter,)))
     modifier = None if clause.modifier == "not" else clause.modifier
     found = any(
         matches(entry, value, modifier)
@@ -85,6 +90,28 @@ def _has_value(record: Record, clause: ValueClause) -> bool:
         for value in clause.values
     )
     return found is not (clause.modifier == "not")
+
+
+def _hierarchy(state: State, values: Sequence[Value], direction: str) -> set[str]:
+    """Return the references of *values* with all that are above or below them."""
+    reached: set[str] = set()
+    for value in values:
+        waiting = list(value.candidates) if isinstance(value, ReferenceValue) else []
+        parents = value.parents if isinstance(value, ReferenceValue) else ()
+        while waiting:
+            each = waiting.pop()
+            if each not in reached:
+                reached.add(each)
+                waiting += _next(state, each, parents, direction)
+    return reached
+
+
+def _next(state: State, target: str, parents: Sequence[Parameter], direction: str) -> list[str]:
+    if direction == "below":
+        return [str(record.version.key) for record in state.live() if target in references(record, parents)]
+    resource_type, _, logical_id = target.partition("/")
+    current = state.current(ResourceKey(resource_type, logical_id))
+    return [] if current is None or current.version.is_deletion else references(current, parents)
 
 
 def references(record: Record, parameters: Sequence[Parameter]) -> list[str]:

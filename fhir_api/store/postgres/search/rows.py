@@ -107,6 +107,8 @@ class RowFinder:
                 return self._tokens(key, values, clause.modifier)
             case "reference" if clause.modifier == "identifier":
                 return Keys("token", key, self._logical_hashes(values))
+            case "reference" if clause.modifier in {"above", "below"}:
+                return Keys("reference", key, self._hierarchy(values, upward=clause.modifier == "above"))
             case "reference":
                 return self._references(key, values)
             case "string" if len(values) > FEW and clause.modifier is None:
@@ -171,6 +173,23 @@ class RowFinder:
         if len(hashes) == 1:
             return Keys("reference", key, self._arguments.bind(hashes[0]), is_one=True)
         return Keys("reference", key, self._hash_array(hashes))
+
+    def _hierarchy(self, values: Sequence[Value], *, upward: bool) -> str:
+        """Return SQL for the hashes of references, with all that are above or below them."""
+        keys = sorted({parent.key for value in values if isinstance(value, ReferenceValue) for parent in value.parents})
+        parents = self._arguments.bind(keys, "integer[]")
+        roots = self._hash_array(self._reference_hashes(values))
+        up = (
+            "SELECT f.target FROM h JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.id_hash = h.hash "
+            "AND r.change <> 3 JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.rid = r.rid "
+            f"AND f.param = ANY({parents})"
+        )
+        down = (
+            f"SELECT r.id_hash FROM h JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.param = ANY({parents}) "
+            "AND f.target = h.hash JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.rid = f.rid"
+        )
+        step = up if upward else down
+        return f"ARRAY(WITH RECURSIVE h(hash) AS (SELECT unnest({roots}) UNION {step}) SELECT hash FROM h)"
 
     def _logical_hashes(self, values: Sequence[Value]) -> str:
         hasher = self._hasher
