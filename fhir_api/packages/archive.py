@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from gzip import BadGzipFile, GzipFile
 from io import RawIOBase
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
+from conformance.profiles.packing import PackedFile
 from fhir_api.packages.errors import PackageError
 
 _MEBIBYTE = 1024 * 1024
@@ -24,18 +25,6 @@ LARGEST_CONTENT = 1024 * _MEBIBYTE
 LARGEST_FILE = 64 * _MEBIBYTE
 MOST_FILES = 100_000
 """Bounds of one package: bytes packed, bytes unpacked, bytes of one file, files."""
-
-
-class PackedFile(NamedTuple):
-    """One file of a package.
-
-    Attributes:
-        path: inside the package, such as ``package/package.json``.
-        content: its bytes.
-    """
-
-    path: str
-    content: bytes
 
 
 def packed_files(source: Path) -> Iterator[PackedFile]:

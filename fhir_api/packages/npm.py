@@ -13,9 +13,10 @@ from typing import Any
 
 import orjson
 
+from conformance.profiles.packing import PackedFile
 from fhir_api.model.errors import FhirError
 from fhir_api.model.resource import Resource, parse
-from fhir_api.packages.archive import PackedFile, packed_files
+from fhir_api.packages.archive import packed_files
 from fhir_api.packages.errors import PackageError
 from fhir_api.packages.kinds import DEFINITION_TYPES
 

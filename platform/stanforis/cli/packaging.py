@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from conformance.profiles import shipped_packages
+from conformance.profiles.packing import pack
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions import packages
 from fhir_api.interactions.context import Context
@@ -22,7 +23,6 @@ from fhir_api.model.versions import instant
 from fhir_api.opening import Stores, open_postgres
 from fhir_api.packages.dependencies import PackageName, resolve
 from fhir_api.packages.npm import Package
-from fhir_api.packages.packing import pack
 from fhir_api.store.port import PackageRecord
 from fhir_api.store.postgres.administration import Administration, administering
 from stanforis.cli import databases

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from fhir_api.app import create_app
+from fhir_api.opening import OpenStores
 from fhir_api.store.postgres import migrations
 from tests.support.applications import BASE, SETTINGS, open_memory, open_of_one_test
 from tests.support.outcomes import issue_code, outcome
@@ -56,7 +57,8 @@ def bundle(kind: str, *requests: tuple[str, str, Tree]) -> Tree:
 async def start(request: pytest.FixtureRequest) -> AsyncIterator[Start]:
     """Start the application with a policy; the profile is stored."""
     started = []
-    settings, open_stores = SETTINGS, open_memory
+    settings = SETTINGS
+    open_stores: OpenStores = open_memory
     if request.param == "postgres":
         connection = request.getfixturevalue("postgres")
         migrations.upgrade(connection.owner_dsn)

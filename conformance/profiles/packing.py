@@ -9,10 +9,21 @@ import io
 import tarfile
 from collections.abc import Iterable
 from gzip import GzipFile
-
-from fhir_api.packages.archive import PackedFile
+from typing import NamedTuple
 
 _MODE = 0o644
+
+
+class PackedFile(NamedTuple):
+    """One file of a package.
+
+    Attributes:
+        path: inside the package, such as ``package/package.json``.
+        content: its bytes.
+    """
+
+    path: str
+    content: bytes
 
 
 def pack(files: Iterable[PackedFile]) -> bytes:
