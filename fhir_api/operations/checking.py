@@ -21,26 +21,31 @@ from fhir_api.search.types.registry import PARSERS
 from fhir_api.validation.primitives import FORMATS
 
 
-def check(known: Mapping[str, OperationParameter], arguments: Sequence[Argument]) -> None:
+def check(known: Mapping[str, OperationParameter], arguments: Sequence[Argument], *, is_complete: bool = True) -> None:
     """Check the arguments of a call against the parameters that are *known*.
+
+    Args:
+        known: by name.
+        arguments: what was given.
+        is_complete: whether these are all, so that what is missing is missing.
 
     Raises:
         FhirError: MALFORMED with an issue for each fault, naming its place.
     """
-    if issues := list(_faults(known, arguments)):
+    issues = [*_wrongs(known, arguments), *_too_many(known.values(), arguments)]
+    if is_complete:
+        issues += _missing(known.values(), arguments)
+    if issues:
         raise FhirError(ErrorKind.MALFORMED, *issues)
 
 
-def _faults(
-    known: Mapping[str, OperationParameter], arguments: Sequence[Argument], inside: str = ""
-) -> Iterator[Issue]:
+def _wrongs(known: Mapping[str, OperationParameter], arguments: Sequence[Argument]) -> Iterator[Issue]:
     for argument in arguments:
         parameter = known.get(argument.name)
         if parameter is None:
             yield _unknown(argument, known)
         else:
             yield from _wrong(parameter, argument)
-    yield from _miscounted(known.values(), arguments, inside)
 
 
 def _unknown(argument: Argument, known: Iterable[str]) -> Issue:
@@ -49,18 +54,23 @@ def _unknown(argument: Argument, known: Iterable[str]) -> Issue:
     return Issue("error", "not-supported", diagnostics, places)
 
 
-def _miscounted(known: Iterable[OperationParameter], arguments: Sequence[Argument], inside: str) -> Iterator[Issue]:
+def _missing(known: Iterable[OperationParameter], arguments: Sequence[Argument], inside: str = "") -> Iterator[Issue]:
     counts = Counter(argument.name for argument in arguments)
-    places = (inside,) if inside else ()
     for parameter in known:
-        count = counts[parameter.name]
-        if count < parameter.min:
+        if counts[parameter.name] < parameter.min:
             least = "is missing" if parameter.min == 1 else f"is needed {parameter.min} times"
+            places = (inside,) if inside else ()
             yield Issue("error", "required", f"The parameter '{parameter.name}' {least}.", places)
-        elif parameter.max is not None and count > parameter.max:
-            last = [argument for argument in arguments if argument.name == parameter.name][-1]
-            diagnostics = f"The parameter '{parameter.name}' can be given {_times(parameter.max)}, not {count} times."
-            yield Issue("error", "structure", diagnostics, last.expressions)
+
+
+def _too_many(known: Iterable[OperationParameter], arguments: Sequence[Argument]) -> Iterator[Issue]:
+    for parameter in known:
+        given = [argument for argument in arguments if argument.name == parameter.name]
+        if parameter.max is not None and len(given) > parameter.max:
+            diagnostics = (
+                f"The parameter '{parameter.name}' can be given {_times(parameter.max)}, not {len(given)} times."
+            )
+            yield Issue("error", "structure", diagnostics, given[parameter.max].expressions)
 
 
 def _times(count: int) -> str:
@@ -72,7 +82,7 @@ def _wrong(parameter: OperationParameter, argument: Argument) -> Iterator[Issue]
     if parameter.parts:
         if not argument.parts:
             yield _expected(argument, "parts", "structure")
-        yield from _faults({part.name: part for part in parameter.parts}, argument.parts, argument.place)
+        yield from _of_parts(parameter, argument)
     elif is_resource(parameter.type):
         found = argument.resource
         if found is None or not is_subtype(found.resource_type, str(parameter.type)):
@@ -87,6 +97,13 @@ def _wrong(parameter: OperationParameter, argument: Argument) -> Iterator[Issue]
         yield from _not_searched(parameter, argument)
     elif argument.type in FORMATS and not FORMATS[argument.type].is_met_by(argument.value):
         yield _expected(argument, FORMATS[argument.type].expected, "value")
+
+
+def _of_parts(parameter: OperationParameter, argument: Argument) -> Iterator[Issue]:
+    known = {part.name: part for part in parameter.parts}
+    yield from _wrongs(known, argument.parts)
+    yield from _too_many(known.values(), argument.parts)
+    yield from _missing(known.values(), argument.parts, argument.place)
 
 
 def _expected(argument: Argument, what: str, code: str) -> Issue:

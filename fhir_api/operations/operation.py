@@ -104,7 +104,21 @@ class Listing:
     issues: tuple[Issue, ...] = ()
 
 
-Handler = Callable[[Context, Call], Awaitable[Answer | Listing]]
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is to be said about a resource in the body: goes out as an OperationOutcome, with status 200.
+
+    Attributes:
+        issues: at least one.
+        place: where the resource stands in the body; empty where it is the body.
+    """
+
+    issues: tuple[Issue, ...]
+    place: str = ""
+
+
+Result = Answer | Listing | Findings
+Handler = Callable[[Context, Call], Awaitable[Result]]
 """Carries out one operation."""
 
 

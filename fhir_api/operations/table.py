@@ -6,8 +6,10 @@ from fhir_api.operations import everything, meta
 from fhir_api.operations.document import document
 from fhir_api.operations.lastn import lastn
 from fhir_api.operations.operation import Operation, declare
+from fhir_api.operations.validate import validate
 
 OPERATIONS: tuple[Operation, ...] = (
+    declare("Resource-validate", validate),
     declare("Patient-everything", everything.of_patient),
     declare("Encounter-everything", everything.of_encounter),
     declare("Group-everything", everything.of_group),

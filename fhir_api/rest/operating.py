@@ -10,14 +10,16 @@ from dataclasses import replace
 
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.outcome import operation_outcome
 from fhir_api.operations.arguments import Argument, Arguments
 from fhir_api.operations.checking import check
-from fhir_api.operations.operation import Body, Call, Level, Listing, Operation
+from fhir_api.operations.operation import Body, Call, Findings, Level, Listing, Operation
 from fhir_api.operations.reading import from_body, from_url, inputs
 from fhir_api.rest import bundles
 from fhir_api.rest.body import OPERATION, resource_json
 from fhir_api.rest.cursors import CURSOR_PARAMETER
 from fhir_api.rest.headers import preferences
+from fhir_api.rest.locating import located
 from fhir_api.rest.negotiation import PRESENTATION_PARAMETERS, check_body_type, media_type
 from fhir_api.rest.paging import page_links, query_text
 from fhir_api.rest.request import Pair, Request
@@ -61,6 +63,9 @@ def _handler(level: Level, operations: list[Operation]) -> Handler:
         answer = await operation.handler(context, call)
         if isinstance(answer, Listing):
             return _searchset(api, context, request, pairs, answer)
+        if isinstance(answer, Findings):
+            issues = located(answer.issues, request, request.body, inside=answer.place)
+            return Response(200, operation_outcome(issues))
         own = None if answer.media_type is None else answer.media_type.encode()
         return Response(answer.status, answer.content, answer.stored, answer.stored is not None, own)
 
@@ -101,7 +106,7 @@ def _call(context: Context, level: Level, operation: Operation, request: Request
     if preferences(request.header(b"prefer")).lenient:
         others = []
     arguments = [argument for argument in given if argument.name in known]
-    check(known, [*arguments, *others])
+    check(known, [*arguments, *others], is_complete=body is None)
     segments = request.segments
     return Call(
         level,

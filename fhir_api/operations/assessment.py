@@ -1,0 +1,58 @@
+"""All that can be said about a resource: by R4 itself, by the profiles it declares, and by one that is asked for.
+
+Spec: https://hl7.org/fhir/R4/validation.html
+"""
+
+from __future__ import annotations
+
+from conformance.types import is_subtype
+from fhir_api.interactions.claims import tenant_profiles
+from fhir_api.interactions.context import Context
+from fhir_api.interactions.library import TenantLibrary
+from fhir_api.model.outcome import Issue
+from fhir_api.model.resource import Resource
+from fhir_api.validation.profiles import Profiles
+from fhir_api.validation.validator import Validator
+
+_LONGEST_SHOWN = 200
+
+
+async def assess(context: Context, resource: Resource, profile: str | None) -> list[Issue]:
+    """Return the issues of *resource*.
+
+    Args:
+        context: the request's world.
+        resource: to be looked at.
+        profile: canonical that it has to conform to beside those that it declares.
+    """
+    if not context.rules.is_resource_type(resource.resource_type) or context.definitions is None:
+        return [*context.rules.check(resource)]
+    consultation = context.definitions.consult(context.store)
+    return await consultation.settle(lambda library: _issues(library, resource, profile))
+
+
+def _issues(library: TenantLibrary, resource: Resource, profile: str | None) -> list[Issue]:
+    validator = library.made(_validator)
+    if profile is None:
+        return [*validator.validate(resource.tree)]
+    refusal = _unfit(library.made(tenant_profiles), resource, profile)
+    if refusal is not None:
+        return [refusal, *validator.validate(resource.tree)]
+    return [*validator.validate(resource.tree, (profile,))]
+
+
+def _unfit(profiles: Profiles, resource: Resource, profile: str) -> Issue | None:
+    """Return why nothing can be said about *resource* by *profile*; None where it can."""
+    resource_type, wanted = resource.resource_type, profiles.type_of(profile)
+    shown = profile[:_LONGEST_SHOWN]
+    if wanted is None:
+        diagnostics = f"The profile '{shown}' is not known here, so the resource cannot be validated against it."
+        return Issue("error", "not-found", diagnostics, (resource_type,))
+    if not is_subtype(resource_type, wanted):
+        diagnostics = f"The profile '{shown}' is one of {wanted}, the resource is a {resource_type}."
+        return Issue("error", "invalid", diagnostics, (resource_type,))
+    return None
+
+
+def _validator(library: TenantLibrary) -> Validator:
+    return Validator(library.made(tenant_profiles))
