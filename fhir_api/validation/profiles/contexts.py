@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from conformance.types import is_subtype, nodes
 from fhir_api import fhirpath
 from fhir_api.fhirpath import FhirPathError, Item, model
 from fhir_api.validation.profiles.elements import CHOICE
+from fhir_api.validation.profiles.merging import TYPE_PREFIX
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Json, Run
+
+_CANONICAL_RESOURCES: Final = ("CodeSystem", "ValueSet", "OperationDefinition", "SearchParameter", "ElementDefinition")
+AMENDED: Final[Mapping[str, tuple[str, ...]]] = {
+    f"{TYPE_PREFIX}structuredefinition-fhir-type": ("ElementDefinition.type",),
+    f"{TYPE_PREFIX}regex": ("ElementDefinition.type",),
+    f"{TYPE_PREFIX}structuredefinition-normative-version": _CANONICAL_RESOURCES,
+    f"{TYPE_PREFIX}valueset-concept-comments": ("CodeSystem.concept",),
+}
+"""Elements where R4's own definitions have extensions whose context leaves these out, by url."""
 
 
 class Holder(NamedTuple):
@@ -74,6 +84,9 @@ def _is_element(expression: str, holder: Holder) -> bool:
 
 
 def _is_of(kind: str, type_name: str) -> bool:
+    if type_name == "CanonicalResource":
+        # newer extensions name this pattern, which R4's resources follow without being derived from it
+        return kind in nodes() and {"url", "version", "status"} <= {element.name for element in nodes()[kind].elements}
     return kind == type_name or is_subtype(kind, type_name)
 
 

@@ -6,11 +6,11 @@ Spec: https://hl7.org/fhir/R4/extensibility.html
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhir_api.fhirpath import model
-from fhir_api.validation.profiles.contexts import Holder, Invariant, context_invariant, held, is_in_context
+from fhir_api.validation.profiles.contexts import AMENDED, Holder, Invariant, context_invariant, held, is_in_context
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Json, Run
 
@@ -31,11 +31,13 @@ class _Rules(NamedTuple):
         contexts: ``StructureDefinition.context``.
         invariants: by expression.
         is_modifier: whether it changes the meaning of what holds it.
+        parts: urls of the extensions in it; None where that cannot be told.
     """
 
     contexts: tuple[Mapping[str, Any], ...]
     invariants: tuple[tuple[str, Invariant], ...]
     is_modifier: bool
+    parts: frozenset[str] | None
 
 
 class Extensions:
@@ -90,8 +92,9 @@ class Extensions:
             if type(url) is not str:
                 continue
             here = Holder(holder, key, "Extension", extension, Place(holder.place, key, index))
-            # a relative url names a part of the extension around it, whose definition says what it is
-            if holder.kind != "Extension" or ":" in url:
+            if holder.kind == "Extension" and ":" not in url:
+                self._part(url, here, run)
+            else:
                 self._extension(url, here, run, is_strict)
             self._element(here, run, is_strict)
 
@@ -119,6 +122,13 @@ class Extensions:
                 run.error("extension", text, here.place, "extension-context")
         self._profiles.apply(url, here.value, "Extension", here.place, run)
 
+    def _part(self, url: str, here: Holder, run: Run) -> None:
+        """Check a relative url: it names a part of the extension around it, whose definition says what it is."""
+        whole = here.above.value.get("url") if here.above else None
+        rules = self._rules_of(whole) if type(whole) is str and ":" in whole else None
+        if rules is not None and rules.parts is not None and url not in rules.parts:
+            run.error("extension", f"The extension {whole} has no part of that url.", here.place, "extension-part")
+
     def _rules_of(self, url: str) -> _Rules | None:
         if url not in self._rules:
             if len(self._rules) >= _KEPT:
@@ -130,9 +140,13 @@ class Extensions:
         definition = self._profiles.definition(url)
         if definition is None or definition.get("type") != "Extension":
             return None
-        contexts = definition.get("context", ())
+        contexts = (*definition.get("context", ()), *_amended(url))
         invariants = tuple((text, context_invariant(text)) for text in definition.get("contextInvariant", ()))
-        return _Rules(tuple(contexts), invariants, self._profiles.is_modifier(url))
+        return _Rules(contexts, invariants, self._profiles.is_modifier(url), self._profiles.parts(url))
+
+
+def _amended(url: str) -> Iterator[dict[str, str]]:
+    return ({"type": "element", "expression": expression} for expression in AMENDED.get(url, ()))
 
 
 def _has_extensions(tree: Json) -> bool:

@@ -22,6 +22,7 @@ from fhir_api.validation.profiles.merging import TYPE_PREFIX
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import DEEPEST, Json, Resolver, Run, within_bundle
 from fhir_api.validation.profiles.snapshots import Snapshots, UnknownProfileError
+from fhir_api.validation.profiles.values import stated
 
 _KEPT: Final = 2048
 
@@ -67,6 +68,14 @@ class Profiles:
         """Tell whether an extension changes the meaning of what holds it."""
         with self._lock:
             return bool(self._snapshots.snapshot(canonical).root.rules.get("isModifier", False))
+
+    def parts(self, canonical: str) -> frozenset[str] | None:
+        """Return the urls of the extensions in an extension, None where its definition leaves that open."""
+        with self._lock:
+            root = self._snapshots.snapshot(canonical).root
+        slices = root.children["extension"].slices.values() if "extension" in root.children else ()
+        urls = [stated(each.children["url"].rules, "fixed") if "url" in each.children else None for each in slices]
+        return frozenset(url for url in urls if url) if urls and all(urls) else None
 
     def extension_issues(self, tree: Json, *, resolver: Resolver | None = None, is_strict: bool = False) -> list[Issue]:
         """Return what is wrong with the extensions of a resource, and of the resources in it; each issue once.
