@@ -14,7 +14,8 @@ from fhir_api.store.postgres.arrays import pass_arrays_through
 from fhir_api.store.postgres.encode import Encoder, PresentBits
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.session import translated
-from fhir_api.store.postgres.store import PostgresStores, Shared
+from fhir_api.store.postgres.shared import Shared
+from fhir_api.store.postgres.store import PostgresStores
 from fhir_api.store.postgres.writes import Indexing
 
 _SESSION = (

@@ -21,7 +21,7 @@ from fhir_api.store.postgres.encode import INDEX_VERSION, Codes, index_hash
 from fhir_api.store.postgres.migrations import MigrationError
 from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.session import fenced
-from fhir_api.store.postgres.store import Shared
+from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.writes import Plan
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import asyncpg
-from stanforis.storage.pool import Connection, Pool
+from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
@@ -23,7 +22,6 @@ from fhir_api.search.query import Clause, Parameter, Query
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import (
     DefinitionsState,
-    Expect,
     HistoryQuery,
     PackageRecord,
     Page,
@@ -33,50 +31,16 @@ from fhir_api.store.port import (
     Write,
 )
 from fhir_api.store.postgres import history, packages, reads
-from fhir_api.store.postgres.encode import CodeKey, Codes
+from fhir_api.store.postgres.gathering import Gathering, Outcome
 from fhir_api.store.postgres.search import in_use, run
 from fhir_api.store.postgres.session import translated, unavailable
-from fhir_api.store.postgres.writes import LOOKUP, Indexing, Plan, by_identity, identity
+from fhir_api.store.postgres.shared import Shared
+from fhir_api.store.postgres.writes import identity
+from fhir_api.store.postgres.writing import write_all, write_each
 
 _ATTEMPTS = 10
-_RID_BLOCK = 1000
-_KNOWN_CODES_LIMIT = 200_000
 _LOCK_NAMES = 4096
 """Named locks are folded into this many, so that a large transaction cannot fill the database's lock table."""
-
-
-@dataclass(slots=True)
-class Shared:
-    """What all tenants of one process share."""
-
-    pool: Pool
-    indexing: Indexing
-    rids: list[range] = field(default_factory=list)
-    known_codes: dict[int, set[CodeKey]] = field(default_factory=dict)
-
-    def codes_of(self, tenant_id: int) -> set[CodeKey]:
-        """Return the rows of ``token_code`` that are known to be stored for a tenant."""
-        known = self.known_codes.setdefault(tenant_id, set())
-        if len(known) > _KNOWN_CODES_LIMIT:
-            known.clear()
-        return known
-
-    async def take_rids(self, connection: Connection, count: int) -> list[int]:
-        """Return *count* fresh resource numbers; the sequence is asked once for a thousand of them."""
-        missing = count - sum(map(len, self.rids))
-        if missing > 0:
-            rows = await connection.fetch(
-                "SELECT nextval('fhir.rid') FROM generate_series(1, $1)", -(-missing // _RID_BLOCK)
-            )
-            self.rids += [range(start, start + _RID_BLOCK) for (start,) in rows]
-        taken: list[int] = []
-        while len(taken) < count:
-            block = self.rids.pop()
-            need = count - len(taken)
-            taken += block[:need]
-            if len(block) > need:
-                self.rids.append(block[need:])
-        return taken
 
 
 class _Connections(Protocol):
@@ -156,7 +120,7 @@ class _PostgresTransaction(_PostgresReader):
         """See :class:`fhir_api.store.port.Transaction`; a collision ends the transaction."""
         with translated():
             async with self._connections() as connection:
-                versions, _ = await write_once(self._shared, self._tenant_id, connection, writes, look=True)
+                versions, _ = await write_all(self._shared, self._tenant_id, connection, writes, look=True)
         return versions
 
     async def record_package(self, record: PackageRecord) -> None:
@@ -173,14 +137,34 @@ class PostgresTenantStore(_PostgresReader):
 
     def __init__(self, shared: Shared, tenant_id: int) -> None:
         super().__init__(shared, tenant_id, shared.pool.acquire)
+        gathering = shared.gatherings.get(tenant_id)
+        if gathering is None:
+            gathering = shared.gatherings[tenant_id] = Gathering(self._write_together, self._write_alone)
+        self._gathering = gathering
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """See :class:`fhir_api.store.port.TenantStore`."""
+        if len(writes) == 1:
+            return [await self._gathering.write(writes[0])]
+        return await self._write_all(writes)
+
+    async def _write_together(self, writes: Sequence[Write]) -> Sequence[Outcome]:
+        with translated():
+            async with self._shared.pool.acquire() as connection:
+                outcomes, codes = await write_each(self._shared, self._tenant_id, connection, writes)
+        self._shared.codes_of(self._tenant_id).update(codes)
+        return outcomes
+
+    async def _write_alone(self, write: Write) -> StoredVersion:
+        (version,) = await self._write_all([write])
+        return version
+
+    async def _write_all(self, writes: Sequence[Write]) -> list[StoredVersion]:
         for attempt in range(_ATTEMPTS):
             try:
                 with translated():
                     async with self._shared.pool.acquire() as connection:
-                        versions, codes = await write_once(
+                        versions, codes = await write_all(
                             self._shared, self._tenant_id, connection, writes, look=attempt > 0
                         )
                 # only what is committed is known
@@ -227,31 +211,6 @@ async def _roll_back(connection: Connection) -> None:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.CancelledError):
         # the pool drops a connection that is closed
         connection.terminate()
-
-
-async def write_once(
-    shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write], *, look: bool
-) -> tuple[list[StoredVersion], Iterable[CodeKey]]:
-    """Carry out *writes* and return their versions and the codes that are stored now.
-
-    With *look*, keys that are said to be absent are looked up too (as after a collision).
-    """
-    known = [write for write in writes if look or write.expected is not Expect.ABSENT]
-    stored = {}
-    if known:
-        hashes = [shared.indexing.encoder.hasher.key(write.key) for write in known]
-        stored = by_identity(await connection.fetch(LOOKUP, str(tenant_id), hashes))
-    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)))
-    found = [stored.get(identity(write.key)) for write in writes]
-    rids = iter(await shared.take_rids(connection, found.count(None)))
-    versions = [
-        plan.add(write, before, next(rids) if before is None else before.rid)
-        for write, before in zip(writes, found, strict=True)
-    ]
-    if plan:
-        statement, arguments = plan.statement(tenant_id)
-        await connection.fetch(statement, *arguments)
-    return versions, plan.codes.new.keys()
 
 
 class PostgresStores:

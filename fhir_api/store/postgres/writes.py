@@ -157,9 +157,10 @@ class Plan:
         """Return the statement and its arguments."""
         # writers that meet in several resources take them in one order, so that none waits for the other in a circle
         self.new.sort(key=lambda row: row[1])
+        codes = sorted(self.codes.new.values(), key=lambda row: row[:3]) if self.codes.new else ()
         added = _index_arguments(self.added)
         arguments = [tenant_id, self.now, *_columns(self.new, _NEW), *_columns(self.following, _NEXT)]
-        arguments += [*added[:4], *_columns([*self.codes.new.values()], _CODES), *added[4:]]
+        arguments += [*added[:4], *_columns(codes, _CODES), *added[4:]]
         if self.removed:
             return REWRITE, [*arguments, *_index_arguments(self.removed)]
         return WRITE, arguments

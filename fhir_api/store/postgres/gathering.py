@@ -1,0 +1,130 @@
+"""Single writes of different requests, gathered into one call of the database.
+
+What a call costs hardly depends on how many resources it stores: its statements and its commit are paid once. So a
+write that finds a call under way waits for it, and is then carried out together with all that came meanwhile. Nobody
+waits for more to come: a write that is alone goes at once.
+
+Each write keeps its own outcome. It is on disk when its caller is told; a refusal is its own; and when a common call
+fails in a way that left everything as it was, each of its writes is done again by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from fhir_api.model.errors import ErrorKind, FhirError
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import StoredVersion
+from fhir_api.store.collisions import CollisionError
+from fhir_api.store.port import Write
+
+Outcome = StoredVersion | FhirError
+Together = Callable[[Sequence[Write]], Awaitable[Sequence[Outcome]]]
+"""Carry out writes to different resources in one call; an outcome for each, in order."""
+Alone = Callable[[Write], Awaitable[StoredVersion]]
+"""Carry out one write, again and again if it collides."""
+
+MOST = 64
+"""Writes in a call: a call is short, for whoever wants one of its resources waits for it."""
+PATIENCE = 0.05
+"""Seconds after which a call is no longer waited for: it may itself wait for a resource that somebody has locked."""
+
+
+class _Waiting:
+    """A write and who waits for it."""
+
+    __slots__ = ("future", "write")
+
+    def __init__(self, write: Write) -> None:
+        self.write = write
+        self.future: asyncio.Future[StoredVersion] = asyncio.get_running_loop().create_future()
+
+    def tell(self, outcome: StoredVersion | BaseException) -> None:
+        """Hand over the outcome, unless nobody waits for it any longer."""
+        if self.future.done():
+            return
+        if isinstance(outcome, BaseException):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+class Gathering:
+    """The single writes of one tenant in one process."""
+
+    def __init__(self, together: Together, alone: Alone) -> None:
+        self._together = together
+        self._alone = alone
+        self._waiting: list[_Waiting] = []
+        self._calls: set[asyncio.Task[None]] = set()
+        self._awaited: asyncio.Task[None] | None = None
+
+    async def write(self, write: Write) -> StoredVersion:
+        """Carry out *write* and return the version it makes; see :class:`fhir_api.store.port.TenantStore`."""
+        waiting = _Waiting(write)
+        self._waiting.append(waiting)
+        self._begin()
+        return await waiting.future
+
+    def _begin(self) -> None:
+        """Begin a call unless one is waited for; it takes what waits in the loop's next turn."""
+        if self._awaited is None and self._waiting:
+            call = self._awaited = asyncio.create_task(self._carry_out())
+            self._calls.add(call)
+            timer = asyncio.get_running_loop().call_later(PATIENCE, self._go_on_without, call)
+            call.add_done_callback(lambda _: timer.cancel())
+            call.add_done_callback(self._calls.discard)
+            call.add_done_callback(self._go_on_without)
+
+    def _go_on_without(self, call: asyncio.Task[None]) -> None:
+        if self._awaited is call:
+            self._awaited = None
+            self._begin()
+
+    async def _carry_out(self) -> None:
+        taken = self._take()
+        try:
+            outcomes = await self._together([waiting.write for waiting in taken])
+        except CollisionError:
+            await self._one_by_one(taken)
+        except FhirError as error:
+            if error.kind is not ErrorKind.TOO_COSTLY:
+                _tell_all(taken, error)
+            else:
+                # one that waited too long spoiled it for the others
+                await self._one_by_one(taken)
+        except BaseException as error:
+            _tell_all(taken, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for waiting, outcome in zip(taken, outcomes, strict=True):
+                waiting.tell(outcome)
+
+    def _take(self) -> list[_Waiting]:
+        """Take what waits, the oldest first; of several writes to one resource all but the first wait on."""
+        taken: dict[ResourceKey, _Waiting] = {}
+        left: list[_Waiting] = []
+        for waiting in self._waiting:
+            if waiting.future.done():
+                # whoever asked for it went away
+                continue
+            if len(taken) < MOST and waiting.write.key not in taken:
+                taken[waiting.write.key] = waiting
+            else:
+                left.append(waiting)
+        self._waiting = left
+        return [*taken.values()]
+
+    async def _one_by_one(self, taken: Sequence[_Waiting]) -> None:
+        for waiting in taken:
+            try:
+                waiting.tell(await self._alone(waiting.write))
+            except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for it
+                waiting.tell(error)
+
+
+def _tell_all(taken: Sequence[_Waiting], error: BaseException) -> None:
+    for waiting in taken:
+        waiting.tell(error)

@@ -1,0 +1,49 @@
+"""What the stores of all tenants of one process have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from stanforis.storage.pool import Connection, Pool
+
+from fhir_api.store.postgres.encode import CodeKey
+from fhir_api.store.postgres.gathering import Gathering
+from fhir_api.store.postgres.writes import Indexing
+
+_RID_BLOCK = 1000
+_KNOWN_CODES_LIMIT = 200_000
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all tenants of one process share."""
+
+    pool: Pool
+    indexing: Indexing
+    rids: list[range] = field(default_factory=list)
+    known_codes: dict[int, set[CodeKey]] = field(default_factory=dict)
+    gatherings: dict[int, Gathering] = field(default_factory=dict)
+
+    def codes_of(self, tenant_id: int) -> set[CodeKey]:
+        """Return the rows of ``token_code`` that are known to be stored for a tenant."""
+        known = self.known_codes.setdefault(tenant_id, set())
+        if len(known) > _KNOWN_CODES_LIMIT:
+            known.clear()
+        return known
+
+    async def take_rids(self, connection: Connection, count: int) -> list[int]:
+        """Return *count* fresh resource numbers; the sequence is asked once for a thousand of them."""
+        missing = count - sum(map(len, self.rids))
+        if missing > 0:
+            rows = await connection.fetch(
+                "SELECT nextval('fhir.rid') FROM generate_series(1, $1)", -(-missing // _RID_BLOCK)
+            )
+            self.rids += [range(start, start + _RID_BLOCK) for (start,) in rows]
+        taken: list[int] = []
+        while len(taken) < count:
+            block = self.rids.pop()
+            need = count - len(taken)
+            taken += block[:need]
+            if len(block) > need:
+                self.rids.append(block[need:])
+        return taken

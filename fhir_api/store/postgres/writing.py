@@ -1,0 +1,69 @@
+"""Carrying out writes: what is stored is looked up, the difference is planned and sent, in two statements at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from stanforis.storage.pool import Connection
+
+from fhir_api.model.errors import FhirError
+from fhir_api.model.versions import StoredVersion
+from fhir_api.store.port import Expect, Write
+from fhir_api.store.postgres.encode import CodeKey, Codes
+from fhir_api.store.postgres.gathering import Outcome
+from fhir_api.store.postgres.shared import Shared
+from fhir_api.store.postgres.writes import LOOKUP, Plan, Stored, by_identity, identity
+
+Place = tuple[Stored | None, int]
+"""What is stored under a key, and the number of the resource: its own, or a fresh one."""
+
+
+async def write_all(
+    shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write], *, look: bool
+) -> tuple[list[StoredVersion], Iterable[CodeKey]]:
+    """Carry out *writes*, all or none, and return their versions and the codes that are stored now.
+
+    With *look*, keys that are said to be absent are looked up too (as after a collision).
+    """
+    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)))
+    places = await _places(shared, tenant_id, connection, writes, look=look)
+    versions = [plan.add(write, *place) for write, place in zip(writes, places, strict=True)]
+    await _send(plan, tenant_id, connection)
+    return versions, plan.codes.new.keys()
+
+
+async def write_each(
+    shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write]
+) -> tuple[list[Outcome], Iterable[CodeKey]]:
+    """As :func:`write_all`, but a write that is refused does not keep the others from being carried out."""
+    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)))
+    places = await _places(shared, tenant_id, connection, writes, look=False)
+    outcomes = [_added(plan, write, place) for write, place in zip(writes, places, strict=True)]
+    await _send(plan, tenant_id, connection)
+    return outcomes, plan.codes.new.keys()
+
+
+def _added(plan: Plan, write: Write, place: Place) -> Outcome:
+    try:
+        return plan.add(write, *place)
+    except FhirError as refusal:
+        return refusal
+
+
+async def _places(
+    shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write], *, look: bool
+) -> list[Place]:
+    known = [write for write in writes if look or write.expected is not Expect.ABSENT]
+    stored = {}
+    if known:
+        hashes = [shared.indexing.encoder.hasher.key(write.key) for write in known]
+        stored = by_identity(await connection.fetch(LOOKUP, str(tenant_id), hashes))
+    found = [stored.get(identity(write.key)) for write in writes]
+    rids = iter(await shared.take_rids(connection, found.count(None)))
+    return [(before, next(rids) if before is None else before.rid) for before in found]
+
+
+async def _send(plan: Plan, tenant_id: int, connection: Connection) -> None:
+    if plan:
+        statement, arguments = plan.statement(tenant_id)
+        await connection.fetch(statement, *arguments)
