@@ -8,9 +8,10 @@ Spec: https://hl7.org/fhir/R4/terminologies.html#strength
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
-from conformance.types import Binding
+from conformance.types import Binding, is_subtype
 from fhir_api.model.outcome import Issue
 from fhir_api.terminology import Terminology
 from fhir_api.terminology.grammars import GRAMMARS
@@ -18,6 +19,7 @@ from fhir_api.validation.primitives import Json
 
 CODED_TEXTS: Final = frozenset({"code", "string", "uri"})
 """Primitive types that can be bound; their value is the code."""
+_CODED_ELEMENTS: Final = frozenset({"Coding", "CodeableConcept"})
 _SEVERITIES: Final = {"required": "error", "extensible": "warning", "preferred": "information"}
 _EXPECTED: Final = {
     "required": "expected a code of {}.",
@@ -42,7 +44,7 @@ def binding_issues(
         NotAtHandError: a definition has to be fetched first.
     """
     severity = _SEVERITIES.get(binding.strength)
-    if severity is None or binding.value_set is None:
+    if severity is None or binding.value_set is None or not _is_coded(type_code):
         return
     codes = tuple(_codes(coded, type_code))
     details = (f"binding-{binding.strength}",)
@@ -96,6 +98,11 @@ def keeps_required(terminology: Terminology, binding: Binding, coded: Json, type
     return all(issue.severity != "error" for issue in binding_issues(terminology, binding, coded, type_code, ""))
 
 
+@cache
+def _is_coded(type_code: str) -> bool:
+    return type_code in CODED_TEXTS or type_code in _CODED_ELEMENTS or is_subtype(type_code, "Quantity")
+
+
 def _codes(coded: Json, type_code: str) -> Iterator[tuple[str | None, str]]:
     """Yield system and code of each code; the system of a bare code is the value set's to say."""
     if type_code in CODED_TEXTS:
@@ -115,7 +122,5 @@ def _has_to_have_code(coded: Json, type_code: str) -> bool:
             return "coding" in coded or "text" in coded
         case "Coding":
             return "display" in coded
-        case "Quantity":
-            return "unit" in coded
         case _:
-            return False
+            return "unit" in coded

@@ -122,6 +122,8 @@ class Structure:
         if not names:
             yield Problem("structure", None, "Found an empty object, expected at least one member.", _EMPTY)
             return
+        if len(names) == 1 and "id" in names and "resourceType" not in self.properties and self.key != COMPANION:
+            yield Problem("structure", None, "Found nothing but an id, expected a value or children (ele-1).", _EMPTY)
         for name in names:
             if name not in self.properties:
                 yield self._unknown(name)
@@ -222,12 +224,13 @@ def _properties(key: StructureKey, element: Element, *, is_resource: bool) -> It
         elif isinstance(content, Format | CodedFormat | LiteralReference) and not _is_bare(element, kind):
             companion = f"_{name}"
             yield Property(name, element.name, content, repeats, element.min, element.max, companion, element)
-            yield Property(companion, element.name, _COMPANION, repeats, element.min, element.max, name)
+            yield Property(companion, element.name, COMPANION, repeats, element.min, element.max, name)
         else:
             yield Property(name, element.name, content, repeats, element.min, element.max, None, element)
 
 
-_COMPANION = StructureKey("Element")
+COMPANION = StructureKey("Element")
+"""What a property such as ``_birthDate`` holds."""
 
 
 def _is_bare(element: Element, kind: ElementType) -> bool:

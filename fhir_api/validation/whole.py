@@ -38,12 +38,17 @@ def rules_over(structure: Structure, shape: Collection[str]) -> Iterator[Rule]:
     """Yield the rules that an element with these members has to keep."""
     for name in shape:
         each = structure.properties[name]
-        if each.repeats and name[0] == "_" and each.companion is not None and each.companion in shape:
+        if name[0] != "_" or each.companion is None:
+            continue
+        if each.companion not in shape:
+            nothing = "Found nothing but an id, expected a value or extensions (ele-1)."
+            yield Rule(_says_more_than_id(name), "structure", each.step, nothing, "element-empty")
+        elif each.repeats:
             yield Rule(
                 _are_aligned(each.companion, name),
                 "structure",
                 each.step,
-                f"The arrays '{each.companion}' and '{name}' differ in length, or both have null at one place.",
+                f"'{each.companion}' and '{name}' differ in length, or one place has neither a value nor extensions.",
                 "array-companions",
             )
     if structure.key.targets is not None and "reference" in shape and "type" in shape:
@@ -68,10 +73,26 @@ def _are_aligned(name: str, companion: str) -> Callable[[Members], bool]:
     def aligned(element: Members) -> bool:
         values, companions = element[name], element[companion]
         return len(values) == len(companions) and all(
-            value is not None or extra is not None for value, extra in zip(values, companions, strict=True)
+            value is not None or _says_more(extra) for value, extra in zip(values, companions, strict=True)
         )
 
     return aligned
+
+
+def _says_more_than_id(name: str) -> Callable[[Members], bool]:
+    """Return the rule that primitives without a value have extensions."""
+
+    def says_more(element: Members) -> bool:
+        companion = element[name]
+        if type(companion) is list:
+            return all(_says_more(each) for each in companion)
+        return _says_more(companion)
+
+    return says_more
+
+
+def _says_more(companion: Members | None) -> bool:
+    return companion is not None and (len(companion) > 1 or "id" not in companion)
 
 
 def _type_agrees(reference: Members) -> bool:
