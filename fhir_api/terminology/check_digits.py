@@ -8,6 +8,8 @@ from typing import Final
 
 _SNOMED: Final = re.compile(r"[1-9][0-9]{5,17}")
 _EXPRESSION: Final = re.compile(r"[:+{}=,()|\s<>]")
+_CONCEPTS: Final = frozenset({"00", "10"})
+"""The partitions of concepts, the two digits before the last; others are of descriptions and relationships."""
 _LOINC: Final = re.compile(r"[1-9][0-9]{0,6}-[0-9]")
 _LOINC_PART: Final = re.compile(r"(?:LP|LA|LL|LG|MTHU)[0-9]+-[0-9]")
 _LOINC_OTHER: Final = re.compile(r"MTHU[0-9]+|LP[0-9]+")
@@ -43,7 +45,7 @@ def is_snomed(code: str) -> bool:
     """
     if _EXPRESSION.search(code):
         return True
-    return _SNOMED.fullmatch(code) is not None and verhoeff(code) == 0
+    return _SNOMED.fullmatch(code) is not None and code[-3:-1] in _CONCEPTS and verhoeff(code) == 0
 
 
 def verhoeff(digits: str) -> int:

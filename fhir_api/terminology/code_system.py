@@ -5,15 +5,18 @@ Spec: https://hl7.org/fhir/R4/codesystem.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from fhir_api.packages.library import Definition
 from fhir_api.terminology.codes import Codes, Contains, Truth, listed
 
 _PROPERTY: Final = "http://hl7.org/fhir/concept-properties#"
 _INACTIVE: Final = frozenset({"inactive", "retired", "withdrawn"})
+
+
+FilterRule: TypeAlias = "Callable[[str, str, str], Contains | None]"
 
 
 class Concept(NamedTuple):
@@ -53,6 +56,8 @@ class CodeSystem:
         concepts: those listed, by code.
         rule: tells whether a code that is not listed is one.
         is_known: the rule tells right codes from wrong ones.
+        filter_rule: gives the rule for the codes that pass a filter of a value set (property, operator, value), where
+            the filter is not over the listed concepts.
         properties: the URIs of its properties by their codes.
     """
 
@@ -63,6 +68,7 @@ class CodeSystem:
         rule: Contains = never,
         *,
         is_known: bool = True,
+        filter_rule: FilterRule | None = None,
         version: str | None = None,
         is_case_sensitive: bool = True,
         properties: Mapping[str, str | None] | None = None,
@@ -72,6 +78,7 @@ class CodeSystem:
         self.concepts = {concept.code: concept for concept in concepts}
         self.rule = rule
         self.is_known = is_known
+        self.filter_rule = filter_rule
         self.properties = properties or {}
         self._folded = None if is_case_sensitive else {code.casefold(): code for code in self.concepts}
 

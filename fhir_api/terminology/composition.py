@@ -101,7 +101,7 @@ class Composition:
             if passed is None:
                 self._meet(f"The filter on {each.get('property')} of the code system {canonical} cannot be told.")
             codes &= UNKNOWN_CODES if passed is None else passed
-        if not system.is_listed:
+        if not system.is_known:
             self._meet(f"The codes of the code system {canonical} are not known.")
         return codes
 

@@ -6,6 +6,7 @@ Spec: https://hl7.org/fhir/R4/valueset-filter-operator.html
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any, Final
 
 import regex
@@ -25,6 +26,9 @@ def passing(system: CodeSystem, filter_: Mapping[str, Any]) -> Codes | None:
     name, operator, value = (filter_.get(part) for part in ("property", "op", "value"))
     if not (isinstance(name, str) and isinstance(operator, str) and isinstance(value, str)):
         return None
+    if system.filter_rule is not None:
+        rule = system.filter_rule(name, operator, value)
+        return None if rule is None else Codes(rule)
     select = _HIERARCHY.get(operator)
     if select is not None:
         return system.among_listed(select(system, value)) if name in _CODE and _is_listed(system, value) else None
@@ -105,7 +109,15 @@ def _matching(value: str) -> Passes | None:
         pattern = regex.compile(value)
     except regex.error:
         return None
-    return lambda values: any(pattern.fullmatch(each, timeout=_PATIENCE) for each in values)
+    until = monotonic() + _PATIENCE
+
+    def passes(values: tuple[str, ...]) -> bool:
+        left = until - monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return any(pattern.fullmatch(each, timeout=left) for each in values)
+
+    return passes
 
 
 def _existing(value: str) -> Passes | None:
