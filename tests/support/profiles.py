@@ -10,7 +10,7 @@ _TYPES = "http://hl7.org/fhir/StructureDefinition/"
 
 
 def profile(
-    type_name: str, elements: Mapping[str, Mapping[str, Any]], *, url: str = PROFILE, base: str | None = None
+    type_name: str, elements: Mapping[str, Any], *, url: str = PROFILE, base: str | None = None
 ) -> dict[str, Any]:
     """Return a profile with a differential only.
 
@@ -34,7 +34,7 @@ def profile(
     }
 
 
-def extension(url: str, elements: Mapping[str, Mapping[str, Any]], *contexts: str, **more: Any) -> dict[str, Any]:
+def extension(url: str, elements: Mapping[str, Any], *contexts: str, **more: Any) -> dict[str, Any]:
     """Return the definition of an extension that may stand at some elements, anywhere if none is given."""
     context = [{"type": "element", "expression": expression} for expression in contexts or ("Element",)]
     return {**profile("Extension", {"url": {"fixedUri": url}, **elements}, url=url), "context": context, **more}

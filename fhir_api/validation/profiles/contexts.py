@@ -120,7 +120,7 @@ def context_invariant(expression: str) -> Invariant:
     """Return the test whether an element that holds an extension keeps a ``contextInvariant``."""
 
     def is_kept(holder: Holder, extension: Json, run: Run) -> bool:
-        environment = run.environment_with({"extension": extension})
+        environment = run.environment_with({"extension": Item(extension, "Extension")})
         value = Item(None, holder.kind, holder.value) if model.is_primitive(holder.kind) else holder.value
         try:
             return fhirpath.compile(expression, type_name=holder.kind).boolean(value, environment) is not False

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from conformance.types import is_subtype
-from fhir_api.validation.profiles.elements import ElementTree
+from fhir_api.validation.profiles.elements import CHOICE, ElementTree
 from fhir_api.validation.profiles.merging import greatest
 from fhir_api.validation.profiles.paths import Definitions, Found, PathError, PathReader, reader
 from fhir_api.validation.profiles.places import Place
-from fhir_api.validation.profiles.run import Check, Run
+from fhir_api.validation.profiles.run import Check, Json, Run
 from fhir_api.validation.profiles.slicing import Belongs
 from fhir_api.validation.profiles.values import equals_fixed, matches_pattern, plain, stated
 
@@ -83,11 +83,26 @@ def _by_value(there: Sequence[ElementTree], read: PathReader, path: str, part: P
 
 
 def _value_test(element: ElementTree) -> _Test | None:
-    fixed, pattern = stated(element.rules, "fixed"), stated(element.rules, "pattern")
+    fixed, pattern = stated(element.rules, "fixed"), _pattern_of(element)
     if fixed is None and pattern is None:
         return None
-    test = equals_fixed(fixed) if pattern is None else matches_pattern(pattern)
+    test = equals_fixed(fixed) if fixed is not None else matches_pattern(pattern)
     return lambda found, _run: test(plain(found[0]))
+
+
+def _pattern_of(element: ElementTree) -> Json | None:
+    """Return the pattern that an element or what is in it states, put together; None where there is none."""
+    for stem in ("pattern", "fixed"):
+        own = stated(element.rules, stem)
+        if own is not None:
+            return own
+    parts: dict[str, Json] = {}
+    for name, child in element.children.items():
+        obliging = [each for each in child.slices.values() if each.rules.get("min", 0)]
+        patterns = [pattern for each in (child, *obliging) if (pattern := _pattern_of(each)) is not None]
+        if patterns and not name.endswith(CHOICE):
+            parts[name] = patterns[0] if greatest(child.rules) == 1 else patterns
+    return parts or None
 
 
 def _keeping(checks: tuple[Check, ...]) -> _Test:

@@ -59,7 +59,9 @@ def _elements(tree: ElementTree, path: str) -> Iterator[tuple[str, Rules]]:
 def _unordered(name: str, value: Any) -> Any:
     """Return what of a rule matters for validation: neither order nor texts."""
     if name == "type":
-        return sorted((one["code"], sorted(one.get("profile", ())), sorted(one.get("targetProfile", ()))) for one in value)
+        return sorted(
+            (one["code"], sorted(one.get("profile", ())), sorted(one.get("targetProfile", ()))) for one in value
+        )
     if name == "constraint":
         return sorted(one["key"] for one in value)
     if name == "slicing":

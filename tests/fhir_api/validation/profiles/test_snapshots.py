@@ -82,7 +82,11 @@ def test_content_comes_from_the_profile_of_a_type() -> None:
         ({"gender": {"max": "2"}}, "Patient.gender", "max is 2, but its base allows 1"),
         ({"link.other": {"min": 0}}, "Patient.link.other", "min is 0, but its base demands 1"),
         ({"gender": {"min": 2}}, "Patient.gender", "min is 2 and max is 1"),
-        ({"birthDate": {"type": [{"code": "string"}]}}, "Patient.birthDate", "type string is none that its base allows"),
+        (
+            {"birthDate": {"type": [{"code": "string"}]}},
+            "Patient.birthDate",
+            "type string is none that its base allows",
+        ),
         ({"colour": {"min": 1}}, "Patient.colour", "its base has no such element"),
         (
             {"gender": {"binding": {"strength": "example", "valueSet": "http://example.org/vs"}}},
@@ -100,5 +104,5 @@ def test_a_profile_that_is_its_own_base_is_told() -> None:
 
 
 def test_a_base_that_is_not_there_is_named() -> None:
-    with pytest.raises(UnknownProfileError, match="example.org/nowhere"):
+    with pytest.raises(UnknownProfileError, match=r"example\.org/nowhere"):
         snapshot(profile("Patient", {}, base="http://example.org/nowhere"))
