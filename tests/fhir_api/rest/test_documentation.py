@@ -1,4 +1,4 @@
-"""Each route and each kind of error has its place in docs/interactions."""
+"""Each route and each kind of error has its place in docs/interactions, operations in docs/operations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from fhir_api.model.errors import ErrorKind
 from fhir_api.rest.errors import STATUS
 from fhir_api.rest.routes import ROUTES
 
-PAGES = Path(__file__).parents[3] / "docs" / "interactions"
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = DOCS / "interactions"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_route_is_documented(route):
-    text = "\n".join(page.read_text() for page in sorted(PAGES.glob("*.md")))
+    text = "\n".join(
+        page.read_text() for folder in ("interactions", "operations") for page in (DOCS / folder).glob("*.md")
+    )
     assert f"`{route.method} {route.path}`" in text
 
 
