@@ -11,10 +11,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
+from fhir_api.interactions.claims import tenant_profiles
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.delete import deletion
-from fhir_api.interactions.preparing import prepare
+from fhir_api.interactions.library import TenantLibrary
+from fhir_api.interactions.preparing import consult, prepare
 from fhir_api.interactions.retrying import retried
 from fhir_api.model.errors import FhirError
 from fhir_api.model.keys import ResourceKey
@@ -28,6 +32,8 @@ from fhir_api.store.port import PackageRecord, Reader, Write
 
 _SHOWN_ISSUES = 3
 _LOCK = "packages"
+_FAULTS = frozenset({"profile-faulty", "profile-unknown"})
+"""Details of issues that blame the profile, not the resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Added:
         name, version: of the package.
         unchanged: it was there already, as it is.
         stored: how many resources it has in the tenant.
-        problems: definitions that could not be stored.
+        problems: definitions that could not be stored, and profiles that cannot be checked by.
     """
 
     name: str
@@ -66,9 +72,10 @@ class Removed:
 
 @dataclass(slots=True)
 class _Prepared:
-    """The writes of a package, and what could not be prepared."""
+    """The writes of a package, its profiles of resources, and what could not be prepared."""
 
     writes: dict[ResourceKey, Write] = field(default_factory=dict)
+    profiles: list[Packaged] = field(default_factory=list)
     problems: list[Broken] = field(default_factory=list)
 
 
@@ -93,9 +100,8 @@ async def add(
         PackageError: a definition is broken and *strict*; the text names them all.
     """
     prepared = await _prepared(context, package, examples=examples, progress=progress)
-    if strict and prepared.problems:
-        told = "; ".join(f"{problem.path}: {problem.problem}" for problem in prepared.problems)
-        raise PackageError(f"{package.manifest} has broken definitions: {told}")
+    if strict:
+        _refuse_broken(package, prepared.problems)
 
     async def attempt() -> Added:
         async with context.store.transaction([_LOCK]) as transaction:
@@ -105,9 +111,12 @@ async def add(
             leaving = [] if before is None else await _unchanged(transaction, before, beside=prepared.writes)
             writes = [*prepared.writes.values(), *map(deletion, leaving)]
             versions = (await transaction.write(writes))[: len(prepared.writes)] if writes else []
-            await transaction.record_package(_as_record(package, versions, complete=not prepared.problems))
+            problems = (*prepared.problems, *await _faulty(context, transaction, prepared.profiles))
+            if strict:
+                _refuse_broken(package, problems)
+            await transaction.record_package(_as_record(package, versions, complete=not problems))
         name, version = package.manifest.name, package.manifest.version
-        return Added(name, version, unchanged=False, stored=len(versions), problems=tuple(prepared.problems))
+        return Added(name, version, unchanged=False, stored=len(versions), problems=problems)
 
     return await retried(attempt)
 
@@ -134,9 +143,40 @@ async def _prepared(
         try:
             resource = parse_compact(readdressed(each.resource.text, stored))
             prepared.writes[key] = await prepare(context, resource, key, Change.UPDATE)
+            if _is_profile(resource.tree):
+                prepared.profiles.append(each)
         except FhirError as error:
             prepared.problems.append(Broken(each.path, "; ".join(_told(error))))
     return prepared
+
+
+def _is_profile(tree: dict[str, Any]) -> bool:
+    return (
+        tree["resourceType"] == "StructureDefinition"
+        and tree["kind"] == "resource"
+        and tree.get("derivation") == "constraint"
+    )
+
+
+async def _faulty(context: Context, transaction: Reader, packaged: Sequence[Packaged]) -> list[Broken]:
+    """Return the profiles that cannot be made ready: their base is not known, or what they say of it cannot be."""
+    consultation = consult(context, transaction)
+    if consultation is None:
+        return []
+    found = {each.path: await consultation.settle(partial(_faults, each.resource.tree)) for each in packaged}
+    return [Broken(path, "; ".join(faults[:_SHOWN_ISSUES])) for path, faults in found.items() if faults]
+
+
+def _faults(profile: dict[str, Any], library: TenantLibrary) -> list[str]:
+    canonical = f"{profile['url']}|{profile['version']}" if "version" in profile else profile["url"]
+    issues = library.made(tenant_profiles).issues({"resourceType": profile["type"]}, canonical)
+    return [issue.diagnostics for issue in issues if not _FAULTS.isdisjoint(issue.details)]
+
+
+def _refuse_broken(package: Package, problems: Sequence[Broken]) -> None:
+    if problems:
+        told = "; ".join(f"{problem.path}: {problem.problem}" for problem in problems)
+        raise PackageError(f"{package.manifest} has broken definitions: {told}")
 
 
 def _told(error: FhirError) -> Iterator[str]:

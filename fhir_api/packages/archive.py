@@ -36,7 +36,7 @@ def packed_files(source: Path) -> Iterator[PackedFile]:
     if source.is_dir():
         return _of_folder(source)
     if not source.is_file():
-        raise PackageError(f"{source}: there is no such file or folder.")
+        raise PackageError(f"{source}: there is no such file or folder, and no package of that name is shipped.")
     if source.stat().st_size > LARGEST_ARCHIVE:
         raise PackageError(f"{source.name} is larger than {LARGEST_ARCHIVE} bytes.")
     return archived_files(source.name, source.open("rb"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,9 +18,11 @@ from conformance.profiles import shipped_packages
 from conformance.profiles.packing import pack
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions import packages
+from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.interactions.context import Context
 from fhir_api.model.versions import instant
 from fhir_api.opening import Stores, open_postgres
+from fhir_api.packages.core import core_library
 from fhir_api.packages.dependencies import PackageName, resolve
 from fhir_api.packages.npm import Package
 from fhir_api.store.port import PackageRecord
@@ -62,10 +64,18 @@ class Wanted:
             PackageError: see :func:`fhir_api.packages.dependencies.resolve`.
         """
         shipped = shipped_packages()
-        paths = [shipped.get(each, Path(each)) for each in self.sources]
+        paths = [_path(each, shipped) for each in self.sources]
         names = [PackageName(record.name, record.version) for record in present]
         shelves = [*map(Path, self.shelves), *shipped.values()]
         return resolve(paths, shelves, names, allow_missing=self.allow_missing)
+
+
+def _path(source: str, shipped: Mapping[str, Path]) -> Path:
+    """Return the file or folder that *source* is, or the package of ours that it names."""
+    path = Path(source)
+    if path.exists() or source not in shipped:
+        return path
+    return shipped[source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,7 @@ class _Installation:
             store=self.stores.for_tenant(self.tenants[tenant]),
             rules=self.definitions,
             base_url=self.settings.base_url.rstrip("/") or _NO_BASE,
+            definitions=TenantDefinitions(core_library(), self.definitions.criteria),
         )
 
     def named(self, tenant: str | None) -> list[str]:
@@ -238,7 +249,7 @@ def _table(records: Sequence[PackageRecord]) -> Table:
 
 def _added_line(added: dict[str, Any]) -> str:
     what = "was there already" if added["unchanged"] else f"{added['stored']} resources"
-    problems = "".join(f"\n  left out: {each['path']}: {each['problem']}" for each in added["problems"])
+    problems = "".join(f"\n  broken: {each['path']}: {each['problem']}" for each in added["problems"])
     return f"{added['name']}@{added['version']} ({added['tenant']}): {what}{problems}"
 
 
