@@ -109,13 +109,16 @@ def order(left: Any, right: Any, position: Position) -> int | None:
 
 
 class Distinct:
-    """A set of items under FHIRPath equality; items are compared by their System values."""
+    """A set of items under FHIRPath equality; items are compared by their System values.
+
+    Equal items are in one bucket, so that many of them are not compared one by one.
+    """
 
     __slots__ = ("_complex", "_plain")
 
     def __init__(self, items: Iterable[Any] = ()) -> None:
         self._plain: set[Any] = set()
-        self._complex: list[Any] = []
+        self._complex: dict[Any, list[Any]] = {}
         for item in items:
             self.add(item)
 
@@ -129,9 +132,10 @@ class Distinct:
                 return False
             self._plain.add(key)
             return True
-        if any(equals(value, other) for other in self._complex):
+        bucket = self._complex.setdefault(_bucket(value), [])
+        if any(equals(value, other) for other in bucket):
             return False
-        self._complex.append(value)
+        bucket.append(value)
         return True
 
     def __contains__(self, item: Any) -> bool:
@@ -139,7 +143,14 @@ class Distinct:
         kind = type(value)
         if kind in _PLAIN:
             return (kind is bool, decimal_from(value) if kind is float else value) in self._plain
-        return any(equals(value, other) for other in self._complex)
+        return any(equals(value, other) for other in self._complex.get(_bucket(value), ()))
+
+
+def _bucket(value: Any) -> Any:
+    """Return something hashable that is the same for equal values."""
+    if type(value) is dict:
+        return frozenset((key, each) for key, each in value.items() if type(each) is str)
+    return value.utc if isinstance(value, Temporal) else type(value)
 
 
 def distinct(items: Iterable[Any]) -> list[Any]:

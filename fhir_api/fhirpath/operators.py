@@ -15,6 +15,7 @@ from fhir_api.fhirpath.functions.combining import union
 from fhir_api.fhirpath.functions.conversion import to_text
 from fhir_api.fhirpath.functions.scalar import located
 from fhir_api.fhirpath.plan import BOOLEAN, DECIMAL, INTEGER, STRING, One, Plan, Scope, boolean, single, system
+from fhir_api.fhirpath.sharing import distinct_items
 from fhir_api.fhirpath.values import conversion
 
 _TEXT_TYPES: Final = frozenset(
@@ -183,7 +184,10 @@ def _compared(left: Plan, right: Plan, holds: Callable[[int], bool], position: P
 
 
 def _membership(left: Plan, right: Plan, position: Position) -> Plan:
-    item, members = system(left).one, system(right).many
+    item = system(left).one
+    if right.shared is not None:
+        return single(_is_one_of_shared(item, system(right)), BOOLEAN)
+    members = system(right).many
     is_text = _is_text(left) and _is_text(right)
     if is_text and right.literals:
         return single(_is_one_of(item, frozenset(right.literals)), BOOLEAN)
@@ -196,6 +200,16 @@ def _membership(left: Plan, right: Plan, position: Position) -> Plan:
         return value in others if is_text else any(equality.equals(value, other) for other in others)
 
     return single(one, BOOLEAN)
+
+
+def _is_one_of_shared(item: One, right: Plan) -> One:
+    members = distinct_items(right)
+
+    def is_one_of(this: Any, scope: Scope) -> bool | None:
+        value = item(this, scope)
+        return None if value is None else value in members(this, scope)
+
+    return is_one_of
 
 
 def _is_one_of(item: One, literals: frozenset[str]) -> One:

@@ -117,6 +117,7 @@ class Plan:
         is_ordered: the order of the results is defined.
         choice: set where the results are one choice element.
         literals: the results, where they are known beforehand.
+        shared: names the results where they are the same throughout an evaluation.
     """
 
     many: Many
@@ -127,6 +128,7 @@ class Plan:
     is_ordered: bool = True
     choice: ChoiceSource | None = None
     literals: tuple[Any, ...] | None = None
+    shared: str | None = None
 
     @property
     def raw_type(self) -> str | None:

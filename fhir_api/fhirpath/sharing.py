@@ -5,10 +5,12 @@ The invariants of FHIR ask ``%resource.descendants()`` again and again for each 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
 from fhir_api.fhirpath import ast
+from fhir_api.fhirpath.equality import Distinct
 from fhir_api.fhirpath.plan import Plan, Scope
 
 _SHARED: Final = frozenset({"resource", "rootResource", "context"})
@@ -55,4 +57,20 @@ def evaluated_once(plan: Plan, text: str) -> Plan:
             found = scope.memo[text] = many(this, scope)
         return found
 
-    return replace(plan, many=once)
+    return replace(plan, many=once, shared=text)
+
+
+def distinct_items(plan: Plan) -> Callable[[Any, Scope], Distinct]:
+    """Return what gives the set of a plan's results, made once for an evaluation where they stay the same."""
+    many, shared = plan.many, plan.shared
+    if shared is None:
+        return lambda this, scope: Distinct(many(this, scope))
+    key = f"distinct {shared}"
+
+    def once(this: Any, scope: Scope) -> Distinct:
+        found: Distinct | None = scope.memo.get(key)
+        if found is None:
+            found = scope.memo[key] = Distinct(many(this, scope))
+        return found
+
+    return once

@@ -14,6 +14,7 @@ from fhir_api.fhirpath.errors import FhirPathEvaluationError, Position
 from fhir_api.fhirpath.functions.registry import Call, function
 from fhir_api.fhirpath.functions.scalar import INTEGER, checked
 from fhir_api.fhirpath.plan import One, Plan, Scope, boxed, collection, single, system
+from fhir_api.fhirpath.sharing import distinct_items
 from fhir_api.fhirpath.values import kind_name
 
 
@@ -113,10 +114,10 @@ def _same_items(call: Call, many: Callable[[Any, Scope], list[Any]]) -> Plan:
 def intersect(call: Call) -> Plan:
     """The items that both collections have, each once."""
     source, other = boxed(call.input), boxed(call.argument(0))
-    many, other_many = source.many, other.many
+    many, others = source.many, distinct_items(other)
 
     def common(this: Any, scope: Scope) -> list[Any]:
-        known = Distinct(other_many(this, scope))
+        known = others(this, scope)
         return distinct(item for item in many(this, scope) if item in known)
 
     return collection(common, source.types, call.position)
