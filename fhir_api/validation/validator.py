@@ -106,7 +106,7 @@ def _beyond_base(
     terminology = known.terminology or Terminology(known.library)
     yield from rules.issues(tree, library=known.library, terminology=terminology, exists=exists, options=options)
     yield from known.extension_issues(tree)
-    yield from known.declared_issues(tree)
+    yield from known.declared_issues(tree, with_implied=True)
     for canonical in asked:
         yield from known.issues(tree, canonical)
 

@@ -21,7 +21,7 @@ from fhir_api.validation.profiles.extensions import Extensions
 from fhir_api.validation.profiles.merging import TYPE_PREFIX
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import DEEPEST, Json, Resolver, Run, within_bundle
-from fhir_api.validation.profiles.snapshots import Snapshots, UnknownProfileError
+from fhir_api.validation.profiles.snapshots import Problem, Snapshots, UnknownProfileError
 from fhir_api.validation.profiles.values import stated
 
 _KEPT: Final = 2048
@@ -50,6 +50,15 @@ class Profiles:
             NotAtHandError: it has to be fetched first.
         """
         return self._snapshots.find(canonical) is not None
+
+    def problems(self, canonical: str) -> tuple[Problem, ...]:
+        """Return where a profile contradicts itself or its base; it is made ready for that.
+
+        Raises:
+            UnknownProfileError: there is no such profile, or it is based on one that there is not.
+            NotAtHandError: a definition has to be fetched first.
+        """
+        return self._profile(canonical).problems
 
     def type_of(self, canonical: str) -> str | None:
         """Return the type that a profile constrains, None where there is no such profile."""
