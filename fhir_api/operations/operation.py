@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
+from typing import Protocol
 
 from conformance.operations import OperationDefinition, operation_definitions
 from fhir_api.interactions.context import Context
@@ -44,6 +45,32 @@ class Body:
     content: bytes
 
 
+class Cursors(Protocol):
+    """Signs places in lists, for operations whose answers hold cursors."""
+
+    def seal(self, query: bytes, position: bytes) -> str:
+        """Return the cursor of *position* in *query*."""
+
+    def open(self, query: bytes, cursor: str) -> bytes:
+        """Return the position that *cursor* stands for.
+
+        Raises:
+            FhirError: MALFORMED if it was not given out for *query*, or has expired.
+        """
+
+
+class NoCursors:
+    """Signs nothing and opens nothing."""
+
+    def seal(self, query: bytes, position: bytes) -> str:
+        """Return an empty text."""
+        return ""
+
+    def open(self, query: bytes, cursor: str) -> bytes:
+        """Refuse every cursor."""
+        raise refuse(ErrorKind.MALFORMED, "There are no cursors here.")
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of an operation.
@@ -57,6 +84,7 @@ class Call:
         criteria: search parameters, for an operation that searches.
         cursor: where the page starts; None for the first.
         body: of another media type than FHIR's.
+        cursors: signs places in what the answer lists.
     """
 
     level: Level
@@ -67,6 +95,7 @@ class Call:
     criteria: tuple[tuple[str, str], ...] = ()
     cursor: bytes | None = None
     body: Body | None = None
+    cursors: Cursors = field(default_factory=NoCursors)
 
     @property
     def key(self) -> ResourceKey:
@@ -180,13 +209,3 @@ def declare(
 @cache
 def _definitions() -> dict[str, OperationDefinition]:
     return {definition.url.rpartition("/")[2]: definition for definition in operation_definitions()}
-
-
-def required(call: Call, name: str) -> None:
-    """Refuse a call without a parameter that is needed here, though not everywhere.
-
-    Raises:
-        FhirError: MALFORMED.
-    """
-    if call.arguments.one(name) is None:
-        raise refuse(ErrorKind.MALFORMED, f"The parameter '{name}' is needed here.", code="required")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fhir_api.operations import everything, meta
 from fhir_api.operations.document import document
+from fhir_api.operations.graphql.operation import GRAPHQL_OPERATION
 from fhir_api.operations.lastn import lastn
 from fhir_api.operations.operation import Operation, declare
 from fhir_api.operations.validate import validate
@@ -15,6 +16,7 @@ OPERATIONS: tuple[Operation, ...] = (
     declare("Group-everything", everything.of_group),
     declare("Observation-lastn", lastn, is_search=True),
     declare("Composition-document", document),
+    GRAPHQL_OPERATION,
     declare("Resource-meta", meta.meta, has_versions=True),
     declare("Resource-meta-add", meta.meta_add, affects_state=True),
     declare("Resource-meta-delete", meta.meta_delete, affects_state=True),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from fhir_api.model import exact_json
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 
 MOST_OPERATIONS = 1000
@@ -43,6 +46,20 @@ def check_size(size: int) -> None:
     """
     if size > LARGEST_RESULT:
         raise refuse(ErrorKind.TOO_LARGE, f"The patched resource is larger than {LARGEST_RESULT} bytes.")
+
+
+def written(tree: Any) -> bytes:
+    """Return a patched tree as compact JSON.
+
+    Raises:
+        FhirError: TOO_LARGE when it has too many bytes or nests too deep.
+    """
+    try:
+        text = exact_json.written(tree)
+    except RecursionError:
+        raise refuse(ErrorKind.TOO_LARGE, "The patched resource nests too deep.") from None
+    check_size(len(text))
+    return text
 
 
 def malformed(number: int, reason: str, expression: str | None = None) -> FhirError:

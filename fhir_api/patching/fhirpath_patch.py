@@ -14,9 +14,9 @@ from fhir_api import fhirpath
 from fhir_api.fhirpath import FhirPathError, FhirPathSyntaxError, model
 from fhir_api.fhirpath.model import Choice, Member
 from fhir_api.formats.xml_rules import NUMBER_TYPES
+from fhir_api.model import exact_json
 from fhir_api.model.resource import parse_json
-from fhir_api.patching import exact_json
-from fhir_api.patching.errors import OperationError, check_size
+from fhir_api.patching.errors import OperationError, written
 from fhir_api.patching.parameters import Operation, Parts, Typed, Value, read_operations
 from fhir_api.patching.tree import Content, Members, Tree, owner_list
 
@@ -39,9 +39,7 @@ class FhirPathPatch:
                 _ACTIONS[operation.type](tree, operation)
             except OperationError as error:
                 raise error.as_error(number, operation.type) from None
-        patched = exact_json.written(tree.finished())
-        check_size(len(patched))
-        return patched
+        return written(tree.finished())
 
 
 def read_fhirpath_patch(raw: bytes) -> FhirPathPatch:

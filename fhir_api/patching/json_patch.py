@@ -13,10 +13,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from fhir_api.model import exact_json
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.resource import parse_json
-from fhir_api.patching import exact_json
-from fhir_api.patching.errors import OperationError, check_operations, check_size, malformed
+from fhir_api.patching.errors import OperationError, check_operations, check_size, malformed, written
 
 _POINTER: Final = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")
@@ -92,7 +92,7 @@ class _Document:
 
     def copied(self, steps: Steps) -> Any:
         """Return a copy of the value at a place."""
-        text = exact_json.written(self.get(steps))
+        text = written(self.get(steps))
         self.size += len(text)
         check_size(self.size)
         return exact_json.read(text)
@@ -158,7 +158,7 @@ class JsonPatch:
                 raise error.as_error(number, operation.name) from None
         if _WHOLE not in document.holder:
             raise refuse(ErrorKind.UNPROCESSABLE, "A patch cannot remove the whole resource.")
-        return exact_json.written(document.holder[_WHOLE])
+        return written(document.holder[_WHOLE])
 
 
 def read_json_patch(raw: bytes) -> JsonPatch:
@@ -177,20 +177,20 @@ def read_json_patch(raw: bytes) -> JsonPatch:
 
 def _operation(number: int, text: msgspec.Raw) -> _Operation:
     try:
-        written = msgspec.json.decode(text, type=_Written)
+        found = msgspec.json.decode(text, type=_Written)
     except msgspec.ValidationError:
         raise malformed(number, "expected an object with the texts 'op' and 'path'") from None
-    name = written.op
+    name = found.op
     if name not in _ACTIONS:
         raise malformed(number, f"expected 'op' to be one of {', '.join(_ACTIONS)}")
-    source, value = written.from_, written.value
+    source, value = found.from_, found.value
     if name in _WITH_SOURCE and source is UNSET:
         raise malformed(number, f"{name} needs 'from'")
     if name in _WITH_VALUE and value is UNSET:
         raise malformed(number, f"{name} needs 'value'")
     return _Operation(
         name,
-        _steps(number, written.path),
+        _steps(number, found.path),
         () if source is UNSET else _steps(number, source),
         msgspec.Raw() if value is UNSET else value.copy(),
     )

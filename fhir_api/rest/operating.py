@@ -54,7 +54,7 @@ def _routes(path: str, level: Level, operations: list[Operation]) -> Iterable[Ro
 def _handler(level: Level, operations: list[Operation]) -> Handler:
     async def operate(api: Api, context: Context, request: Request) -> Response:
         operation = _chosen(level, operations, request)
-        call = _call(context, level, operation, request)
+        call = replace(_call(context, level, operation, request), cursors=api.cursors)
         pairs = _pairs(call)
         path = "/".join(request.segments)
         cursor = _cursor(request)

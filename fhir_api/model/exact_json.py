@@ -7,8 +7,6 @@ from typing import Any
 
 import msgspec
 
-from fhir_api.model.errors import ErrorKind, refuse
-
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -22,9 +20,6 @@ def written(tree: Any) -> bytes:
     """Return a tree as compact JSON.
 
     Raises:
-        FhirError: TOO_LARGE when it nests deeper than can be written.
+        RecursionError: it nests deeper than can be written.
     """
-    try:
-        return _ENCODER.encode(tree)
-    except RecursionError:
-        raise refuse(ErrorKind.TOO_LARGE, "The patched resource nests too deep.") from None
+    return _ENCODER.encode(tree)
