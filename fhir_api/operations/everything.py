@@ -7,13 +7,14 @@ https://hl7.org/fhir/R4/encounter-operation-everything.html, https://hl7.org/fhi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 import msgspec
 import orjson
 
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.read import read
-from fhir_api.model.dates import EARLIEST, LATEST, interval
+from fhir_api.model.dates import EARLIEST, LATEST, Interval, interval
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.references import parse_restful
@@ -192,7 +193,7 @@ def _asked(context: Context, call: Call) -> Asked:
     return Asked(
         min(count or DEFAULT_COUNT, MOST_COUNT),
         frozenset(types) or None,
-        None if since is None else DateValue(Prefix.GE, *interval(since)),
+        None if since is None else DateValue(Prefix.GE, *_interval("_since", since, UTC)),
         _care(context, arguments.value("start"), arguments.value("end")),
     )
 
@@ -201,11 +202,18 @@ def _care(context: Context, start: str | None, end: str | None) -> tuple[int, in
     if start is None and end is None:
         return None
     zone = context.rules.zone
-    low = EARLIEST if start is None else interval(start, zone).low
-    high = LATEST if end is None else interval(end, zone).high
+    low = EARLIEST if start is None else _interval("start", start, zone).low
+    high = LATEST if end is None else _interval("end", end, zone).high
     if low >= high:
         raise refuse(ErrorKind.MALFORMED, "'end' is before 'start'.", code="value")
     return low, high
+
+
+def _interval(name: str, text: str, zone: tzinfo) -> Interval:
+    try:
+        return interval(text, zone)
+    except (ValueError, OverflowError):
+        raise refuse(ErrorKind.MALFORMED, f"'{name}' is no date that can be counted with.", code="value") from None
 
 
 def _position(cursor: bytes | None) -> Position:

@@ -98,7 +98,7 @@ async def lastn(context: Context, call: Call) -> Listing:
     groups = Groups(call.arguments.value("max") or 1)
     place = 0
     async for version in _newest_first(context, call):
-        group = groups.of(_names(orjson.loads(version.body)["code"]))
+        group = groups.of(_names(orjson.loads(version.body).get("code", {})))
         if not group.is_full:
             resource = parse_compact(version.resource())
             groups.add(group, Found(place, context.rules.extract(resource).low, version))

@@ -132,7 +132,7 @@ def _arguments(trees: list[dict[str, Any]], raw: msgspec.Raw | None, place: str)
 def _argument(tree: dict[str, Any], text: dict[str, msgspec.Raw], place: str) -> Argument:
     value = next((name for name in tree if name in _values()), None)
     return Argument(
-        tree["name"],
+        tree.get("name", ""),
         place,
         "" if value is None else _values()[value],
         None if value is None else tree[value],
