@@ -33,7 +33,7 @@ class JsonPositions:
     def of(cls, raw: bytes) -> JsonPositions | None:
         """Return the places of a body, None if it is no text."""
         try:
-            return cls(raw.decode())
+            return cls(raw.decode("utf-8-sig"))
         except UnicodeDecodeError:
             return None
 

@@ -5,6 +5,8 @@ Spec: https://hl7.org/fhir/R4/http.html#mime-type
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
 from fhir_api.formats.xml import from_xml
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.patching.documents import READERS
@@ -55,7 +57,8 @@ def resource_json(content_type: MediaType, raw: bytes) -> bytes:
     """
     check_body_type(content_type)
     if is_json(content_type):
-        return raw
+        # RFC 8259 lets a reader ignore the mark that some editors put in front
+        return raw.removeprefix(BOM_UTF8)
     if is_xml(content_type):
         return from_xml(raw)
     diagnostics = "Content-Type has to be application/fhir+json or application/fhir+xml."

@@ -45,6 +45,12 @@ def names_value_set(url: str, scene: Scene) -> bool:
     return _VALUE_SET.fullmatch(url) is not None or scene.library.find("ValueSet", url) is not None
 
 
+def is_supplement(url: str, scene: Scene) -> bool:
+    """Tell whether a URL is that of a supplement, which has no codes of its own."""
+    definition = scene.library.find("CodeSystem", url)
+    return definition is not None and definition.get("content") == "supplement"
+
+
 def codes(concepts: Any) -> set[str]:
     """Return each code of concepts and of those below them."""
     found = set()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fhir_api.model.outcome import Issue
-from fhir_api.validation.rules.coded import names_value_set
+from fhir_api.validation.rules.coded import is_supplement, names_value_set
 from fhir_api.validation.rules.place import Place, Tree
 from fhir_api.validation.rules.uris import is_absolute
 
@@ -27,6 +27,8 @@ def coding(element: Tree, place: Place) -> Iterator[Issue]:
         yield place.error("code-invalid", "Found a relative URI, expected an absolute one.", "system")
     elif names_value_set(system, place.scene):
         yield place.error("code-invalid", "Found the URL of a value set, expected that of a code system.", "system")
+    elif is_supplement(system, place.scene):
+        yield place.error("code-invalid", "Found a supplement, expected the code system that it is of.", "system")
 
 
 def identifier(element: Tree, place: Place) -> Iterator[Issue]:

@@ -71,6 +71,8 @@ def _missing(literal: str, entry: EntryPlace, at: Place) -> Iterator[Issue]:
         yield at.error("required", "A relative reference needs the fullUrl of its entry, which is missing.")
     elif is_urn(literal):
         yield at.warning("not-found", "No entry of the Bundle has this urn as its fullUrl.")
+    elif (other := entries.other_type(literal)) is not None:
+        yield at.error("value", f"The entry with this id is a {other}.")
     elif len(alike := entries.likenesses(literal)) > 0:
         yield at.warning("not-found", _unlike(literal, alike, entry.full_url))
 

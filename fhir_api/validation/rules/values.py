@@ -55,7 +55,7 @@ def quantity(element: Tree, place: Place) -> Iterator[Issue]:
     """Check that the code of a Quantity is a unit, where UCUM is its system."""
     code = element.get("code")
     if element.get("system") == _UCUM and isinstance(code, str) and canonical(code) is None:
-        yield place.warning("code-invalid", "The code is no unit of UCUM.", "code")
+        yield place.error("code-invalid", "The code is no unit of UCUM.", "code")
 
 
 def date(value: str, place: Place) -> Iterator[Issue]:

@@ -74,3 +74,9 @@ def test_bad_json_gives_a_place_or_none(raw: bytes) -> None:
     places = positions(raw, is_xml=False)
     assert places is not None
     places.find([("a", 1), ("b", 0)])
+
+
+def test_a_byte_order_mark_takes_no_column() -> None:
+    places = positions(b"\xef\xbb\xbf" + JSON, is_xml=False)
+    assert places is not None
+    assert places.find(steps("Patient.name[1]")) == (4, 5)

@@ -42,3 +42,8 @@ async def test_a_refusal_names_line_and_column(client, url, headers, body, expec
 async def test_what_names_no_element_has_no_line(client):
     response = await client.post("/Patient", content=b"[]", headers=JSON)
     assert "extension" not in outcome(response)["issue"][0]
+
+
+async def test_a_byte_order_mark_is_ignored(client):
+    response = await client.post("/Patient", content=b'\xef\xbb\xbf{"resourceType": "Patient"}', headers=JSON)
+    assert response.status_code == 201

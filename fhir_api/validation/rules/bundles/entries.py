@@ -76,6 +76,13 @@ class Entries:
             return []
         return self._by_key.get(f"{restful.key.resource_type}/{restful.key.logical_id}", [])
 
+    def other_type(self, literal: str) -> str | None:
+        """Return the type of the entry whose urn has the id of a RESTful reference, where that names another type."""
+        restful = parse_restful(literal)
+        found = [] if restful is None else self._by_url.get(f"urn:uuid:{restful.key.logical_id}", [])
+        types = {entry.resource["resourceType"] for entry in found}
+        return None if restful is None or restful.key.resource_type in types else next(iter(types), None)
+
 
 def absolute(literal: str, base: str | None) -> str:
     """Return the URL that a reference means in an entry with the ``fullUrl`` *base*.

@@ -1,4 +1,4 @@
-"""A ConceptMap in itself: codes that exist in the systems it maps between.
+"""A ConceptMap in itself: codes of the systems and value sets it maps between.
 
 Spec: https://hl7.org/fhir/R4/conceptmap.html
 """
@@ -6,22 +6,36 @@ Spec: https://hl7.org/fhir/R4/conceptmap.html
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from fhir_api.model.outcome import Issue
-from fhir_api.validation.rules.coded import has_code
+from fhir_api.validation.rules.coded import has_code, member_of
 from fhir_api.validation.rules.place import Place, Tree, items
+
+_SIDES: Final = ("source", "target")
 
 
 def concept_map(resource: Tree, place: Place) -> Iterator[Issue]:
     """Check the codes of a ConceptMap."""
+    sources, targets = (resource.get(f"{side}Canonical", resource.get(f"{side}Uri")) for side in _SIDES)
     for group, at in items(resource, "group", place):
-        source, target = group.get("source"), group.get("target")
         for element, element_at in items(group, "element", at):
-            yield from _code(element, source, element_at)
+            yield from _code(element, group.get("source"), element_at)
+            if _is_outside(element, group.get("source"), sources, element_at):
+                yield element_at.error("code-invalid", "The code is not in the map's source value set.", "code")
             for each, target_at in items(element, "target", element_at):
-                yield from _code(each, target, target_at)
+                yield from _code(each, group.get("target"), target_at)
+                if _is_outside(each, group.get("target"), targets, target_at):
+                    yield target_at.warning("code-invalid", "The code is not in the map's target value set.", "code")
 
 
 def _code(element: Tree, system: str | None, at: Place) -> Iterator[Issue]:
     if system is not None and "code" in element and has_code(system, element["code"], at.scene) is False:
         yield at.warning("code-invalid", "The code system has no such code.", "code")
+
+
+def _is_outside(element: Tree, system: str | None, value_set: str | None, at: Place) -> bool:
+    if system is None or value_set is None or "code" not in element:
+        return False
+    coding = {"system": system, "code": element["code"]}
+    return member_of(value_set, coding, at.owner.container, at.scene) is False

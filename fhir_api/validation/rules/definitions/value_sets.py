@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.rules.coded import has_code, names_value_set
+from fhir_api.validation.rules.definitions.filters import filters
 from fhir_api.validation.rules.place import Place, Tree, items
 from fhir_api.validation.rules.uris import is_absolute
 
@@ -34,6 +35,7 @@ def _include(include: Tree, own_url: str | None, at: Place) -> Iterator[Issue]:
         yield at.error("value", "Found the URL of a value set, expected that of a code system.", "system")
     else:
         yield from _concepts(include, system, at)
+        yield from filters(include, system, at)
 
 
 def _concepts(include: Tree, system: str, at: Place) -> Iterator[Issue]:

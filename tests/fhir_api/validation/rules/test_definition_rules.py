@@ -14,6 +14,7 @@ CODES = {
     "url": f"{BASE}cs",
     "status": "active",
     "content": "complete",
+    "filter": [{"code": "depth", "operator": ["in"], "value": "numbers"}],
     "concept": [{"code": "a", "concept": [{"code": "b"}]}],
 }
 BASE_PARAMETER = {
@@ -55,6 +56,23 @@ def structure(*elements: dict[str, Any], **others: Any) -> dict[str, Any]:
         (value_set(system=CODES["url"], concept=[{"code": "b"}]), set()),
         (value_set(system=CODES["url"], concept=[{"code": "c"}]), {("error", "compose.include[0].concept[0].code")}),
         (value_set(system=f"{BASE}other", concept=[{"code": "c"}]), set()),
+        (value_set(system=CODES["url"], filter=[{"property": "concept", "op": "is-a", "value": "a"}]), set()),
+        (
+            value_set(system=CODES["url"], filter=[{"property": "concept", "op": "is-a", "value": "z"}]),
+            {("error", "compose.include[0].filter[0].value")},
+        ),
+        (
+            value_set(system=CODES["url"], filter=[{"property": "size", "op": "exists", "value": "yes"}]),
+            {("error", "compose.include[0].filter[0].value"), ("warning", "compose.include[0].filter[0].property")},
+        ),
+        (
+            value_set(system=CODES["url"], filter=[{"property": "code", "op": "regex", "value": "("}]),
+            {("error", "compose.include[0].filter[0].value")},
+        ),
+        (
+            value_set(system=CODES["url"], filter=[{"property": "depth", "op": "=", "value": "1"}]),
+            {("error", "compose.include[0].filter[0].op")},
+        ),
         (value_set(system="#cs"), {("error", "compose.include[0].system")}),
         (value_set(system="http://hl7.org/fhir/ValueSet/icd-10"), {("error", "compose.include[0].system")}),
         (value_set(valueSet=[f"{BASE}vs"]), {("error", "compose.include[0].valueSet[0]")}),
@@ -118,8 +136,14 @@ def structure(*elements: dict[str, Any], **others: Any) -> dict[str, Any]:
         ),
         (structure(type="Boo"), {("error", "type")}),
         (
+            structure(
+                {"id": "a", "path": "Patient.name", "type": [{"code": "Address", "profile": [BASE_STRUCTURE["url"]]}]}
+            ),
+            {("error", "differential.element[0].type[0].profile[0]")},
+        ),
+        (
             structure(type="Group", derivation="constraint", baseDefinition=BASE_STRUCTURE["url"]),
-            {("error", "type")},
+            {("error", "type"), ("warning", "baseDefinition")},
         ),
         (
             resource(

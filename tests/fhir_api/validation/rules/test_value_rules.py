@@ -11,6 +11,7 @@ from fhir_api.validation.rules import Options
 from tests.support.rules import Told, errors, told
 
 VALUE_SET = {"resourceType": "ValueSet", "url": "http://example.org/vs", "status": "active"}
+SUPPLEMENT = {"resourceType": "CodeSystem", "url": "http://example.org/cs", "content": "supplement"}
 
 
 def patient(**elements: Any) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def extension(value: dict[str, Any], url: str = "http://example.org/x") -> dict[
         (patient(identifier=[{"system": "urn:ietf:rfc:3986", "value": "1.2.3"}]), "identifier", "error"),
         (patient(maritalStatus={"coding": [{"system": "here", "code": "M"}]}), "coding-system", "error"),
         (patient(maritalStatus={"coding": [{"system": VALUE_SET["url"], "code": "M"}]}), "coding-system", "error"),
+        (patient(maritalStatus={"coding": [{"system": SUPPLEMENT["url"], "code": "M"}]}), "coding-system", "error"),
         (patient(maritalStatus={"coding": [{"code": "M"}]}), "coding-system", "warning"),
         (extension({"valueString": "a"}, url="here"), "extension-url", "error"),
         (extension({"valueString": "a"}, url="http://example.org/x|1"), "extension-url", "error"),
@@ -49,14 +51,14 @@ def extension(value: dict[str, Any], url: str = "http://example.org/x") -> dict[
         (
             extension({"valueQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": "fmm[Hg]"}}),
             "quantity-unit",
-            "warning",
+            "error",
         ),
         (patient(birthDate="0180-01-01"), "date-year", "warning"),
         (patient(deceasedDateTime="3017-09-06T06:30:54+00:00"), "date-year", "warning"),
     ],
 )
 def test_a_value_that_breaks_one_rule(resource: dict[str, Any], rule: str, severity: str) -> None:
-    assert {(each.rule, each.severity) for each in told(resource, VALUE_SET)} == {(rule, severity)}
+    assert {(each.rule, each.severity) for each in told(resource, VALUE_SET, SUPPLEMENT)} == {(rule, severity)}
 
 
 @pytest.mark.parametrize(
