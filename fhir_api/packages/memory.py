@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from contextlib import suppress
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -25,13 +24,12 @@ class Memory(Generic[Key, Value]):
 
     def find(self, key: Key) -> Value | None:
         """Return what is kept under *key*, None if nothing is."""
-        found = self._kept.get(key)
-        if found is None:
-            return None
-        # Another thread may have let it go in the meantime.
-        with suppress(KeyError):
+        try:
+            # The first fails where there is none, the second where another thread has let it go since.
             self._kept.move_to_end(key)
-        return found[0]
+            return self._kept[key][0]
+        except KeyError:
+            return None
 
     def keep(self, key: Key, value: Value, size: int) -> Value:
         """Keep a value, forget the ones used longest ago for it, and return it."""

@@ -69,7 +69,7 @@ class Terminology:
         if definition is None:
             if self._outer is not None:
                 return self._outer._compiled(canonical, above)
-            return _unknown(canonical, "is not known")
+            return self._memory.keep(canonical, _unknown(canonical, "is not known"), 1)
         inside = self.within(definition)
         try:
             compiled = compile_value_set(

@@ -79,15 +79,14 @@ def test_it_cannot_be_told(system: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("value_set", "code", "expected"),
     [
-        (V + "all-distance-units", "km", True), (V + "all-distance-units", "kg", False),
-        (V + "all-time-units", "wk", True), (V + "all-time-units", "no unit", False), (V + "mimetypes", "text/csv", True), (V + "currencies", "EUR", True),
-        (V + "iso3166-1-3", "RWA", True), (V + "iso3166-1-3", "RW", False), (V + "iso3166-1-N", "646", True),
-        (V + "all-languages", "rw", True), (V + "ucum-units", "kg/m2", True), (V + "ucum-units", "kilo", False),
+        ("all-distance-units", "km", True), ("all-distance-units", "kg", False), ("all-time-units", "wk", True),
+        ("all-time-units", "no unit", False), ("mimetypes", "text/csv", True), ("currencies", "EUR", True),
+        ("iso3166-1-3", "RWA", True), ("iso3166-1-3", "RW", False), ("iso3166-1-N", "646", True),
+        ("all-languages", "rw", True), ("ucum-units", "kg/m2", True), ("ucum-units", "kilo", False),
     ],
 )  # fmt: skip
 def test_value_sets_over_grammars(value_set: str, code: str, expected: bool) -> None:
-    answer = TERMINOLOGY.validate(value_set, None, code)
-    assert answer.result is expected
+    assert TERMINOLOGY.validate(V + value_set, None, code).result is expected
 
 
 def test_regions_of_the_world_are_jurisdictions() -> None:

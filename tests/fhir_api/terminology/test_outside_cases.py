@@ -1,6 +1,7 @@
 """Expansions that a terminology service has to give, from the public cases.
 
-The cases ask for a whole server; what is looked at here are the concepts with display, ``inactive`` and ``abstract``. Designations, definitions, properties and supplements are not part of an expansion here.
+The cases ask for a whole server; what is looked at here are the concepts with their displays, and which are inactive
+or abstract. Designations, definitions, properties and supplements are no part of an expansion here.
 """
 
 from __future__ import annotations
