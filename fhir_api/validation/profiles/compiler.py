@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from conformance.types import Element
+from conformance.types import Element, nodes
 from fhir_api.fhirpath import model
 from fhir_api.validation.profiles.coding import binding_checks
 from fhir_api.validation.profiles.conformity import type_checks
 from fhir_api.validation.profiles.constraints import constraint_checks
 from fhir_api.validation.profiles.discriminators import UndecidableError, belonging
-from fhir_api.validation.profiles.elements import ElementTree, Rules
+from fhir_api.validation.profiles.elements import ElementTree
 from fhir_api.validation.profiles.merging import TYPE_PREFIX, greatest
 from fhir_api.validation.profiles.occurrences import Reader, elements_of, reader
 from fhir_api.validation.profiles.paths import Definitions
@@ -24,6 +24,7 @@ from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Json, Run
 from fhir_api.validation.profiles.slicing import DEFAULT, Slice, Slicing, SlicingCheck, slicing_check
 from fhir_api.validation.profiles.snapshots import Problem, Snapshot, Snapshots, short_type
+from fhir_api.validation.profiles.stated import Rules
 from fhir_api.validation.profiles.values import plain, value_checks
 
 Member = Callable[[dict[str, Json], Place, Run], None]
@@ -53,9 +54,19 @@ def compile_profile(snapshot: Snapshot, snapshots: Snapshots) -> CompiledProfile
         NotAtHandError: a definition has to be fetched first.
     """
     compiler = _Compiler(snapshot, snapshots)
-    type_name = snapshot.definition["type"].removeprefix(TYPE_PREFIX)
+    type_name = _type_name(snapshot)
     checks = tuple(compiler.checks(snapshot.root, (type_name,)))
     return CompiledProfile(snapshot.definition["url"], type_name, checks, (*snapshot.problems, *compiler.problems))
+
+
+def _type_name(snapshot: Snapshot) -> str:
+    """Return the type of what is checked, of a backbone element its path."""
+    root, element_id = snapshot.root, snapshot.element_id
+    if element_id is None:
+        type_name: str = snapshot.definition["type"]
+        return type_name.removeprefix(TYPE_PREFIX)
+    path = ".".join(step.partition(":")[0] for step in element_id.split("."))
+    return path if path in nodes() or len(root.types) != 1 else str(root.types[0]["code"])
 
 
 class _Compiler:
@@ -81,7 +92,7 @@ class _Compiler:
         yield from value_checks(rules, self._profile)
         yield from type_checks(ElementTree(tree.name, rules), element, self._profile)
         yield from constraint_checks(rules, list(kinds), element, self._profile)
-        yield from binding_checks(rules, element, self._profile)
+        yield from binding_checks(rules, element)
         members = self._members(tree, kinds)
         if members:
             yield _checking_members(members)

@@ -11,10 +11,10 @@ from functools import cache
 from conformance.types import Element, nodes
 from fhir_api import fhirpath
 from fhir_api.fhirpath import FhirPathError, FhirPathEvaluationError
-from fhir_api.validation.profiles.elements import Rules
 from fhir_api.validation.profiles.merging import TYPE_PREFIX
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Json, Run
+from fhir_api.validation.profiles.stated import Rules
 
 
 def constraint_checks(rules: Rules, kinds: list[str], element: Element | None, profile: str) -> Iterator[Check]:

@@ -10,18 +10,9 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, Final
 
-_KEPT: Final = frozenset(
-    {
-        *("min", "max", "type", "contentReference", "slicing", "sliceName", "constraint", "binding", "maxLength"),
-        "isModifier",
-    }
-)
-_KEPT_VALUES: Final = ("fixed", "pattern", "minValue", "maxValue")
-_NAMED_IN_CONSTRAINT: Final = ("key", "severity", "human", "expression", "source")
-CHOICE: Final = "[x]"
+from fhir_api.validation.profiles.stated import Rules, kept_rules
 
-Rules = dict[str, Any]
-"""An ElementDefinition, of which only what validation asks is kept; shared, so never changed."""
+CHOICE: Final = "[x]"
 
 
 @dataclass(slots=True)
@@ -63,6 +54,16 @@ class ElementTree:
             yield each
             yield from each.all_slices()
 
+    def element(self, element_id: str) -> ElementTree | None:
+        """Return the element of an id, ``Composition.section:history``; None if there is none."""
+        found: ElementTree | None = self
+        for name, slice_name in list(_steps({"id": element_id}))[1:]:
+            found = found.children.get(name) if found else None
+            if slice_name is not None:
+                for each in _slice_and_its_slices(slice_name):
+                    found = found.slices.get(each) if found else None
+        return found
+
     def walk(self) -> Iterator[ElementTree]:
         """Yield this element and all below it, slices too."""
         yield self
@@ -83,20 +84,6 @@ def element_tree(elements: Sequence[Mapping[str, Any]], type_name: str) -> Eleme
     for element, found in read(root, elements):
         found.rules = {**found.rules, **kept_rules(element)}
     return root
-
-
-def kept_rules(element: Mapping[str, Any]) -> Rules:
-    """Return what of an ElementDefinition validation asks."""
-    rules = {name: value for name, value in element.items() if name in _KEPT or name.startswith(_KEPT_VALUES)}
-    if "constraint" in rules:
-        rules["constraint"] = [
-            {name: constraint[name] for name in _NAMED_IN_CONSTRAINT if name in constraint}
-            for constraint in rules["constraint"]
-        ]
-    if "binding" in rules:
-        binding = rules["binding"]
-        rules["binding"] = {name: binding[name] for name in ("strength", "valueSet") if name in binding}
-    return rules
 
 
 def _steps(element: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:

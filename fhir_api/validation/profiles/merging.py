@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from conformance.types import is_subtype, nodes
-from fhir_api.validation.profiles.elements import Rules
+from fhir_api.validation.profiles.stated import Rules
 
 TYPE_PREFIX: Final = "http://hl7.org/fhir/StructureDefinition/"
 _SYSTEM: Final = "http://hl7.org/fhirpath/System."

@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 
 from conformance.types import nodes
 from fhir_api.packages.library import Definition, Library
-from fhir_api.validation.profiles.elements import CHOICE, ElementTree, Rules, element_tree
+from fhir_api.validation.profiles.elements import CHOICE, ElementTree, element_tree
 from fhir_api.validation.profiles.merging import TYPE_PREFIX, merged
+from fhir_api.validation.profiles.stated import Rules
 
 _KEPT: Final = 128
 _BY_URL: Final = {"discriminator": [{"type": "value", "path": "url"}], "ordered": False, "rules": "open"}
@@ -48,11 +49,13 @@ class Snapshot(NamedTuple):
         definition: the StructureDefinition.
         root: its elements.
         problems: its contradictions.
+        element_id: of the element that *root* is; None for the root.
     """
 
     definition: Definition
     root: ElementTree
     problems: tuple[Problem, ...]
+    element_id: str | None = None
 
 
 class Snapshots:
@@ -71,10 +74,10 @@ class Snapshots:
 
     def find(self, canonical: str) -> Definition | None:
         """Return a StructureDefinition, None if there is none."""
-        return self._library.find("StructureDefinition", canonical)
+        return self._library.find("StructureDefinition", canonical.partition("#")[0])
 
     def snapshot(self, canonical: str) -> Snapshot:
-        """Return the snapshot of a profile or type.
+        """Return the snapshot of a profile or type; after ``#`` the id of an element gives that element's.
 
         Raises:
             UnknownProfileError: there is no such definition, or none of one it is based on.
@@ -110,6 +113,13 @@ class Snapshots:
         return found.children
 
     def _made(self, canonical: str) -> Snapshot:
+        url, _, element_id = canonical.partition("#")
+        if element_id:
+            whole = self.snapshot(url)
+            root = whole.root.element(element_id)
+            if root is None:
+                raise UnknownProfileError(canonical)
+            return Snapshot(whole.definition, root, whole.problems, element_id)
         definition = self.find(canonical)
         if definition is None:
             raise UnknownProfileError(canonical)

@@ -5,21 +5,24 @@ Spec: https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefiniti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from fhir_api.fhirpath import FhirPathEvaluationError, Item, Position
 from fhir_api.fhirpath.equality import order
 from fhir_api.fhirpath.values import system_value
-from fhir_api.validation.profiles.elements import Rules
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Json, Run
+from fhir_api.validation.profiles.stated import Rules
 
 Test = Callable[[Json], bool]
 """Tells whether a value is what a profile demands."""
 
 _LIMITS: Final = {"minValue": (-1, "at least"), "maxValue": (1, "at most")}
 _NOWHERE: Final = Position(0, 1, 1)
+_LONGEST: Final = 2**20
+"""Longer text than FHIR allows is refused elsewhere."""
 
 
 def plain(value: Json) -> Json:
@@ -74,8 +77,9 @@ def value_checks(rules: Rules, profile: str) -> Iterator[Check]:
         limit = next(((name, value) for name, value in rules.items() if name.startswith(stem)), None)
         if limit is not None:
             yield _limiting(limit[0].removeprefix(stem), limit[1], side, words, profile)
-    if "maxLength" in rules:
-        yield _shortening(rules["maxLength"], profile)
+    yield from _text_checks(rules, profile)
+    if rules.get("mustHaveValue") or "valueAlternatives" in rules:
+        yield _valued(rules.get("valueAlternatives"), profile)
 
 
 def _shown(value: Json) -> str:
@@ -110,11 +114,44 @@ def _limiting(type_name: str, limit: Json, side: int, words: str, profile: str) 
     return check
 
 
-def _shortening(most: int, profile: str) -> Check:
+def _text_checks(rules: Rules, profile: str) -> Iterator[Check]:
+    least, most = rules.get("minLength", 0), rules.get("maxLength")
+    if least:
+        yield _text_check(lambda text: len(text) >= least, f"at least {least} characters", "length", profile)
+    if most is not None:
+        yield _text_check(lambda text: len(text) <= most, f"at most {most} characters", "length", profile)
+    if "regex" in rules:
+        try:
+            pattern = re.compile(rules["regex"])
+        except re.error:
+            return  # other dialects know more than Python's; what cannot be read refuses nothing
+        yield _text_check(
+            lambda text: pattern.fullmatch(text) is not None, f"text like {rules['regex']}", "regex", profile
+        )
+
+
+def _text_check(test: Test, expected: str, kind: str, profile: str) -> Check:
+    issue_type = "too-long" if expected.startswith("at most") else "value"
+
     def check(value: Json, _kind: str, place: Place, run: Run) -> None:
         text = plain(value)
-        if type(text) is str and len(text) > most:
-            found = f"Found {len(text)} characters, expected at most {most} (profile {profile})."
-            run.error("too-long", found, place, "length")
+        if type(text) is str and len(text) <= _LONGEST and not test(text):
+            found = f"Found text of {len(text)} characters, expected {expected} (profile {profile})."
+            run.error(issue_type, found, place, kind)
+
+    return check
+
+
+def _valued(alternative: str | None, profile: str) -> Check:
+    """Return the check that a primitive has a value, or else an extension of that url."""
+    text = (
+        f"Found no value, expected one{f' or the extension {alternative}' if alternative else ''} (profile {profile})."
+    )
+
+    def check(value: Json, _kind: str, place: Place, run: Run) -> None:
+        if type(value) is Item and value.value is None:
+            extensions = (value.element or {}).get("extension", ())
+            if not any(extension.get("url") == alternative for extension in extensions):
+                run.error("required", text, place, "value")
 
     return check
