@@ -41,4 +41,4 @@ def issues(
     Raises:
         NotAtHandError: a definition has to be fetched first.
     """
-    return walk(tree, Scene(library, terminology, exists, options))
+    return walk(tree, Scene(library, terminology, exists, options, set()))

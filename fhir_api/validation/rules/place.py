@@ -42,12 +42,14 @@ class Scene(NamedTuple):
         terminology: answers questions about codes, from the same library.
         exists: tells whether a referenced resource is stored; None where that is not asked for.
         options: what the caller chose.
+        hopeless_patterns: regular expressions of questionnaires that are wrong or took too long.
     """
 
     library: Library
     terminology: Terminology
     exists: Exists | None
     options: Options
+    hopeless_patterns: set[str]
 
 
 class EntryPlace(NamedTuple):

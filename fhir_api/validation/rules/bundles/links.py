@@ -79,7 +79,7 @@ def _values(element: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:
 def _unreached(head: Entry, entries: Entries, place: Place) -> Iterator[Issue]:
     links = {entry.number: _targets(entry, entries) for entry in entries.all}
     forwards = _reached(head.number, links)
-    either_way = _reached_either_way(forwards, links)
+    either_way = _reached(head.number, _both_ways(links))
     head_type = head.resource["resourceType"]
     for entry in entries.all:
         if entry.number in forwards or entry.resource["resourceType"] == "Binary":
@@ -103,16 +103,12 @@ def _reached(start: int, links: Mapping[int, set[int]]) -> set[int]:
     return reached
 
 
-def _reached_either_way(forwards: set[int], links: Mapping[int, set[int]]) -> set[int]:
-    """Return *forwards*, with all that points at one of them, and what those point at."""
-    reached = set(forwards)
-    grows = True
-    while grows:
-        new = {index for index, targets in links.items() if index not in reached and not reached.isdisjoint(targets)}
-        new |= {target for index in new for target in _reached(index, links)} - reached
-        reached |= new
-        grows = bool(new)
-    return reached
+def _both_ways(links: Mapping[int, set[int]]) -> Mapping[int, set[int]]:
+    found = {index: set(targets) for index, targets in links.items()}
+    for index, targets in links.items():
+        for target in targets:
+            found[target].add(index)
+    return found
 
 
 def _targets(entry: Entry, entries: Entries) -> set[int]:

@@ -20,40 +20,56 @@ _HOLDS: Final[Mapping[str, Callable[[int], bool]]] = {
 }
 
 
-def is_enabled(item: Tree, around: Sequence[Tree]) -> bool:
+class Given:
+    """The answers of a response by question, found once for each element that is asked about."""
+
+    def __init__(self) -> None:
+        self._by_element: dict[int, Mapping[str | None, list[Tree]]] = {}
+
+    def nearest(self, link_id: str | None, around: Sequence[Tree]) -> list[Tree]:
+        """Return the answers to a question; of all that repeat, those that are nearest.
+
+        Args:
+            link_id: of the question.
+            around: elements of the response, outermost first.
+        """
+        for element in reversed(around):
+            answers = self._below(element).get(link_id)
+            if answers is not None:
+                return answers
+        return []
+
+    def _below(self, element: Tree) -> Mapping[str | None, list[Tree]]:
+        known = self._by_element.get(id(element))
+        if known is None:
+            found: dict[str | None, list[Tree]] = {}
+            _collect(element, found)
+            known = self._by_element[id(element)] = found
+        return known
+
+
+def _collect(element: Tree, found: dict[str | None, list[Tree]]) -> None:
+    for item in element.get("item", ()):
+        answers = item.get("answer", ())
+        found.setdefault(item.get("linkId"), []).extend(answers)
+        _collect(item, found)
+        for answer in answers:
+            _collect(answer, found)
+
+
+def is_enabled(item: Tree, around: Sequence[Tree], given: Given) -> bool:
     """Tell whether an item of a Questionnaire is enabled.
 
     Args:
         item: of the Questionnaire.
         around: the elements of the response that its answer stands in, outermost first.
+        given: the answers of the response.
     """
     conditions = item.get("enableWhen", ())
     if not conditions:
         return True
-    results = (_holds(condition, _answers(condition.get("question"), around)) for condition in conditions)
+    results = (_holds(condition, given.nearest(condition.get("question"), around)) for condition in conditions)
     return any(results) if item.get("enableBehavior") == "any" else all(results)
-
-
-def _answers(link_id: str | None, around: Sequence[Tree]) -> list[Tree]:
-    """Return the answers to a question, of all that repeat those that are nearest."""
-    for element in reversed(around):
-        found: list[Tree] = []
-        if _collect(element, link_id, found):
-            return found
-    return []
-
-
-def _collect(element: Tree, link_id: str | None, found: list[Tree]) -> bool:
-    """Add the answers below an element; tell whether the question is there."""
-    is_there = False
-    for item in element.get("item", ()):
-        if item.get("linkId") == link_id:
-            is_there = True
-            found.extend(item.get("answer", ()))
-        is_there = _collect(item, link_id, found) or is_there
-        for answer in item.get("answer", ()):
-            is_there = _collect(answer, link_id, found) or is_there
-    return is_there
 
 
 def _holds(condition: Tree, answers: list[Tree]) -> bool:

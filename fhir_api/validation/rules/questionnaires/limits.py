@@ -24,6 +24,8 @@ _RANGE: Final = (
     (-1, "less than the least", ("minValue", f"{_SDC}minQuantity")),
     (1, "greater than the greatest", ("maxValue", f"{_SDC}maxQuantity")),
 )
+# Each of them takes as long as one match may take.
+_MAX_HOPELESS: Final = 3
 _UCUM: Final = "http://unitsofmeasure.org"
 
 
@@ -74,15 +76,20 @@ def _text(item: Tree, value: str, at: Place) -> Iterator[Issue]:
     if item.get("type") == "string" and ("\n" in value or "\r" in value):
         yield at.warning("value", "The answer has several lines, the item asks for one (its type is string).")
     pattern = extension_value(item, "regex")
-    if isinstance(pattern, str) and not _matches(value, pattern):
-        yield at.error("value", "The answer does not match the pattern of the item.")
+    if isinstance(pattern, str):
+        yield from _pattern(pattern, value, at)
 
 
-def _matches(value: str, pattern: str) -> bool:
+def _pattern(pattern: str, value: str, at: Place) -> Iterator[Issue]:
+    hopeless = at.scene.hopeless_patterns
+    if pattern in hopeless or len(hopeless) >= _MAX_HOPELESS:
+        return
     try:
-        return bool(matches_full(value, pattern))
+        if not matches_full(value, pattern):
+            yield at.error("value", "The answer does not match the pattern of the item.")
     except FhirPathEvaluationError:
-        return True
+        hopeless.add(pattern)
+        yield at.warning("processing", "The item's pattern is wrong, or takes too long; it was not applied.")
 
 
 def _unit(item: Tree, value: Tree, questionnaire: Tree, at: Place) -> Iterator[Issue]:

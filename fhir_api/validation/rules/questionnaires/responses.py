@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.rules.place import Place, Tree, items
 from fhir_api.validation.rules.questionnaires.answers import answers
-from fhir_api.validation.rules.questionnaires.enabling import is_enabled
+from fhir_api.validation.rules.questionnaires.enabling import Given, is_enabled
 from fhir_api.validation.rules.questionnaires.items import below, extension_value
 
 _UNFINISHED = frozenset({"in-progress", "entered-in-error", "stopped"})
@@ -24,11 +24,13 @@ class _Form(NamedTuple):
         questionnaire: parsed JSON.
         link_ids: of all its items.
         is_finished: whether the response says that it has all answers.
+        given: its answers.
     """
 
     questionnaire: Tree
     link_ids: frozenset[str]
     is_finished: bool
+    given: Given
 
 
 class _Level(NamedTuple):
@@ -59,7 +61,7 @@ def response(resource: Tree, place: Place) -> Iterator[Issue]:
         yield place.error("invalid", "The canonical does not lead to a Questionnaire.", "questionnaire")
         return
     link_ids = frozenset(str(item.get("linkId")) for item in below(questionnaire.get("item")))
-    form = _Form(questionnaire, link_ids, resource.get("status") not in _UNFINISHED)
+    form = _Form(questionnaire, link_ids, resource.get("status") not in _UNFINISHED, Given())
     yield from _level(form, _Level(questionnaire.get("item", ()), (resource,), place))
 
 
@@ -91,7 +93,7 @@ def _level(form: _Form, level: _Level) -> Iterator[Issue]:
         given.setdefault(item.get("linkId", ""), []).append((item, at))
     for definition in level.items:
         found = given.get(definition.get("linkId", ""), [])
-        if is_enabled(definition, level.around):
+        if is_enabled(definition, level.around, form.given):
             yield from _enabled(form, definition, found, level)
         else:
             yield from _disabled(found)
