@@ -5,6 +5,7 @@ Spec: https://spec.graphql.org/October2021/#sec-Language
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -37,6 +38,7 @@ from graphql.language import (
 from fhir_api.operations.graphql.errors import QueryError
 from fhir_api.operations.graphql.request import Request
 
+_FOUND_TEXT: Final = re.compile(r"""String ["'].*""", re.DOTALL)
 _MOST_DIGITS: Final = 18
 MOST_TOKENS: Final = 10_000
 """Names, brackets and values that a query may have."""
@@ -118,7 +120,8 @@ def read_document(request: Request) -> Document:
 
 
 def _unreadable(error: GraphQLSyntaxError) -> QueryError:
-    refused = QueryError(error.message.partition("\n")[0])
+    # the message may end in the text that was found, which may be a person's
+    refused = QueryError(_FOUND_TEXT.sub("String", error.message, count=1))
     if error.locations:
         refused.location = error.locations[0]
     return refused
