@@ -11,14 +11,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+import msgspec
 import zstandard
 from msgspec import Struct
 
-from conformance.rows import read_rows
-
 DEFINITIONS: Final = "definitions.jsonl.zst"
-INDEX: Final = "definitions_index.jsonl"
-_FILE: Final = Path(__file__).parent / "data" / DEFINITIONS
+INDEX: Final = "definitions_index.jsonl.zst"
+_DATA: Final = Path(__file__).parent / "data"
 
 
 class Entry(NamedTuple):
@@ -56,9 +55,14 @@ class Frame(Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def _index() -> Mapping[str, Mapping[str, tuple[Frame, Entry]]]:
     index: dict[str, dict[str, tuple[Frame, Entry]]] = {}
-    for frame in read_rows(INDEX, Frame):
+    for frame in read_index((_DATA / INDEX).read_bytes()):
         index.setdefault(frame.resource_type, {}).update((entry.url, (frame, entry)) for entry in frame.entries)
     return MappingProxyType(index)
+
+
+def read_index(compressed: bytes) -> list[Frame]:
+    """Return the frames that an index tells of."""
+    return msgspec.json.Decoder(Frame).decode_lines(zstandard.ZstdDecompressor().decompress(compressed))
 
 
 def resource_types() -> tuple[str, ...]:
@@ -96,6 +100,6 @@ def _read(frame: Frame, entry: Entry) -> bytes:
 # Definitions asked for one after the other are often neighbours.
 @lru_cache(maxsize=2)
 def _decompressed(start: int, length: int) -> bytes:
-    with _FILE.open("rb") as file:
+    with (_DATA / DEFINITIONS).open("rb") as file:
         file.seek(start)
         return zstandard.ZstdDecompressor().decompress(file.read(length))

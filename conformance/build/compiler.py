@@ -11,7 +11,7 @@ from conformance.build.library import compile_library
 from conformance.build.package import DISTRIBUTION, read_package
 from conformance.build.structures import compile_nodes
 from conformance.build.value_sets import compile_value_sets
-from conformance.library import DEFINITIONS, INDEX
+from conformance.library import DEFINITIONS
 from conformance.manifest import Manifest
 
 
@@ -29,14 +29,13 @@ def compile_package(archive: bytes) -> dict[str, bytes]:
         for element in node.elements
         if element.binding and element.binding.strength == "required" and element.binding.value_set
     }
-    index, definitions = compile_library(package)
+    library, definitions = compile_library(package)
     rows: dict[str, Sequence[msgspec.Struct]] = {
         "nodes.jsonl": nodes,
         "search_parameters.jsonl": parameters,
         "value_sets.jsonl": compile_value_sets(package, bound),
         "compartments.jsonl": list(compile_compartments(package)),
         "operations.jsonl": list(compile_operations(package)),
-        INDEX: index,
     }
     manifest = Manifest(
         package=package.name,
@@ -45,11 +44,11 @@ def compile_package(archive: bytes) -> dict[str, bytes]:
         licence=package.licence,
         distribution=DISTRIBUTION,
         sha256=package.sha256,
-        rows={name: len(members) for name, members in rows.items()},
+        rows={name: len(members) for name, members in rows.items()} | {DEFINITIONS: definitions},
         skipped={"StructureDefinition": skipped_structures, "SearchParameter": skipped_parameters},
     )
     rows["manifest.jsonl"] = [manifest]
-    return {name: _lines(members) for name, members in rows.items()} | {DEFINITIONS: definitions}
+    return {name: _lines(members) for name, members in rows.items()} | library
 
 
 def _lines(rows: Sequence[msgspec.Struct]) -> bytes:

@@ -10,11 +10,12 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
+import msgspec
 import orjson
 import zstandard
 
 from conformance.build.package import Definition, Package
-from conformance.library import Entry, Frame
+from conformance.library import DEFINITIONS, INDEX, Entry, Frame
 
 _FRAME: Final = 256 * 1024
 """Bytes of definitions after which a frame ends: smaller ones compress worse, larger ones cost each reader time."""
@@ -23,8 +24,8 @@ _UNREAD: Final = frozenset({"text", "mapping", "contact"})
 """Narrative, mappings to other standards and addresses: half the package, and nothing asks for them."""
 
 
-def compile_library(package: Package) -> tuple[list[Frame], bytes]:
-    """Return the index and the compressed definitions, both sorted by resource type and canonical.
+def compile_library(package: Package) -> tuple[dict[str, bytes], int]:
+    """Return the files of compressed definitions and their index, sorted by resource type and canonical; and how many.
 
     What has no canonical is left out.
     """
@@ -42,7 +43,8 @@ def compile_library(package: Package) -> tuple[list[Frame], bytes]:
             frames.append(compressor.compress(content))
             index.append(Frame(resource_type, start, len(frames[-1]), tuple(entries)))
             start += len(frames[-1])
-    return index, b"".join(frames)
+    lines = msgspec.json.Encoder().encode_lines(index)
+    return {DEFINITIONS: b"".join(frames), INDEX: compressor.compress(lines)}, len(definitions)
 
 
 def _filled(definitions: Iterator[Definition]) -> Iterator[tuple[list[Entry], bytes]]:
