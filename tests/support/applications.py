@@ -39,13 +39,13 @@ class OfOneTest:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
-        self._first = next(_tenants)
+        self.first = next(_tenants)
         self.cursor_key = stores.cursor_key
         self.ready = stores.ready
         self.close = stores.close
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
-        return self._stores.for_tenant(self._first + tenant_id)
+        return self._stores.for_tenant(self.first + tenant_id)
 
 
 async def open_memory(_settings: Settings, _definitions: CompiledDefinitions) -> Stores:

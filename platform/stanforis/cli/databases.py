@@ -62,9 +62,13 @@ def reached(settings: Settings, holder: str) -> Iterator[Database]:
         EmbeddedPostgresError, FolderInUseError, OutsideDatabaseError, MigrationError: see :func:`opened`,
             :func:`make_ready`.
     """
-    running = None if settings.database_url else EmbeddedPostgres(settings.data).running()
+    beside = EmbeddedPostgres(settings.data)
+    running = None if settings.database_url else beside.running()
     if running is not None:
-        yield Database(replace(settings, database_url=running.owner_dsn, database_app_url=running.app_dsn), None)
+        try:
+            yield Database(replace(settings, database_url=running.owner_dsn, database_app_url=running.app_dsn), None)
+        finally:
+            beside.stop()
         return
     with opened(settings, holder) as database:
         make_ready(database)

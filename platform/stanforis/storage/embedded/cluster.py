@@ -31,8 +31,8 @@ _LOG_BYTES = 10 * 1024 * 1024
 _SOCKET_FOLDER_BYTES = 90
 """A socket's whole path may be 107 bytes, and PostgreSQL adds ``/.s.PGSQL.5432``."""
 _PR_SET_PDEATHSIG = 1
-_SOCKET_LINE, _STATUS_LINE = 5, 8
-"""The lines of ``postmaster.pid`` that name the socket's folder, and become ``ready``."""
+_STATUS_LINE = 8
+"""The line of ``postmaster.pid`` that becomes ``ready``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +91,18 @@ class EmbeddedPostgres:
         return ConnectionInfo(self._dsn(configuration.OWNER), self._dsn(configuration.APPLICATION))
 
     def running(self) -> ConnectionInfo | None:
-        """Return how to reach the PostgreSQL that another process has started in this folder; None if none runs."""
+        """Return how to reach the PostgreSQL that another process has started in this folder; None if none runs.
+
+        Call :meth:`stop` when it is no longer needed: the PostgreSQL itself goes on.
+        """
         try:
             status = self._status()
-            if status is None or status[1] != "ready" or not _works_in(status[0], self._cluster):
-                return None
-            folder = Path((self._cluster / "postmaster.pid").read_text().splitlines()[_SOCKET_LINE - 1])
-        except (OSError, IndexError):
+        except PermissionError:
             return None
-        return ConnectionInfo(_dsn(folder, configuration.OWNER), _dsn(folder, configuration.APPLICATION))
+        if status is None or status[1] != "ready" or not _works_in(status[0], self._cluster):
+            return None
+        self._shorten_socket_path()
+        return self.connection
 
     def start(self, holder: str = "") -> ConnectionInfo:
         """Start PostgreSQL, create the cluster and its roles the first time, and return when it accepts connections.
@@ -248,7 +251,7 @@ class EmbeddedPostgres:
 
     def _dsn(self, role: str) -> str:
         folder = self._short_folder / "postgres" if self._short_folder else self._cluster
-        return _dsn(folder, role)
+        return f"postgresql://{role}@/{configuration.DATABASE}?host={quote(str(folder), safe='')}"
 
     def _launch(self, program_folder: Path) -> None:
         log = self.data_dir / "postgres.log"
@@ -320,10 +323,6 @@ class EmbeddedPostgres:
         if self._user is None:
             self._user = run_as()
         return self._user
-
-
-def _dsn(folder: Path, role: str) -> str:
-    return f"postgresql://{role}@/{configuration.DATABASE}?host={quote(str(folder), safe='')}"
 
 
 def _environment() -> dict[str, str]:
