@@ -1,7 +1,7 @@
 """The invariants of the definitions: FHIRPath expressions that have to be true of an element.
 
-An invariant is kept where its expression is true or empty: many ask for something that need not be there. One that
-cannot be evaluated refuses nothing.
+An invariant is kept where its expression is true; false and empty break it. One that cannot be evaluated refuses
+nothing.
 
 Spec: https://hl7.org/fhir/R4/conformance-rules.html#constraints
 """
@@ -31,9 +31,16 @@ SEEN_BY_STRUCTURE: Final[Mapping[str, str]] = {
 }
 """Invariants that need no expression, with the reason."""
 AMENDED: Final[Mapping[str, str]] = {
-    # "more than one" was written as "> 2"; Boolean is the System type, which an element never is
+    # empty where there is no fullUrl, which need not be there
+    "bdl-8": "fullUrl.empty() or fullUrl.contains('/_history/').not()",
+    # empty where there is no max, which need not be there
+    "md-1": "max.empty() or max = '*' or max.toInteger() > 0",
+    # "more than one" was written as "> 2"
     "que-12": "enableWhen.count() > 1 implies enableBehavior.exists()",
+    # Boolean is the System type, which an element never is
     "que-7": "operator = 'exists' implies (answer is boolean)",
+    # empty where there is no probability, which need not be there
+    "ras-2": "probability.empty() or (probability is decimal implies (probability as decimal) <= 100)",
 }
 """Expressions that do not say what the rule in words says, by key, as they are evaluated here."""
 
@@ -64,7 +71,7 @@ class Invariant:
         Raises:
             FhirPathEvaluationError: the expression is not defined for the element.
         """
-        return self.expression.boolean(element, environment) is not False
+        return self.expression.boolean(element, environment) is True
 
 
 @cache
@@ -83,9 +90,16 @@ def invariants_of_value(constraints: tuple[Constraint, ...], type_code: str) -> 
 def _compiled(constraints: Iterable[Constraint], type_name: str, *, is_resource: bool) -> Iterator[Invariant]:
     for each in constraints:
         if each.expression is not None and each.key not in SEEN_BY_STRUCTURE:
-            expression = fhirpath.compile(AMENDED.get(each.key, each.expression), type_name=type_name)
+            expression = fhirpath.compile(_amended(each.key, each.expression), type_name=type_name)
             asks_resource = not is_resource and expression.asks_resource
             yield Invariant(each.key, each.severity, each.human, expression, asks_resource)
+
+
+def _amended(key: str, expression: str) -> str:
+    if expression.startswith("name.matches("):
+        # the same warning of many definitions, of which most need no name
+        return f"name.empty() or {expression}"
+    return AMENDED.get(key, expression)
 
 
 class Holds(Protocol):
@@ -110,7 +124,7 @@ def _mentioned(invariant: Invariant) -> frozenset[str]:
 def _rest(invariant: Invariant, present: frozenset[str]) -> Holds | None:
     rest = invariant.expression.given(present)
     if rest.is_constant:
-        return None if rest.boolean({}) is not False else _never
+        return None if rest.boolean({}) is True else _never
     return holding(rest)
 
 
@@ -120,7 +134,7 @@ def holding(expression: Compiled) -> Holds:
 
     def holds(element: Json, environment: Environment = _NOTHING) -> bool:
         try:
-            return boolean(element, environment) is not False
+            return boolean(element, environment) is True
         except FhirPathEvaluationError:
             return True
 

@@ -243,7 +243,10 @@ def test_a_code_that_is_wrong_is_told_back() -> None:
     ("div", "reason"),
     [
         ("<div>a</div>", "its outermost element is no div in the namespace http://www.w3.org/1999/xhtml"),
-        ('<div xmlns="http://www.w3.org/1999/xhtml"><script/>a</div>', "the element 'script' is not allowed"),
+        (
+            '<div xmlns="http://www.w3.org/1999/xhtml"><script/>a</div>',
+            "the element 'script' is not allowed (in div/script)",
+        ),
         ('<div xmlns="http://www.w3.org/1999/xhtml"/>', "it has neither text nor an image"),
     ],
 )
