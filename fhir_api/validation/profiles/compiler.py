@@ -93,12 +93,12 @@ class _Compiler:
         yield from type_checks(ElementTree(tree.name, rules), element, self._profile)
         yield from constraint_checks(rules, list(kinds), element, self._profile)
         yield from binding_checks(rules, element)
-        members = self._members(tree, kinds)
-        if members:
-            yield _checking_members(members)
+        if tree.children:
+            members = {kind: self._members(tree, kind) for kind in kinds}
+            if any(members.values()):
+                yield _checking_members(members)
 
-    def _members(self, tree: ElementTree, kinds: tuple[str, ...]) -> list[Member]:
-        kind = kinds[0] if len(kinds) == 1 else "Element"
+    def _members(self, tree: ElementTree, kind: str) -> list[Member]:
         members = (self._member(kind, name, child) for name, child in tree.children.items())
         return [member for member in members if member is not None]
 
@@ -125,6 +125,7 @@ class _Compiler:
         for long_name, element in elements_of(parent_kind).items():
             whole = ElementTree(long_name, {"type": [{"code": kind.code} for kind in element.types]})
             kind = short_type(name, whole)
+            tree = tree.slices.get(name, tree)
             if kind is not None:
                 rules = {**tree.rules, "type": tree.types or [kind]}
                 return self._member(parent_kind, long_name, ElementTree(long_name, rules, tree.children, tree.slices))
@@ -176,15 +177,17 @@ def _kinds(tree: ElementTree, element: Element) -> tuple[str, ...]:
     return (element.types[0].code,)
 
 
-def _checking_members(members: list[Member]) -> Check:
-    def check(value: Json, _kind: str, place: Place, run: Run) -> None:
+def _checking_members(members: dict[str, list[Member]]) -> Check:
+    only = next(iter(members.values())) if len(members) == 1 else None
+
+    def check(value: Json, kind: str, place: Place, run: Run) -> None:
         parent = value if type(value) is dict else getattr(value, "element", None)
         if type(parent) is not dict:
             parent = plain(value) if type(plain(value)) is dict else {}
         inside = run
         if "resourceType" in parent and parent is not run.resource:
             inside = run.within(parent, is_contained=place.step == "contained")
-        for member in members:
+        for member in members.get(kind, ()) if only is None else only:
             member(parent, place, inside)
         if inside is not run:
             run.issues += inside.issues

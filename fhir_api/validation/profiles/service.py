@@ -25,6 +25,8 @@ from fhir_api.validation.profiles.snapshots import Problem, Snapshots, UnknownPr
 from fhir_api.validation.profiles.values import stated
 
 _KEPT: Final = 2048
+_MALFORMED: Final = (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError)
+"""What reading a definition raises that has not the structure of one."""
 
 
 class Profiles:
@@ -63,7 +65,7 @@ class Profiles:
     def type_of(self, canonical: str) -> str | None:
         """Return the type that a profile constrains, None where there is no such profile."""
         definition = self._snapshots.find(canonical)
-        return None if definition is None else definition["type"].removeprefix(TYPE_PREFIX)
+        return None if definition is None else str(definition.get("type", "")).removeprefix(TYPE_PREFIX)
 
     def definition(self, canonical: str) -> Definition | None:
         """Return a StructureDefinition, None if there is none.
@@ -210,11 +212,18 @@ class Profiles:
         found = self._compiled.get(canonical)
         if found is None:
             with self._lock:
-                found = compile_profile(self._snapshots.snapshot(canonical), self._snapshots)
-                self._compiled[canonical] = found
+                found = self._compiled[canonical] = self._made(canonical)
                 if len(self._compiled) > _KEPT:
                     self._compiled.popitem(last=False)
         return found
+
+    def _made(self, canonical: str) -> CompiledProfile:
+        try:
+            return compile_profile(self._snapshots.snapshot(canonical), self._snapshots)
+        except _MALFORMED:
+            # what a package brings need not have the structure of a StructureDefinition
+            type_name = self.type_of(canonical) or ""
+            return CompiledProfile(canonical, type_name, (), (Problem(type_name, "it cannot be read"),))
 
 
 def _is_contained(value: Json, run: Run) -> bool:

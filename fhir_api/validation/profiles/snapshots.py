@@ -96,12 +96,20 @@ class Snapshots:
             return self._referenced(reference, root)
         types = rules.get("type", [])
         if len(types) != 1:
-            return self.snapshot(f"{TYPE_PREFIX}Element").root.children
+            return self._common([kind["code"] for kind in types])
         profiles = types[0].get("profile", ())
         if len(profiles) == 1 and self.find(profiles[0]) is not None:
             return self.snapshot(profiles[0]).root.children
         code = types[0]["code"]
         return self.snapshot(TYPE_PREFIX + code).root.children if code in nodes() else {}
+
+    def _common(self, codes: list[str]) -> dict[str, ElementTree]:
+        """Return the children that any of some types has; nothing of them is demanded."""
+        found: dict[str, ElementTree] = dict(self.snapshot(f"{TYPE_PREFIX}Element").root.children)
+        for code in codes if all(code in nodes() for code in codes) else ():
+            for name, child in self.snapshot(TYPE_PREFIX + code).root.children.items():
+                found.setdefault(name, ElementTree(name, {**child.rules, "min": 0}))
+        return found
 
     def _referenced(self, reference: str, root: ElementTree) -> dict[str, ElementTree]:
         url, _, path = reference.partition("#")
@@ -222,6 +230,7 @@ def _long_forms(base: dict[str, ElementTree], own: dict[str, ElementTree]) -> di
         if choice is None:
             continue
         kind = short_type(name, choice) or {}
+        child = child.slices.get(name, child)
         part = ElementTree(
             choice.name, {"sliceName": name, "type": [kind], **child.rules}, child.children, child.slices
         )

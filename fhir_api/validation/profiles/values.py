@@ -5,12 +5,14 @@ Spec: https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefiniti
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
+
+import regex
 
 from fhir_api.fhirpath import FhirPathEvaluationError, Item, Position
 from fhir_api.fhirpath.equality import order
+from fhir_api.fhirpath.functions.strings import MATCH_SECONDS
 from fhir_api.fhirpath.values import system_value
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Json, Run
@@ -122,12 +124,17 @@ def _text_checks(rules: Rules, profile: str) -> Iterator[Check]:
         yield _text_check(lambda text: len(text) <= most, f"at most {most} characters", "length", profile)
     if "regex" in rules:
         try:
-            pattern = re.compile(rules["regex"])
-        except re.error:
+            pattern = regex.compile(rules["regex"])
+        except regex.error:
             return  # other dialects know more than Python's; what cannot be read refuses nothing
-        yield _text_check(
-            lambda text: pattern.fullmatch(text) is not None, f"text like {rules['regex']}", "regex", profile
-        )
+        yield _text_check(lambda text: _matches(pattern, text), f"text like {rules['regex']}", "regex", profile)
+
+
+def _matches(pattern: regex.Pattern[Any], text: str) -> bool:
+    try:
+        return pattern.fullmatch(text, timeout=MATCH_SECONDS) is not None
+    except TimeoutError:
+        return False
 
 
 def _text_check(test: Test, expected: str, kind: str, profile: str) -> Check:
