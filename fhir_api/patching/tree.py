@@ -152,7 +152,7 @@ class Tree:
                 nodes = owner[key] if type(owner[key]) is list else [owner[key]]
             for node in nodes:
                 if type(node) is dict:
-                    kind = node.get("resourceType", "") if member.type == model.RESOURCE else member.type
+                    kind = str(node.get("resourceType")) if member.type == model.RESOURCE else member.type
                     self._register(owner, key, node, kind)
                     self._enter(node, kind)
 

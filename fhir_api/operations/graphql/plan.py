@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from graphql.language import SelectionSetNode
 
-from fhir_api.fhirpath import model
 from fhir_api.fhirpath.model import RESOURCE
 from fhir_api.operations.graphql import readers
 from fhir_api.operations.graphql.document import Document
@@ -22,7 +21,7 @@ from fhir_api.operations.graphql.filters import list_filter
 from fhir_api.operations.graphql.readers import Read
 from fhir_api.operations.graphql.selection import MOST_DEPTH, Collector, Selected
 from fhir_api.operations.graphql.shape import Shape, shape_of
-from fhir_api.operations.graphql.tree import QUERY, is_leaf, is_resource, members
+from fhir_api.operations.graphql.tree import CONNECTION, QUERY, is_leaf, is_resource, members
 
 _REFERENCE: Final = "Reference"
 
@@ -48,8 +47,22 @@ class Field:
 
 Plan = tuple[Field, ...]
 """The fields of a selection on one type."""
-_Target = tuple[Read, bool, str | None]
-"""What reads a field, whether it is a list, and its type: None where only its values tell, empty for a leaf."""
+
+
+class _Target(NamedTuple):
+    """What a field leads to.
+
+    Attributes:
+        read: gives its values.
+        is_list: whether there may be several.
+        type: of the values; None where only each value tells.
+        is_leaf: values have no fields.
+    """
+
+    read: Read
+    is_list: bool
+    type: str | None
+    is_leaf: bool = False
 
 
 class Planner:
@@ -76,80 +89,70 @@ class Planner:
         return found
 
     def _field(self, selected: Selected, type_name: str, depth: int) -> Field:
-        read, is_list, kind = self._target(selected, type_name)
+        target = self._target(selected, type_name, depth)
         node = selected.node
-        if (kind == "") == bool(selected.inner):
-            expected = "no fields" if kind == "" else "fields"
+        if target.is_leaf is bool(selected.inner):
+            expected = "no fields" if target.is_leaf else "fields"
             raise QueryError(f"'{node.name.value}' has to be asked for with {expected} of its own", node)
-        inner = None
+        shape = shape_of(self._document, node.directives or (), target.type)
+        if target.is_leaf:
+            return Field(selected, target.read, target.is_list, shape, None)
 
-        if kind != "":
+        def inner(actual: str) -> Plan:
+            return self.plan(selected.inner, actual, depth + 1)
 
-            def inner(actual: str) -> Plan:
-                return self.plan(selected.inner, actual, depth + 1)
+        if target.type is not None:
+            inner(target.type)  # what is wrong is told even where no value comes
+        return Field(selected, target.read, target.is_list, shape, inner)
 
-            if kind is not None:
-                inner(kind)
-        return Field(selected, read, is_list, shape_of(self._document, node.directives or (), kind or None), inner)
-
-    def _target(self, selected: Selected, type_name: str) -> _Target:
+    def _target(self, selected: Selected, type_name: str, depth: int) -> _Target:
         node, name = selected.node, selected.node.name.value
-        arguments = self._document.arguments(node)
         if name[0].isupper() and (type_name == QUERY or is_resource(type_name)):
-            return self._of_server(selected, type_name)
+            return self._of_server(selected, type_name, depth)
+        arguments = self._document.arguments(node)
         if name == "resource" and type_name == _REFERENCE:
-            return readers.reference(arguments, node), False, None
+            return _Target(readers.reference(arguments, node), is_list=False, type=None)
         member = members(type_name).get(name)
+        keep = None
         if member is not None and member.is_list:
             keep = list_filter(arguments, member.type, node)
-            return readers.elements(name, member.type, keep), True, _kind(member.type)
-        if arguments:
+        elif arguments:
             raise QueryError(f"'{name}' takes no arguments", node)
-        if member is not None:
-            return readers.elements(name, member.type, None), False, _kind(member.type)
-        return self._other(selected, type_name)
+        if member is None:
+            return _other(selected, type_name)
+        kind = None if member.type == RESOURCE else member.type
+        return _Target(readers.elements(name, member.type, keep), member.is_list, kind, is_leaf(member.type))
 
-    def _other(self, selected: Selected, type_name: str) -> _Target:
-        """Return the target of a field that is no element: companions of primitives, names of types."""
-        node, name = selected.node, selected.node.name.value
-        if name == "__typename":
-            return readers.type_name, False, ""
-        if name == "resourceType" and is_resource(type_name):
-            return readers.type_name, False, ""
-        companion = members(type_name).get(name.removeprefix("_")) if name.startswith("_") else None
-        if companion is not None and is_leaf(companion.type):
-            return readers.elements(name, companion.type, None), companion.is_list, companion.type
-        raise QueryError(f"There is no field '{name}' on {type_name}", node)
-
-    def _of_server(self, selected: Selected, type_name: str) -> _Target:
+    def _of_server(self, selected: Selected, type_name: str, depth: int) -> _Target:
         """Return the target of ``Patient``, ``PatientList`` and ``PatientConnection``."""
         node, name = selected.node, selected.node.name.value
         arguments = self._document.arguments(node)
         if type_name == QUERY and is_resource(name):
-            return readers.by_id(name, arguments, node), False, name
-        for ending, kind in (("List", None), ("Connection", "Connection")):
-            resource_type = name.removesuffix(ending)
-            if name.endswith(ending) and is_resource(resource_type):
-                # a List is a resource type as well, and there may be a list of them
-                has_total = any(_asks(selection, "count") for selection in selected.inner)
-                make = readers.search(
-                    resource_type, arguments, node, type_name, has_total=has_total and kind is not None
-                )
-                if kind is None:
-                    return readers.matches(make), True, resource_type
-                return readers.connection(make), False, kind
-        raise QueryError(f"There is no field '{name}' on {type_name}", node)
+            return _Target(readers.by_id(name, arguments, node), is_list=False, type=name)
+        searched = name.removesuffix("List")
+        if searched != name and is_resource(searched):
+            make = readers.search(searched, arguments, node, type_name)
+            return _Target(readers.matches(make), is_list=True, type=searched)
+        searched = name.removesuffix(CONNECTION)
+        if searched != name and is_resource(searched):
+            fields = self.plan(selected.inner, CONNECTION, depth + 1)
+            has_total = any(field.selected.node.name.value == "count" for field in fields)
+            make = readers.search(searched, arguments, node, type_name, has_total=has_total)
+            return _Target(readers.connection(make), is_list=False, type=CONNECTION)
+        raise _unknown(selected, type_name)
 
 
-def _kind(type_name: str) -> str | None:
-    if type_name == RESOURCE:
-        return None
-    return "" if model.is_primitive(type_name) else type_name
+def _other(selected: Selected, type_name: str) -> _Target:
+    """Return the target of a field that is no element: the name of the type, the companion of a primitive."""
+    name = selected.node.name.value
+    if name == "__typename" or (name == "resourceType" and is_resource(type_name)):
+        return _Target(readers.type_name, is_list=False, type="string", is_leaf=True)
+    primitive = members(type_name).get(name.removeprefix("_")) if name.startswith("_") else None
+    if primitive is None or not is_leaf(primitive.type):
+        raise _unknown(selected, type_name)
+    return _Target(readers.elements(name, primitive.type, None), primitive.is_list, primitive.type)
 
 
-def _asks(selection: SelectionSetNode, name: str) -> bool:
-    """Tell whether a selection may ask for a field: it does, or spreads a fragment."""
-    return any(
-        getattr(getattr(node, "name", None), "value", name) == name or node.kind != "field"
-        for node in selection.selections
-    )
+def _unknown(selected: Selected, type_name: str) -> QueryError:
+    node = selected.node
+    return QueryError(f"There is no field '{node.name.value}' on {type_name}", node)

@@ -16,7 +16,7 @@ from fhir_api.model.references import parse_restful
 from fhir_api.operations.graphql.errors import QueryError
 from fhir_api.operations.graphql.filters import Filter
 from fhir_api.operations.graphql.records import Missing, Records, Search
-from fhir_api.operations.graphql.tree import QUERY, Element, Members, children, is_resource, shown
+from fhir_api.operations.graphql.tree import CONNECTION, QUERY, Element, Members, children, is_resource, shown
 
 Read = Callable[[Element, Records], list[Element]]
 """Returns the values of a field; none as long as they are still to be fetched."""
@@ -93,7 +93,7 @@ def _target(text: str, wanted: str | None, parent: Element, records: Records) ->
 
 
 def search(
-    resource_type: str, arguments: Mapping[str, Any], node: FieldNode, type_name: str, *, has_total: bool
+    resource_type: str, arguments: Mapping[str, Any], node: FieldNode, type_name: str, *, has_total: bool = False
 ) -> MakeSearch:
     """Return what makes the search that a field asks for; below a resource it names the reference that leads back."""
     given = dict(arguments)
@@ -135,7 +135,7 @@ def connection(make: MakeSearch) -> Read:
 
     def read(parent: Element, records: Records) -> list[Element]:
         found = records.connection(make(parent, records))
-        return [] if isinstance(found, Missing) else [Element(found, "Connection", {})]
+        return [] if isinstance(found, Missing) else [Element(found, CONNECTION, {})]
 
     return read
 

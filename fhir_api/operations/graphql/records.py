@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/graphql.html#searching
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ MOST_RESOURCES: Final = 2000
 """Resources that one query may read."""
 MOST_SEARCHES: Final = 50
 """Searches that one query may make."""
+_AT_ONCE: Final = 4
+"""Searches carried out side by side: other requests still find a connection."""
 _PLACE_BYTES: Final = 4
 
 
@@ -114,8 +117,9 @@ class Records:
         for key, version_id in wanted:
             if version_id is not None:
                 await self._fetch_version(key, version_id)
-        for search in searches:
-            await self._search(search)
+        asked = [*searches]
+        for start in range(0, len(asked), _AT_ONCE):
+            await asyncio.gather(*(self._search(search) for search in asked[start : start + _AT_ONCE]))
         return bool(wanted or searches)
 
     def _count(self, resources: int) -> None:

@@ -15,6 +15,8 @@ Members = dict[str, Any]
 """A JSON object."""
 QUERY: Final = "Query"
 """The type of the root at system level."""
+CONNECTION: Final = "Connection"
+"""The type of one page of a search; ``PatientConnection`` ends in it."""
 
 
 class Element(NamedTuple):
@@ -33,7 +35,7 @@ class Element(NamedTuple):
 
 _OWN: Final[dict[str, dict[str, Member]]] = {
     QUERY: {},
-    "Connection": {
+    CONNECTION: {
         **{name: Member(name, "integer", is_list=False) for name in ("count", "offset", "pagesize")},
         "edges": Member("edges", "Edge", is_list=True),
         **{name: Member(name, "string", is_list=False) for name in ("first", "previous", "next", "last")},
@@ -76,4 +78,6 @@ def children(parent: Element, key: str, type_name: str) -> list[Element]:
     if type_name != RESOURCE:
         return [Element(each, type_name, parent.resource) for each in found]
     # a contained resource may refer to those beside it, any other stands alone
-    return [Element(each, each["resourceType"], parent.resource if key == "contained" else each) for each in found]
+    return [
+        Element(each, str(each.get("resourceType")), parent.resource if key == "contained" else each) for each in found
+    ]
