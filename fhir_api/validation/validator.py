@@ -57,11 +57,18 @@ class Validator:
             NotAtHandError: a definition has to be fetched first; never with the core library.
         """
         if self._verdict.is_sound(resource.tree, in_bundle=in_bundle):
-            return ()
+            return self._refusals(resource) if resource.resource_type in rules.ON_WRITE else ()
         codes = UNASKED if self._terminology is None else Codes(self._terminology)
         explained = explain(resource.tree, in_bundle=in_bundle, severities=self._told, codes=codes)
         # Refused in any case: a verdict that cannot be explained is still no.
         return explained.issues or (_UNEXPLAINED,)
+
+    def _refusals(self, resource: Resource) -> tuple[Issue, ...]:
+        """Return what the rules have against a sound resource of a type that others rely on."""
+        known = self._profiles
+        if known is None or known.terminology is None or not self._told:
+            return ()
+        return rules.refusals(resource.tree, library=known.library, terminology=known.terminology)
 
     def validate(
         self,

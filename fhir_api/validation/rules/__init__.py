@@ -14,9 +14,10 @@ from fhir_api.model.outcome import Issue
 from fhir_api.packages.library import Library
 from fhir_api.terminology import Terminology
 from fhir_api.validation.rules.place import Exists, Options, Scene, Tree
-from fhir_api.validation.rules.walk import walk
+from fhir_api.validation.rules.table import ON_WRITE
+from fhir_api.validation.rules.walk import of_resource, walk
 
-__all__ = ["Exists", "Options", "issues"]
+__all__ = ["ON_WRITE", "Exists", "Options", "issues", "refusals"]
 
 _USUAL: Final = Options()
 
@@ -42,3 +43,14 @@ def issues(
         NotAtHandError: a definition has to be fetched first.
     """
     return walk(tree, Scene(library, terminology, exists, options, set()))
+
+
+def refusals(tree: Tree, *, library: Library, terminology: Terminology) -> tuple[Issue, ...]:
+    """Return why a resource of a type in ``ON_WRITE`` is refused; nothing if it may be stored.
+
+    Raises:
+        NotAtHandError: a definition has to be fetched first; never with the core library.
+    """
+    scene = Scene(library, terminology, None, _USUAL, set())
+    found = of_resource(tree, scene, ON_WRITE[tree["resourceType"]])
+    return tuple(issue for issue in found if issue.severity == "error")

@@ -72,3 +72,8 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     **{name: (_OWN_URL, *rules) if name in uris.definitions() else rules for name, rules in _OF_RESOURCES.items()},
 }
 """The rules of each type, in the order they are asked."""
+
+ON_WRITE: Final[Mapping[str, tuple[Rule, ...]]] = {
+    name: _OF_RESOURCES[name] for name in ("CodeSystem", "Questionnaire", "SearchParameter")
+}
+"""What is asked on writes: of types that are seldom written, and that others rely on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,16 @@ from fhir_api.validation.structure import CodedFormat, Content, LiteralReference
 def walk(tree: Tree, scene: Scene) -> Iterator[Issue]:
     """Yield what the rules find in a resource, and in all that it holds."""
     return _resource(Owner(scene, tree, tree, tree["resourceType"]), is_contained=False)
+
+
+def of_resource(tree: Tree, scene: Scene, rules: Iterable[Rule]) -> Iterator[Issue]:
+    """Yield what some rules find in a resource itself, without a walk."""
+    resource_type = tree["resourceType"]
+    place = Place(
+        Owner(scene, tree, tree, resource_type), resource_type, StructureKey(resource_type), tree, resource_type
+    )
+    for rule in rules:
+        yield from rule.issues(tree, place)
 
 
 def _resource(owner: Owner, *, is_contained: bool) -> Iterator[Issue]:

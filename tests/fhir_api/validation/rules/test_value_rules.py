@@ -72,7 +72,10 @@ def test_a_value_that_breaks_one_rule(resource: dict[str, Any], rule: str, sever
         extension({"valueString": "a < b and c > d"}),
         extension({"valueMarkdown": "use `<b>` or <http://example.org>"}),
         extension({"valueAttachment": {"data": "QUJD", "size": 3, "hash": "PAHzFaYzqz01Wsbe0Xc0qr8kO/A="}}),
-        extension({"valueQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}}),
+        *(
+            extension({"valueQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": code}})
+            for code in ("mm[Hg]", "{2 or 3 times}/d", "U/(10.g){feces}")
+        ),
         patient(birthDate="1980"),
     ],
 )
