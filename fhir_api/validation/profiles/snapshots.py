@@ -224,16 +224,16 @@ def _long_forms(base: dict[str, ElementTree], own: dict[str, ElementTree]) -> di
 
     Where neither base nor differential say more of the choice, only the types that are named so stay allowed.
     """
+    own = {name + CHOICE if name + CHOICE in base else name: child for name, child in own.items()}
     found = {name: child for name, child in own.items() if name in base or _choice_of(name, base.values()) is None}
     for name, child in own.items():
         choice = None if name in found else _choice_of(name, base.values())
         if choice is None:
             continue
         kind = short_type(name, choice) or {}
-        child = child.slices.get(name, child)
-        part = ElementTree(
-            choice.name, {"sliceName": name, "type": [kind], **child.rules}, child.children, child.slices
-        )
+        part = child.slices.get(name, child)
+        part_rules = {"sliceName": name, "type": [kind], **part.rules}
+        part = ElementTree(choice.name, part_rules, part.children, part.slices)
         whole = found.get(choice.name, ElementTree(choice.name))
         rules = whole.rules
         if choice.name not in own and not choice.slices:

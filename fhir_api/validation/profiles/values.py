@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import regex
 
+from fhir_api import fhirpath
 from fhir_api.fhirpath import FhirPathEvaluationError, Item, Position
 from fhir_api.fhirpath.equality import order
 from fhir_api.fhirpath.functions.strings import MATCH_SECONDS
@@ -22,6 +23,8 @@ Test = Callable[[Json], bool]
 """Tells whether a value is what a profile demands."""
 
 _LIMITS: Final = {"minValue": (-1, "at least"), "maxValue": (1, "at most")}
+_MOMENTS: Final = frozenset({"date", "dateTime", "instant"})
+_CALENDAR: Final = {"a": "year", "mo": "month", "wk": "week", "d": "day", "h": "hour", "min": "minute", "s": "second"}
 _NOWHERE: Final = Position(0, 1, 1)
 _LONGEST: Final = 2**20
 """Longer text than FHIR allows is refused elsewhere."""
@@ -102,18 +105,34 @@ def _checking(test: Test, kind: str, text: str, profile: str) -> Check:
 def _limiting(type_name: str, limit: Json, side: int, words: str, profile: str) -> Check:
     code = type_name[0].lower() + type_name[1:] if isinstance(limit, str | int | float) else type_name
     expected = system_value(Item(limit, code))
-    shown = _shown(limit)
-    text = f"Found a value out of range, expected {words} the limit{shown} of the profile {profile}."
+    text = f"Found a value out of range, expected {words} the limit{_shown(limit)} of the profile {profile}."
 
     def check(value: Json, kind: str, place: Place, run: Run) -> None:
-        try:
-            compared = order(system_value(Item(plain(value), kind)), expected, _NOWHERE)
-        except FhirPathEvaluationError:
-            return  # a duration limits a date only relative to now, which no stored resource can keep
-        if compared is not None and compared * side > 0:
+        if kind in _MOMENTS and type(limit) is dict:
+            is_within = _is_within(plain(value), kind, limit, side, run)
+        else:
+            try:
+                compared = order(system_value(Item(plain(value), kind)), expected, _NOWHERE)
+            except FhirPathEvaluationError:
+                return  # a limit of another kind than the value says nothing about it
+            is_within = compared is None or compared * side <= 0
+        if not is_within:
             run.error("value", text, place, "range")
 
     return check
+
+
+def _is_within(value: Json, kind: str, duration: Json, side: int, run: Run) -> bool:
+    """Tell whether a moment is no earlier (or no later) than a duration before (or after) now.
+
+    Spec: https://hl7.org/fhir/R4/elementdefinition-definitions.html#ElementDefinition.minValue_x_
+    """
+    unit = _CALENDAR.get(duration.get("code"))
+    if unit is None or "value" not in duration:
+        return True
+    bound, now = ("<= {} +", ">= {} -")[side < 0], ("now()", "today()")[kind == "date"]
+    expression = f"$this {bound.format(now)} {duration['value']} {unit}"
+    return fhirpath.compile(expression, type_name=kind).boolean(value, run.environment) is not False
 
 
 def _text_checks(rules: Rules, profile: str) -> Iterator[Check]:

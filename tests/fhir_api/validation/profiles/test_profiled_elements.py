@@ -245,3 +245,91 @@ def test_conforms_to_in_rules_asks_the_profiles() -> None:
     organization = profile("Organization", {"name": {"min": 1}}, url=OTHER)
     tree = {**PATIENT, "contained": [{"resourceType": "Organization", "id": "a", "active": True}]}
     assert found(tree, own, organization) == [("invariant", "Patient")]
+
+
+def test_durations_limit_dates_relative_to_now() -> None:
+    years = {"value": 100, "system": "http://unitsofmeasure.org", "code": "a"}
+    least = profile("Patient", {"birthDate": {"minValueDuration": years}})
+    most = profile("Patient", {"birthDate": {"maxValueQuantity": years}})
+    for born, kept in (("1500-01-01", [True, False]), ("2000-01-01", [False, False]), ("9000-01-01", [False, True])):
+        wrong = [found({**PATIENT, "birthDate": born}, own) != [] for own in (least, most)]
+        assert wrong == kept
+
+
+TYPES_OF_R4 = "http://hl7.org/fhir/StructureDefinition/"
+
+
+@pytest.mark.parametrize(
+    ("url", "value", "wrong"),
+    [
+        ("minLength", {"valueInteger": 7}, [("length", "Patient.language")]),
+        ("minLength", {"valueInteger": 2}, []),
+        ("regex", {"valueString": "[a-z]{3}"}, [("regex", "Patient.language")]),
+        ("regex", {"valueString": "[a-z]{2}"}, []),
+    ],
+)
+def test_rules_that_extensions_of_a_profile_state(url: str, value: dict[str, Any], wrong: list[Any]) -> None:
+    own = profile("Patient", {"language": {"extension": [{"url": TYPES_OF_R4 + url, **value}]}})
+    assert found({**PATIENT, "language": "rw"}, own) == wrong
+
+
+@pytest.mark.parametrize(("alternative", "wrong"), [("mustHaveValue", ["value"]), ("valueAlternatives", [])])
+def test_a_primitive_without_a_value(alternative: str, wrong: list[str]) -> None:
+    url = f"http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.{alternative}"
+    stated = {"url": url, **({"valueBoolean": True} if wrong else {"valueCanonical": OTHER})}
+    own = profile("Patient", {"active": {"min": 1, "extension": [stated]}})
+    tree = {**PATIENT, "_active": {"extension": [{"url": OTHER, "valueCode": "unknown"}]}}
+    assert [kind for kind, _ in found(tree, own)] == wrong
+    assert found({**tree, "active": True}, own) == []
+
+
+def test_value_sets_that_extensions_of_a_binding_state() -> None:
+    value_set = {
+        "resourceType": "ValueSet",
+        "url": "http://example.org/vs",
+        "status": "active",
+        "compose": {"include": [{"system": "http://example.org/cs", "concept": [{"code": "a"}]}]},
+    }
+    greatest = {"url": f"{TYPES_OF_R4}elementdefinition-maxValueSet", "valueCanonical": "http://example.org/vs"}
+    binding = {"strength": "preferred", "valueSet": OTHER, "extension": [greatest]}
+    own = profile("Patient", {"maritalStatus": {"binding": binding}})
+    assert found({**PATIENT, "maritalStatus": {"coding": [CODING]}}, own, value_set) == []
+    other = {"coding": [{**CODING, "code": "b"}]}
+    assert found({**PATIENT, "maritalStatus": other}, own, value_set) == [("binding-required", "Patient.maritalStatus")]
+
+
+def test_a_type_can_be_an_element_of_a_profile() -> None:
+    elements = {
+        "contact": {"slicing": {"discriminator": [{"type": "value", "path": "gender"}], "rules": "open"}},
+        "contact:hers.name": {"min": 1},
+    }
+    named = {"url": f"{TYPES_OF_R4}elementdefinition-profile-element", "valueString": "Patient.contact:hers"}
+    kind = {"code": "BackboneElement", "profile": [OTHER], "_profile": [{"extension": [named]}]}
+    tree = {**PATIENT, "contact": [{"gender": "female"}]}
+    assert found(tree, profile("Patient", {"contact": {"type": [kind]}}), profile("Patient", elements, url=OTHER)) == [
+        ("min", "Patient.contact[0].name")
+    ]
+
+
+def test_a_rule_over_what_several_types_have_is_asked_of_each() -> None:
+    own = profile("Observation", {"value[x].value": {"maxValueDecimal": 100}})
+    tree = {"resourceType": "Observation", "status": "final", "code": {"text": "A"}}
+    assert found({**tree, "valueQuantity": {"value": 101}}, own) == [("range", "Observation.value.value")]
+    assert found({**tree, "valueString": "A"}, own) == []
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"type": None},
+        {"differential": {"element": [{"min": 1}]}},
+        {"differential": {"element": [{"path": "Patient.name", "max": "many"}]}},
+        {"differential": {"element": [{"path": "Patient.name", "constraint": [{"expression": "true"}]}]}},
+        {"differential": {"element": "Patient.name"}},
+        {"snapshot": {"element": [{"path": "Patient"}, {"path": "Patient.name", "type": [{}]}]}},
+    ],
+)
+def test_what_is_no_structure_definition_gives_an_issue(broken: dict[str, Any]) -> None:
+    library = beside_core({**profile("Patient", {}), **broken})
+    issues = Profiles(library).issues(PATIENT, PROFILE)
+    assert [issue.details[0] for issue in issues if issue.severity == "warning"] == ["profile-faulty"]

@@ -7,8 +7,9 @@ from typing import Any
 
 from conformance import library
 from fhir_api.packages.core import core_library
-from fhir_api.validation.profiles.elements import ElementTree, Rules, element_tree
+from fhir_api.validation.profiles.elements import ElementTree, element_tree
 from fhir_api.validation.profiles.snapshots import Snapshots
+from fhir_api.validation.profiles.stated import Rules
 
 SHORT_FORM = "valueQuantity in a slice: published as the one type left, made here as its only slice, closed"
 PARTIAL = "the published snapshot leaves elements out"
