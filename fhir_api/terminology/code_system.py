@@ -179,14 +179,19 @@ class CodeSystem:
         return True if general == specific else None
 
 
-def read_code_system(definition: Definition) -> CodeSystem:
-    """Return what a CodeSystem resource says; a supplement says nothing about which codes there are."""
+def read_code_system(definition: Definition, unlisted: Contains = never) -> CodeSystem:
+    """Return what a CodeSystem resource says; a supplement says nothing about which codes there are.
+
+    Args:
+        definition: the resource.
+        unlisted: the rule for codes that a complete one does not list.
+    """
     declared = definition.get("property", ())
     is_complete = definition.get("content") == "complete"
     return CodeSystem(
         definition["url"],
         () if definition.get("content") == "supplement" else _concepts(definition),
-        never if is_complete else untold,
+        unlisted if is_complete else untold,
         is_known=is_complete,
         version=definition.get("version"),
         # Where it is not said, codes are accepted in any case (CodeSystem.caseSensitive).

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Final
 from zoneinfo import available_timezones
 
@@ -38,6 +39,7 @@ _MIME_TYPE: Final = re.compile(rf"(?:xml|json|ttl|{_NAME}/{_NAME})(?:{_PARAMETER
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _SUBDIVISION: Final = re.compile(r"[A-Z]{2}-[0-9A-Z]{1,3}")
 _REGION: Final = re.compile(r"[0-9]{3}")
+_CODING_SYSTEM: Final = re.compile(r"99[0-9A-Za-z]{3}|(?:HL7|IBT|ISO)[0-9]{4}|NCPDP[0-9A-Za-z]{4,}|X12De[0-9]{3,4}")
 _RXNORM: Final = re.compile(r"[0-9]{1,8}")
 
 
@@ -114,6 +116,27 @@ def _currencies(_library: Library) -> CodeSystem:
 
 def _time_zones(_library: Library) -> CodeSystem:
     return CodeSystem(TIME_ZONES, (Concept(name) for name in sorted(available_timezones())))
+
+
+@cache
+def _alpha_3() -> frozenset[str]:
+    return frozenset(country.alpha_3 for country in countries())
+
+
+def _is_national_identifier(code: str) -> Truth:
+    return code[:2] == "NN" and code[2:] in _alpha_3()
+
+
+def _is_coding_system(code: str) -> Truth:
+    return _CODING_SYSTEM.fullmatch(code) is not None
+
+
+UNLISTED: Final[Mapping[str, Contains]] = {
+    "http://terminology.hl7.org/CodeSystem/v2-0203": _is_national_identifier,
+    "http://terminology.hl7.org/CodeSystem/v2-0335": lambda code: code.startswith("PRN"),
+    "http://terminology.hl7.org/CodeSystem/v2-0396": _is_coding_system,
+}
+"""Rules of tables of HL7 v2 that have one entry for many codes, such as ``NNxxx`` with a country for ``xxx``."""
 
 
 def _ruled(url: str, rule: Contains, *, is_known: bool = True) -> tuple[str, Make]:

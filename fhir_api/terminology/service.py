@@ -16,11 +16,14 @@ from fhir_api.terminology.codes import UNKNOWN, Truth, either
 from fhir_api.terminology.composition import compile_value_set
 from fhir_api.terminology.contained import ContainedLibrary
 from fhir_api.terminology.expansion import Expansion, expand, page
+from fhir_api.terminology.implicit import implicit_value_set
 from fhir_api.terminology.systems import MALFORMED, CodeSystems
 from fhir_api.terminology.value_set import CompiledValueSet
 
 _KEPT: Final = 400_000
 """Codes of compiled value sets that are kept, about 0.1 kB each."""
+_CUT: Final = 50
+"""Characters after which R4 cuts the names of some v3 code systems."""
 _DEEPEST: Final = 32
 """Value sets that import each other in a row."""
 
@@ -65,7 +68,7 @@ class Terminology:
             return known
         if canonical in above or len(above) > _DEEPEST:
             return _unknown(canonical, "is made of itself or of too many others in a row")
-        definition = self._library.find("ValueSet", canonical)
+        definition = self._definition(canonical)
         if definition is None:
             if self._outer is not None:
                 return self._outer._compiled(canonical, above)
@@ -79,6 +82,10 @@ class Terminology:
             compiled = _unknown(canonical, "is malformed")
         return self._memory.keep(canonical, compiled, 1 + compiled.size)
 
+    def _definition(self, canonical: str) -> Definition | None:
+        definition = self._library.find("ValueSet", canonical)
+        return implicit_value_set(canonical) if definition is None and self._outer is None else definition
+
     def expand(self, value_set: str, limit: int = 1000, offset: int = 0, *, active_only: bool = False) -> Expansion:
         """Return concepts of a value set, from *offset* on, without inactive ones if *active_only*.
 
@@ -90,7 +97,7 @@ class Terminology:
 
     def _expanded(self, canonical: str, above: tuple[str, ...]) -> Expansion:
         compiled = self.value_set(canonical)
-        definition = None if canonical in above else self._library.find("ValueSet", canonical)
+        definition = None if canonical in above else self._definition(canonical)
         if definition is None:
             if self._outer is not None:
                 return self._outer._expanded(canonical, above)
@@ -233,7 +240,9 @@ def _codings(coded: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
 
 def _is_among(name: str, names: Iterable[str | None]) -> bool:
     """Tell whether a name is one of others, whatever its case and the width of its white space."""
-    return _plain(name) in (_plain(each) for each in names if each is not None)
+    given = _plain(name)
+    known = (_plain(each) for each in names if each is not None)
+    return any(given == each or (len(each) >= _CUT and given.startswith(each)) for each in known)
 
 
 def _plain(name: str) -> str:

@@ -9,8 +9,8 @@ from typing import Final
 
 from fhir_api.packages.library import Definition, Library
 from fhir_api.packages.memory import Memory
-from fhir_api.terminology.code_system import CodeSystem, read_code_system, untold
-from fhir_api.terminology.grammars import GRAMMARS
+from fhir_api.terminology.code_system import CodeSystem, never, read_code_system, untold
+from fhir_api.terminology.grammars import GRAMMARS, UNLISTED
 
 _KEPT: Final = 200_000
 """Concepts that are kept, about 0.4 kB each."""
@@ -60,6 +60,6 @@ def _has_concepts(definition: Definition) -> bool:
 
 def _read(definition: Definition) -> CodeSystem:
     try:
-        return read_code_system(definition)
+        return read_code_system(definition, UNLISTED.get(definition["url"], never))
     except MALFORMED:
         return CodeSystem(definition["url"], rule=untold, is_known=False)

@@ -102,6 +102,18 @@ def test_displays_of_countries() -> None:
     assert TERMINOLOGY.validate_in_system(COUNTRIES, "RW", "Burundi").is_display_right is False
 
 
+@pytest.mark.parametrize(
+    ("table", "code", "expected"),
+    [
+        ("0203", "NNRWA", True), ("0203", "MR", True), ("0203", "NNQQQ", False), ("0203", "NN", False),
+        ("0335", "PRNbid", True), ("0335", "XXX", False),
+        ("0396", "99ABC", True), ("0396", "HL70203", True), ("0396", "HL7", False), ("0396", "LN", True),
+    ],
+)  # fmt: skip
+def test_tables_with_one_entry_for_many_codes(table: str, code: str, expected: bool) -> None:
+    assert result(f"http://terminology.hl7.org/CodeSystem/v2-{table}", code) is expected
+
+
 def ucum_cases() -> list[tuple[str, bool]]:
     path = SHARED / "ucum/UcumFunctionalTests.xml"
     if not path.exists():

@@ -64,6 +64,13 @@ def test_case_and_space_of_a_display_do_not_matter(display: str) -> None:
     assert R4.validate_in_system(MARITAL, "M", display).is_display_right is True
 
 
+def test_the_whole_of_a_name_that_r4_cuts_is_right() -> None:
+    tribe = "Paiute-Shoshone Tribe of the Fallon Reservation and Colony, Nevada"
+    system = "http://terminology.hl7.org/CodeSystem/v3-TribalEntityUS"
+    assert R4.validate_in_system(system, "187", tribe).is_display_right is True
+    assert R4.validate_in_system(system, "187", tribe[:40]).is_display_right is False
+
+
 def test_another_display_is_told_with_the_right_one() -> None:
     answer = R4.validate_in_system(MARITAL, "M", "Single")
     assert (answer.result, answer.is_display_right, answer.display) == (True, False, "Married")
