@@ -10,6 +10,8 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 MOST_OPERATIONS = 1000
 LARGEST_RESULT = 16 * 1024 * 1024
 """Bytes: a few copies of a resource into itself would otherwise grow without bound."""
+MOST_WORK = 256 * 1024 * 1024
+"""Operations times bytes, for formats whose operations search the resource: a second or so."""
 
 
 class OperationError(Exception):
@@ -36,6 +38,18 @@ def check_operations(count: int) -> None:
     """
     if count > MOST_OPERATIONS:
         raise refuse(ErrorKind.TOO_LARGE, f"A patch may have {MOST_OPERATIONS} operations, this has {count}.")
+
+
+def check_work(operations: int, size: int) -> None:
+    """Refuse a patch whose operations would each search a resource of *size* bytes, if that were too much together.
+
+    Raises:
+        FhirError: TOO_LARGE.
+    """
+    if operations * size > MOST_WORK:
+        raise refuse(
+            ErrorKind.TOO_LARGE, f"A patch of {operations} operations is too much for a resource of this size."
+        )
 
 
 def check_size(size: int) -> None:

@@ -16,7 +16,7 @@ from fhir_api.fhirpath.model import Choice, Member
 from fhir_api.formats.xml_rules import NUMBER_TYPES
 from fhir_api.model import exact_json
 from fhir_api.model.resource import parse_json
-from fhir_api.patching.errors import OperationError, written
+from fhir_api.patching.errors import OperationError, check_work, written
 from fhir_api.patching.parameters import Operation, Parts, Typed, Value, read_operations
 from fhir_api.patching.tree import Content, Members, Tree, owner_list
 
@@ -33,6 +33,7 @@ class FhirPathPatch:
         Raises:
             FhirError: UNPROCESSABLE when an operation finds no place, several, or a value does not fit; TOO_LARGE.
         """
+        check_work(len(self.operations), len(resource))
         tree = Tree(exact_json.read(resource))
         for number, operation in enumerate(self.operations):
             try:

@@ -15,7 +15,7 @@ from fhir_api.formats.xml import from_xml, to_xml
 from fhir_api.formats.xml_rules import FHIR
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.patching import nodes
-from fhir_api.patching.errors import OperationError, check_operations, check_size, malformed
+from fhir_api.patching.errors import OperationError, check_operations, check_size, check_work, malformed
 from fhir_api.patching.selectors import select
 from fhir_api.patching.xml_document import parse_xml
 
@@ -68,6 +68,7 @@ class XmlPatch:
         Raises:
             FhirError: UNPROCESSABLE, TOO_LARGE.
         """
+        check_work(len(self.operations), len(text))
         # with a parent the document element is a node like every other
         holder = etree.Element("document")
         holder.append(parse_xml(text))

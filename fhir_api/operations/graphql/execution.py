@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhir_api.operations.graphql.document import Document
-from fhir_api.operations.graphql.output import Budget, Output
+from fhir_api.operations.graphql.output import Output
 from fhir_api.operations.graphql.plan import Field, Plan, Planner
 from fhir_api.operations.graphql.records import Records
 from fhir_api.operations.graphql.tree import Element
@@ -27,7 +27,7 @@ async def execute(document: Document, root: Element, records: Records) -> dict[s
     planner = Planner(document)
     plan = planner.plan([document.operation.selection_set], root.type)
     while True:
-        output = Output(Budget())
+        output = Output(records.budget)
         _Walk(records).write(plan, root, output)
         if not await records.fetch():
             return output.members

@@ -5,31 +5,12 @@ Spec: https://hl7.org/fhir/R4/graphql.html#flatten
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from graphql.language import FieldNode
 
+from fhir_api.operations.graphql.budget import Budget
 from fhir_api.operations.graphql.errors import QueryError
-
-MOST_VALUES: Final = 200_000
-"""Values and objects that one answer may have."""
-
-
-class Budget:
-    """Counts what an answer consists of."""
-
-    def __init__(self) -> None:
-        self._left = MOST_VALUES
-
-    def spend(self) -> None:
-        """Count one value.
-
-        Raises:
-            QueryError: there are too many.
-        """
-        self._left -= 1
-        if self._left < 0:
-            raise QueryError(f"The answer would have more than {MOST_VALUES} values", code="too-costly")
 
 
 class Output:

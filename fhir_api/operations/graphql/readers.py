@@ -29,7 +29,13 @@ def elements(key: str, type_name: str, keep: Filter | None) -> Read:
     """Read a JSON property."""
     if keep is None:
         return lambda parent, _records: children(parent, key, type_name)
-    return lambda parent, _records: keep(children(parent, key, type_name))
+
+    def read(parent: Element, records: Records) -> list[Element]:
+        found = children(parent, key, type_name)
+        records.budget.spend(len(found))
+        return keep(found)
+
+    return read
 
 
 def type_name(parent: Element, _records: Records) -> list[Element]:

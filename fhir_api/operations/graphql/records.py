@@ -17,6 +17,7 @@ from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.references import RestfulReference
 from fhir_api.model.versions import StoredVersion
+from fhir_api.operations.graphql.budget import Budget
 from fhir_api.operations.graphql.errors import QueryError
 from fhir_api.operations.graphql.tree import Members
 from fhir_api.operations.operation import Cursors
@@ -61,9 +62,14 @@ _REFUSED: Final = frozenset({ErrorKind.MALFORMED, ErrorKind.NOT_SUPPORTED})
 
 
 class Records:
-    """What one query has read so far."""
+    """What one query has read so far.
+
+    Attributes:
+        budget: counts what it makes of that.
+    """
 
     def __init__(self, context: Context, cursors: Cursors) -> None:
+        self.budget = Budget()
         self._context = context
         self._cursors = cursors
         self._resources: dict[tuple[ResourceKey, str | None], Members | None] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from fhir_api.operations.graphql import output, records, selection
+from fhir_api.operations.graphql import budget, records, selection
 from tests.support.bundles import FHIR, entry, send, statuses
 
 JSON = {"content-type": "application/json"}
@@ -261,7 +261,8 @@ async def test_fragments_that_multiply_are_stopped(client):
     ("place", "limit", "value", "query"),
     [
         (selection, "MOST_FIELDS", 3, "{ Patient(id: a) { id active birthDate gender } }"),
-        (output, "MOST_VALUES", 2, "{ Patient(id: a) { id active multipleBirthInteger } }"),
+        (budget, "MOST_VALUES", 2, "{ Patient(id: a) { id active multipleBirthInteger } }"),
+        (budget, "MOST_VALUES", 3, "{ Patient(id: a) { a: name(use: old) { use } b: name(use: old) { use } } }"),
         (records, "MOST_RESOURCES", 2, "{ ObservationList(patient: a) { id } }"),
         (records, "MOST_SEARCHES", 1, "{ a: PatientList { id } b: ObservationList { id } }"),
     ],

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from lxml import etree
 
+from fhir_api.operations.graphql.budget import Budget
 from fhir_api.operations.graphql.document import read_document
 from fhir_api.operations.graphql.execution import execute
 from fhir_api.operations.graphql.records import Missing, Records, Search
@@ -106,7 +107,7 @@ class AnotherServer(Records):
     """The one search of the case, answered as the case wants it."""
 
     def __init__(self) -> None:
-        """Begin without anything."""
+        self.budget = Budget()
 
     def connection(self, search: Search) -> Members | Missing:
         assert (search.resource_type, search.pairs, search.has_total) == ("Patient", (("active", "true"),), True)

@@ -138,7 +138,17 @@ HOSTILE = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["name", "part", "valueString", "_valueString", "valueHumanName", "resource", "resourceType", "given", "id"]
+                [
+                    "name",
+                    "part",
+                    "valueString",
+                    "_valueString",
+                    "valueHumanName",
+                    "resource",
+                    "resourceType",
+                    "given",
+                    "id",
+                ]
             ),
             inner,
             max_size=3,

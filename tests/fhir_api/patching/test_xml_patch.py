@@ -164,6 +164,10 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FhirError) as refused:
         changed('<add sel="f:a/f:c">' + "x" * 100 + "</add>")
     assert refused.value.kind is ErrorKind.TOO_LARGE
+    monkeypatch.setattr(errors, "MOST_WORK", 100)
+    with pytest.raises(FhirError) as refused:
+        changed('<remove sel="f:a/f:c"/>' * 3)
+    assert refused.value.kind is ErrorKind.TOO_LARGE
     monkeypatch.setattr(errors, "MOST_OPERATIONS", 2)
     with pytest.raises(FhirError) as refused:
         changed('<remove sel="f:a/f:c"/>' * 3)
