@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from conformance.profiles import shipped_packages
 from conformance.profiles.packing import pack
@@ -240,7 +240,8 @@ def _row(record: PackageRecord) -> dict[str, Any]:
 
 
 def _table(records: Sequence[PackageRecord]) -> Table:
-    table = Table("package", "version", "resources", "added", "needs", box=None)
+    names = ("package", "version", "resources", "added", "needs")
+    table = Table(*(Column(name, overflow="fold") for name in names), box=None)
     for record in records:
         count = f"{len(record.resources)}{'' if record.complete else ' (incomplete)'}"
         table.add_row(record.name, record.version, count, instant(record.added_at)[:10], ", ".join(record.dependencies))
