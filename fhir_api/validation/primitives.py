@@ -161,5 +161,7 @@ FORMATS: Mapping[str, Format] = {
 }
 """The format of each primitive type, by its name."""
 
-ELEMENT_ID = Format("element id", _WITHOUT_SPACE, "text without white space")
+ELEMENT_ID = Format(
+    "element id", _matching(rf"[^\s\x00-\x1f\x7f]{{1,{MAX_STRING}}}"), "text without white space, of at most 1 MB"
+)
 """The format of an element's id, which the definitions call a string."""

@@ -48,7 +48,7 @@ def names_value_set(url: str, scene: Scene) -> bool:
 def is_supplement(url: str, scene: Scene) -> bool:
     """Tell whether a URL is that of a supplement, which has no codes of its own."""
     definition = scene.library.find("CodeSystem", url)
-    return definition is not None and definition.get("content") == "supplement"
+    return definition is not None and "supplements" in definition
 
 
 def codes(concepts: Any) -> set[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fhir_api.validation.rules import identities, narratives, references, texts, uris, values
+from fhir_api.validation.rules import identities, measure_reports, narratives, references, texts, uris, values
 from fhir_api.validation.rules.bundles import full_urls, links, requests, searchsets
 from fhir_api.validation.rules.definitions import (
     capabilities,
@@ -59,6 +59,7 @@ _OF_RESOURCES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "CapabilityStatement": (Rule("capability", capabilities.capability_statement),),
     "CodeSystem": (Rule("code-system", code_systems.code_system),),
     "ConceptMap": (Rule("concept-map", concept_maps.concept_map),),
+    "MeasureReport": (Rule("measure-report", measure_reports.measure_report),),
     "Questionnaire": (Rule("questionnaire", forms.questionnaire),),
     "QuestionnaireResponse": (Rule("questionnaire-response", responses.response),),
     "SearchParameter": (Rule("search-parameter", search_parameters.search_parameter),),

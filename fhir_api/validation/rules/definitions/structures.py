@@ -83,8 +83,16 @@ def _profiles(element: Tree, place: Place) -> Iterator[Issue]:
         for canonical, canonical_at in items(kind, "profile", at):
             profile = at.scene.library.find("StructureDefinition", str(canonical))
             wanted = None if profile is None else profile.get("type")
-            if wanted is not None and code in nodes() and not (is_subtype(wanted, code) or is_subtype(code, wanted)):
+            if wanted is not None and not _may_follow(code, wanted):
                 yield canonical_at.error("invalid", f"Found a profile of {wanted}, the type is {code}.")
+
+
+def _may_follow(code: str, wanted: str) -> bool:
+    """Tell whether an element of a type may follow a profile of another; a resource of any type may be one of it."""
+    known = nodes().get(code)
+    if known is None or is_subtype(code, wanted):
+        return True
+    return known.kind == "resource" and is_subtype(wanted, code)
 
 
 class _With:

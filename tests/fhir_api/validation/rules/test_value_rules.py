@@ -11,7 +11,7 @@ from fhir_api.validation.rules import Options
 from tests.support.rules import Told, errors, told
 
 VALUE_SET = {"resourceType": "ValueSet", "url": "http://example.org/vs", "status": "active"}
-SUPPLEMENT = {"resourceType": "CodeSystem", "url": "http://example.org/cs", "content": "supplement"}
+SUPPLEMENT = {"resourceType": "CodeSystem", "url": "http://example.org/cs", "supplements": "http://example.org/base"}
 
 
 def patient(**elements: Any) -> dict[str, Any]:
