@@ -46,7 +46,7 @@ def _check(key: str, severity: str, human: str, expression: str, profile: str) -
     def check(value: Json, kind: str, place: Place, run: Run) -> None:
         try:
             compiled = fhirpath.compile(expression, type_name=kind)
-            is_kept = compiled.boolean(value, run.environment)
+            is_kept = compiled.boolean(value, run.typed_environment)
         except FhirPathEvaluationError:
             run.add("warning", "processing", f"{cannot} here.", place, "invariant", key)
         except FhirPathError as error:

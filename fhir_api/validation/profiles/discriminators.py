@@ -65,7 +65,7 @@ def _belonging(each: ElementTree, kind: str, path: str, definitions: Definitions
         case "exists":
             return _by_existence(there, read, path)
         case "type":
-            return _any(read, [_by_type(frozenset(_codes(there)), path)])
+            return _any(reader(path, only_types=True), [_by_type(frozenset(_codes(there)), path)])
         case "profile":
             return _any(read, [_by_profile(_canonicals(there), path)])
     raise UndecidableError(f"there is no discriminator '{kind}'")

@@ -51,14 +51,20 @@ def steps_of(path: str) -> list[tuple[str, str | None]]:
     return steps
 
 
-def reader(path: str) -> PathReader:
-    """Return what gives the values at a path from an element of a resource."""
+def reader(path: str, *, only_types: bool = False) -> PathReader:
+    """Return what gives the values at a path from an element of a resource.
+
+    Args:
+        path: of a discriminator.
+        only_types: whether a resource that cannot be had may be given with nothing but its type.
+    """
     if path == "$this":
         return lambda found, _run: [(found.value, found.kind)]
 
     def read(found: Occurrence, run: Run) -> list[Found]:
         compiled = fhirpath.compile(path.replace(CHOICE, ""), type_name=found.kind)
-        return [_typed(item) for item in compiled.items(found.value, run.environment)]
+        environment = run.typed_environment if only_types else run.environment
+        return [_typed(item) for item in compiled.items(found.value, environment)]
 
     return read
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fhir_api.fhirpath import Environment
+from fhir_api.fhirpath import Environment, typed_only
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.profiles.places import Place
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Json = Any
 Resolver = Callable[[str], dict[str, Any] | None]
+Known = dict[tuple[str, int], tuple[Json, bool]]
 Check = Callable[[Json, str, Place, "Run"], None]
 """Checks one element: its value (an ``Item`` for a primitive with a companion), its FHIR type and its place."""
 
@@ -49,11 +50,12 @@ class Run:
         resource: ``%resource``.
         root: ``%rootResource``: what contains a contained resource, else the resource itself.
         issues: what was found up to now.
-        known: whether a value (by its identity) conforms to a profile; True while that is being found out.
+        known: by profile and identity: the value, which so keeps its identity, and whether it conforms; True while
+            that is being found out.
         depth: how many profiles led here.
     """
 
-    __slots__ = ("_environment", "depth", "issues", "known", "profiles", "resolver", "resource", "root")
+    __slots__ = ("_environment", "_typed", "depth", "issues", "known", "profiles", "resolver", "resource", "root")
 
     def __init__(
         self,
@@ -61,7 +63,7 @@ class Run:
         resource: Json,
         root: Json,
         resolver: Resolver | None,
-        known: dict[tuple[str, int], bool] | None = None,
+        known: Known | None = None,
         depth: int = 0,
     ) -> None:
         self.profiles = profiles
@@ -69,9 +71,10 @@ class Run:
         self.root = root
         self.resolver = resolver
         self.issues: list[Issue] = []
-        self.known: dict[tuple[str, int], bool] = {} if known is None else known
+        self.known: Known = {} if known is None else known
         self.depth = depth
         self._environment: Environment | None = None
+        self._typed: Environment | None = None
 
     @property
     def environment(self) -> Environment:
@@ -85,6 +88,20 @@ class Run:
                 conforms_to=self._conforms_to,
             )
         return self._environment
+
+    @property
+    def typed_environment(self) -> Environment:
+        """The same, where a reference that leads nowhere gives the type in its text.
+
+        That is enough for ``resolve() is Patient``.
+        """
+        if self._typed is None:
+            resolver = self.resolver
+            self._typed = replace(
+                self.environment,
+                resolver=typed_only if resolver is None else lambda text: resolver(text) or typed_only(text),
+            )
+        return self._typed
 
     def environment_with(self, variables: dict[str, Json]) -> Environment:
         """Return the environment with external constants."""

@@ -20,7 +20,7 @@ from fhir_api.validation.profiles.declared import claims
 from fhir_api.validation.profiles.extensions import Extensions
 from fhir_api.validation.profiles.merging import TYPE_PREFIX
 from fhir_api.validation.profiles.places import Place
-from fhir_api.validation.profiles.run import DEEPEST, Json, Resolver, Run, within_bundle
+from fhir_api.validation.profiles.run import DEEPEST, Json, Known, Resolver, Run, within_bundle
 from fhir_api.validation.profiles.snapshots import Problem, Snapshots, UnknownProfileError
 from fhir_api.validation.profiles.values import stated
 
@@ -143,9 +143,10 @@ class Profiles:
             NotAtHandError: a definition has to be fetched first; asked again after that, it goes on.
         """
         found: list[Issue] = []
-        known: dict[tuple[str, int], bool] = {}
+        known: Known = {}
+        within = within_bundle(tree, resolver)
         for claim in claims(tree, with_implied=with_implied):
-            run = Run(self, claim.resource, claim.root, within_bundle(tree, resolver), known)
+            run = Run(self, claim.resource, claim.root, within, known)
             self.apply(claim.canonical, claim.resource, claim.resource["resourceType"], claim.place, run)
             found += run.issues
         return list(dict.fromkeys(found))
@@ -162,12 +163,12 @@ class Profiles:
             return None
         key = (canonical, id(value))
         if key not in run.known:
-            run.known[key] = True  # what leads back to itself does not fail by that
+            run.known[key] = (value, True)  # what leads back to itself does not fail by that
             is_resource = type(value) is dict and "resourceType" in value and value is not run.resource
             aside = run.within(value, is_contained=_is_contained(value, run)) if is_resource else run.aside()
             self.apply(canonical, value, kind, Place(None, kind), aside)
-            run.known[key] = aside.is_sound
-        return run.known[key]
+            run.known[key] = (value, aside.is_sound)
+        return run.known[key][1]
 
     def apply(self, canonical: str, value: Json, kind: str, place: Place, run: Run) -> None:
         """Leave in a run what a profile finds wrong with a value of a type."""

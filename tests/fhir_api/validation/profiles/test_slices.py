@@ -187,6 +187,18 @@ def test_what_a_reference_leads_to_can_discriminate(kind: str) -> None:
     assert told(REFERRED, profile("Patient", elements), organization) == expected
 
 
+def test_the_type_in_a_reference_is_enough_where_its_target_is_not_here() -> None:
+    target = {"type": [{"code": "Reference", "targetProfile": [f"{TYPES}Organization"]}], "max": "0"}
+    elements = {"generalPractitioner": {"slicing": by("type", "resolve()")}, "generalPractitioner:o": target}
+    tree = {"resourceType": "Patient", "generalPractitioner": [{"reference": f"{name}/1"} for name in ENDS]}
+    expected = [(("slice-max", "o"), "Patient.generalPractitioner[1]")]
+    assert told(tree, profile("Patient", elements)) == expected
+
+
+TYPES = "http://hl7.org/fhir/StructureDefinition/"
+ENDS = ("Practitioner", "Organization")
+
+
 def test_entries_of_a_bundle_are_told_by_type_or_profile_of_their_resource() -> None:
     elements = {
         "entry": {"slicing": by("profile", "resource")},
