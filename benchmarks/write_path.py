@@ -140,7 +140,7 @@ def steps(path: WritePath, bundles: Sequence[bytes], clock: Clock) -> int:
     clock.measure(_SCALE, lambda: [orjson.loads(text) for _, text in rewritten])
     resources = clock.measure("parse", lambda: [(key, parse_compact(text)) for key, text in rewritten])
     check = path.definitions.check
-    clock.measure("validate structure", lambda: [check(resource) for _, resource in resources])
+    clock.measure("validate", lambda: [check(resource) for _, resource in resources])
     bodies = clock.measure("body layout", lambda: [body(resource, key) for key, resource in resources])
     extract = path.definitions.extract
     entries = clock.measure("extract index values", lambda: [extract(resource) for _, resource in resources])
