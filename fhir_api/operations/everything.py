@@ -24,7 +24,7 @@ from fhir_api.operations.operation import Call, Level, Listing
 from fhir_api.operations.record import Record
 from fhir_api.operations.seen import Seen
 from fhir_api.operations.supports import is_member, supports
-from fhir_api.search.query import Clause, DateValue, LastUpdatedClause, Prefix, PrimaryDateClause, Query, SortKey
+from fhir_api.search.query import Clause, DateValue, LastUpdatedClause, Prefix, PrimaryDateClause, Query
 from fhir_api.search.refusals import unknown_type
 from fhir_api.store.port import Page
 
@@ -33,8 +33,6 @@ MOST_COUNT = 1000
 MOST_SEARCHES = 10
 """Searches for one page: where few members are of the types asked for, a page may come with less than was asked."""
 
-_BY_ID = (SortKey("_id", None, descending=False),)
-"""An order that no update changes."""
 _POSITION = msgspec.msgpack.Decoder(tuple[int, bytes | None, bytes])
 
 
@@ -172,7 +170,7 @@ def _query(context: Context, record: Record, asked: Asked, room: int, cursor: by
     if asked.care is not None:
         dates = (context.rules.search.primary_date(name) for name in types)
         clauses.append(PrimaryDateClause(tuple(date for date in dates if date is not None), *asked.care))
-    return Query(types, tuple(clauses), () if record.is_of_all else _BY_ID, room, cursor=cursor)
+    return Query(types, tuple(clauses), count=room, cursor=cursor)
 
 
 def _asked(context: Context, call: Call) -> Asked:

@@ -124,11 +124,11 @@ class Conditions:
     def _dated(self, clause: PrimaryDateClause, candidate: Candidate) -> str:
         keys = [key for parameter in clause.parameters for key in (parameter.key, -parameter.key)]
         low, high = self.arguments.bind(clause.low), self.arguments.bind(clause.high)
-        # a resource has one primary date at most: none outside is none, or one inside
+        # a resource has one primary date at most, which begins at its "low": none outside is none, or one inside
         return (
-            f"NOT EXISTS (SELECT FROM fhir.date x WHERE x.tenant_id = c.tenant AND x.rid = {candidate.rid} "
-            f"AND x.param = ANY({self.arguments.bind(keys, 'integer[]')}) "
-            f"AND (x.low >= {high} OR x.high <= {low}) {PROBED})"
+            f"({candidate.low} < {high} AND NOT EXISTS (SELECT FROM fhir.date x WHERE x.tenant_id = c.tenant "
+            f"AND x.rid = {candidate.rid} AND x.param = ANY({self.arguments.bind(keys, 'integer[]')}) "
+            f"AND x.high <= {low} {PROBED}))"
         )
 
     def _of_resource(self, condition: str, candidate: Candidate) -> str:

@@ -169,7 +169,7 @@ class RowFinder:
         return Keys("token", key, self.token_hashes(key, values, modifier))
 
     def _references(self, key: str, values: Sequence[Value]) -> Keys:
-        hashes = self._reference_hashes(values)
+        hashes = self.reference_hashes(values)
         if len(hashes) == 1:
             return Keys("reference", key, self._arguments.bind(hashes[0]), is_one=True)
         return Keys("reference", key, self._hash_array(hashes))
@@ -178,7 +178,7 @@ class RowFinder:
         """Return SQL for the hashes of references, with all that are above or below them."""
         keys = sorted({parent.key for value in values if isinstance(value, ReferenceValue) for parent in value.parents})
         parents = self._arguments.bind(keys, "integer[]")
-        roots = self._hash_array(self._reference_hashes(values))
+        roots = self._hash_array(self.reference_hashes(values))
         up = (
             "SELECT f.target FROM h JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.id_hash = h.hash "
             "AND r.change <> 3 JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.rid = r.rid "
@@ -199,7 +199,8 @@ class RowFinder:
             bare + [hasher.logical(value.system, value.code or "") for value in tokens if not value.any_system]
         )
 
-    def _reference_hashes(self, values: Sequence[Value]) -> list[int]:
+    def reference_hashes(self, values: Sequence[Value]) -> list[int]:
+        """Return the hashes of what references with these values point at."""
         return [
             self._hasher.text(f"{target}|{value.version}" if value.version else target)
             for value in values
@@ -401,7 +402,7 @@ class RowFinder:
                 case TokenValue():
                     conditions.append(f"{slots.pop(0)} = ANY({self.token_hashes(key, [component])})")
                 case ReferenceValue():
-                    conditions.append(f"{slots.pop(0)} = ANY({self._hash_array(self._reference_hashes([component]))})")
+                    conditions.append(f"{slots.pop(0)} = ANY({self._hash_array(self.reference_hashes([component]))})")
                 case UriValue(uri):
                     conditions.append(f"{slots.pop(0)} = {self._arguments.bind(self._hasher.text(uri))}")
                 case QuantityValue():

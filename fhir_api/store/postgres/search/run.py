@@ -19,6 +19,7 @@ from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
 from fhir_api.store.postgres.search.order import (
     LAST_UPDATED,
+    MADE,
     MARKER,
     NEWEST_FIRST,
     Order,
@@ -27,10 +28,17 @@ from fhir_api.store.postgres.search.order import (
     sorted_by,
 )
 from fhir_api.store.postgres.search.rows import KEYED, Ranges
-from fhir_api.store.postgres.search.walks import is_walkable, range_order, walk_keys, walk_ranges
+from fhir_api.store.postgres.search.walks import (
+    is_walkable,
+    range_order,
+    same_targets,
+    walk_keys,
+    walk_ranges,
+    walk_targets,
+)
 from fhir_api.store.postgres.session import Fetch, fenced
 from fhir_api.store.postgres.statement import Arguments
-from fhir_api.store.postgres.types import type_names, type_numbers
+from fhir_api.store.postgres.types import resource_numbers, type_names, type_numbers
 from fhir_api.store.postgres.writes import Indexing
 
 FREQUENT = 2000
@@ -53,7 +61,7 @@ class Search:
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
         self._chosen = Chosen(None, query.clauses) if walks else choose(query.clauses)
-        self.order = LAST_UPDATED
+        self.order = MADE
 
     @property
     def follows(self) -> bool:
@@ -90,8 +98,11 @@ class Search:
         primary = is_newest_first(sort, self._definitions)
         if isinstance(driver, HasClause) and self.follows:
             # the order is the one of the walk, for the next page may have to be one
-            self.order = LAST_UPDATED
+            self.order = MADE
             return self._sorted(limit)
+        pointing = None if sort else self._walk_targets(driver, limit)
+        if pointing is not None:
+            return pointing
         if driver is not None and len(self.query.resource_types) == 1 and (not sort or primary):
             keys = self._sets.keys(driver)
             if keys is not None:
@@ -101,6 +112,20 @@ class Search:
                 return self._walk_ranges(driver, limit)
         self.order = self._sorting(primary=primary)
         return self._sorted(limit)
+
+    def _walk_targets(self, driver: Clause | None, limit: str) -> str | None:
+        """Return a walk along all references to the same few targets, as those of a compartment; None if it is none."""
+        found = same_targets(driver, self.query.resource_types)
+        if found is None:
+            return None
+        parameters, values = found
+        hashes = self._conditions.finder.reference_hashes(values)
+        if len(parameters) * len(hashes) > FREQUENT:
+            return None
+        self.order = NEWEST_FIRST
+        bind = self.arguments.bind
+        tests = self._tests(_ROW)
+        return walk_targets(bind(parameters, "integer[]"), bind(hashes, "bigint[]"), tests, limit)
 
     def _walk_ranges(self, driver: ValueClause, limit: str) -> str:
         rows = self._conditions.finder.rows(driver)
@@ -115,7 +140,7 @@ class Search:
         if not sort:
             if self._chosen.driver is not None:
                 return NEWEST_FIRST
-            return LAST_UPDATED if len(self.query.resource_types) == 1 else MARKER
+            return MADE if len(self.query.resource_types) == 1 else MARKER
         if primary:
             return NEWEST_FIRST
         if len(sort) == 1 and sort[0].code == "_lastUpdated" and sort[0].descending:
@@ -161,7 +186,10 @@ class Search:
     def _of_types(self) -> list[str]:
         types = self.query.resource_types
         if len(types) == 1:
-            return [f"b.type_id = {self._conditions.type_number(types[0])}"]
+            if self._chosen.driver is not None:
+                return [f"b.type_id = {self._conditions.type_number(types[0])}"]
+            first, behind = (self.arguments.bind(number) for number in resource_numbers(type_numbers()[types[0]]))
+            return [f"b.rid >= {first}", f"b.rid < {behind}"]
         if types:
             numbers = [type_numbers()[name] for name in types]
             return [f"b.type_id = ANY({self.arguments.bind(numbers, 'smallint[]')})"]
@@ -215,7 +243,7 @@ async def _chosen(fetch: Fetch, query: Query, indexing: Indexing) -> Search:
         return search
     if query.cursor is not None and search.is_chain:
         # what was found frequent or not at the first page stays so
-        return Search(query, indexing, walks=order_of(query.cursor) == LAST_UPDATED.name)
+        return Search(query, indexing, walks=order_of(query.cursor) == MADE.name)
     (row,) = await fetch(search.probe(), *search.arguments.values)
     return Search(query, indexing, walks=row[0] >= FREQUENT)
 

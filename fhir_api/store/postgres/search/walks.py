@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fhir_api.search.query import ValueClause
+from fhir_api.search.query import AnyClause, Clause, Value, ValueClause
 from fhir_api.store.postgres.search.order import Key, Order
 from fhir_api.store.postgres.search.rows import FEW, KEYED, Keys, Ranges
 
@@ -42,6 +42,38 @@ def walk_keys(keys: Keys, tests: Sequence[str], limit: str) -> str:
     return (
         f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM unnest({keys.hashes}) h(hash) "
         f"CROSS JOIN LATERAL (SELECT d.low, d.rid {rows}) w ORDER BY w.low DESC, w.rid DESC LIMIT {limit}"
+    )
+
+
+def same_targets(clause: Clause | None, resource_types: Sequence[str]) -> tuple[list[int], tuple[Value, ...]] | None:
+    """Return the parameters by which *clause* asks for resources that point at the same targets, and these.
+
+    So a compartment does; None for any other clause. Parameters of types that are not searched are left out.
+    """
+    if not isinstance(clause, AnyClause):
+        return None
+    members = [member for member in clause.clauses if isinstance(member, ValueClause)]
+    if not members or len(members) < len(clause.clauses):
+        return None
+    values = members[0].values
+    for member in members:
+        if member.parameter.type != "reference" or member.modifier is not None or member.values != values:
+            return None
+    parameters = (member.parameter for member in members)
+    return [each.key for each in parameters if not resource_types or each.resource_type in resource_types], values
+
+
+def walk_targets(parameters: str, hashes: str, tests: Sequence[str], limit: str) -> str:
+    """Return a SELECT of the first rows that point at *hashes* by *parameters*, newest first, each resource once.
+
+    *tests* are conditions on ``d``.
+    """
+    tested = "".join(f" AND {test}" for test in tests)
+    return (
+        f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM unnest({parameters}) p(param) "
+        f"CROSS JOIN unnest({hashes}) h(hash) CROSS JOIN LATERAL (SELECT d.low, d.rid FROM fhir.reference d "
+        f"WHERE d.tenant_id = c.tenant AND d.param = p.param AND d.target = h.hash{tested} "
+        f"ORDER BY d.low DESC, d.rid DESC LIMIT {limit}) w ORDER BY w.low DESC, w.rid DESC LIMIT {limit}"
     )
 
 
