@@ -30,11 +30,12 @@ def requests(bundle: Tree, place: Place) -> Iterator[Issue]:
 
 
 def _fitting(method: str | None, url: str, resource: Tree | None, at: Place) -> Iterator[Issue]:
-    if method in {"POST", "PUT"} and resource is None and "$" not in url:
+    sends_one = method in {"POST", "PUT"} and "$" not in url and "_search" not in url
+    if sends_one and resource is None:
         yield at.error("required", f"'resource' is missing; {method} sends one.")
     if method in {"GET", "HEAD", "DELETE"} and resource is not None:
         yield at.warning("invalid", f"Found a resource, but {method} sends none.", "resource")
-    if method not in {"POST", "PUT"} or resource is None or "$" in url:
+    if not sends_one or resource is None:
         return
     path = url.partition("?")[0].strip("/").split("/")
     if len(path) > (1 if method == "POST" else 2) or path[0] not in RESOURCE_TYPES:

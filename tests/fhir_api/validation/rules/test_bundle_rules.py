@@ -185,6 +185,7 @@ def test_links_of_paging_stand_once_and_only_in_searches() -> None:
         ("POST", "Group", patient(), True),
         ("POST", "Patient", None, True),
         ("POST", "Patient/$validate", None, False),
+        ("POST", "Patient/_search?name=x", None, False),
         ("PUT", "Patient/1", patient("1"), False),
         ("PUT", "Patient/1", patient("2"), True),
         ("PUT", "Patient?identifier=1", patient(), False),
