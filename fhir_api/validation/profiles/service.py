@@ -232,5 +232,9 @@ def _is_contained(value: Json, run: Run) -> bool:
 
 
 def _check(compiled: CompiledProfile, value: Json, kind: str, place: Place, run: Run) -> None:
-    for check in compiled.checks:
-        check(value, kind, place, run)
+    try:
+        for check in compiled.checks:
+            check(value, kind, place, run)
+    except _MALFORMED:
+        text = f"The profile {compiled.canonical} states something that cannot be checked."
+        run.add("warning", "processing", text, place, "profile-faulty")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from fhir_api.fhirpath import FhirPathEvaluationError
+from fhir_api.fhirpath import FhirPathError
 from fhir_api.validation.profiles.occurrences import Occurrence
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Run
@@ -85,7 +85,7 @@ def _position(slices: Sequence[Slice], each: Occurrence, run: Run) -> int | None
         try:
             if one.belongs(each, run):
                 return position
-        except FhirPathEvaluationError:
+        except FhirPathError:
             continue
     return None
 

@@ -326,6 +326,8 @@ def test_a_rule_over_what_several_types_have_is_asked_of_each() -> None:
         {"differential": {"element": [{"path": "Patient.name", "max": "many"}]}},
         {"differential": {"element": [{"path": "Patient.name", "constraint": [{"expression": "true"}]}]}},
         {"differential": {"element": "Patient.name"}},
+        {"differential": {"element": [{"path": "Patient.gender", "maxLength": "long"}]}},
+        {"differential": {"element": [{"path": "Patient", "constraint": [{"key": "a", "expression": ["true"]}]}]}},
         {"snapshot": {"element": [{"path": "Patient"}, {"path": "Patient.name", "type": [{}]}]}},
     ],
 )
