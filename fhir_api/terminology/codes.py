@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 Truth: TypeAlias = "bool | None"
@@ -51,19 +52,19 @@ class Codes:
         """Return the codes of one or the other."""
         if self.listed is not None and other.listed is not None:
             return listed(self.listed | other.listed, self.fold or other.fold)
-        return Codes(lambda code: either(self.contains(code), other.contains(code)))
+        return _judged(lambda code: either(self.contains(code), other.contains(code)))
 
     def __and__(self, other: Codes) -> Codes:
         """Return the codes of both."""
         if self.listed is not None and other.listed is not None:
             return listed(self.listed & other.listed, self.fold or other.fold)
-        return Codes(lambda code: both(self.contains(code), other.contains(code)))
+        return _judged(lambda code: both(self.contains(code), other.contains(code)))
 
     def __sub__(self, other: Codes) -> Codes:
         """Return the codes that are not of the other."""
         if self.listed is not None and other.listed is not None:
             return listed(self.listed - other.listed, self.fold or other.fold)
-        return Codes(lambda code: both(self.contains(code), opposite(other.contains(code))))
+        return _judged(lambda code: both(self.contains(code), opposite(other.contains(code))))
 
 
 def listed(codes: frozenset[str], fold: Fold | None = None) -> Codes:
@@ -71,6 +72,14 @@ def listed(codes: frozenset[str], fold: Fold | None = None) -> Codes:
     if fold is None:
         return Codes(codes.__contains__, codes)
     return Codes(lambda code: code in codes or fold(code) in codes, codes, fold)
+
+
+def _judged(contains: Contains) -> Codes:
+    """Return the codes that a rule over other rules tells.
+
+    It remembers: value sets that import the same ones by many ways would ask those as often as there are ways.
+    """
+    return Codes(lru_cache(maxsize=256)(contains))
 
 
 NO_CODES: Final = listed(frozenset())

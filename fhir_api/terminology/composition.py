@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from fhir_api.packages.library import Definition
 from fhir_api.terminology.code_system import CodeSystem
 from fhir_api.terminology.codes import NOTHING, UNKNOWN, UNKNOWN_CODES, Codes, Membership, listed
-from fhir_api.terminology.filters import passing
+from fhir_api.terminology.filters import Patience, passing
 from fhir_api.terminology.value_set import CompiledValueSet, Names
 
 Include: TypeAlias = Mapping[str, Any]
@@ -51,6 +51,7 @@ class Composition:
         self._compose = compose
         self._systems = systems
         self._value_sets = value_sets
+        self._patience = Patience()
         self._without_inactive = compose.get("inactive") is False
 
     def compiled(self, url: str) -> CompiledValueSet:
@@ -97,7 +98,7 @@ class Composition:
     def _filtered(self, filters: Iterable[Include], system: CodeSystem, canonical: str) -> Codes:
         codes = system.all_codes()
         for each in filters:
-            passed = passing(system, each)
+            passed = passing(system, each, self._patience)
             if passed is None:
                 self._meet(f"The filter on {each.get('property')} of the code system {canonical} cannot be told.")
             codes &= UNKNOWN_CODES if passed is None else passed

@@ -5,11 +5,11 @@ Spec: https://hl7.org/fhir/R4/valueset-operation-expand.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fhir_api.packages.library import Definition
-from fhir_api.terminology.composition import FindSystem, expansion_rows
+from fhir_api.terminology.composition import FindSystem, FindValueSet, expansion_rows
 from fhir_api.terminology.value_set import CompiledValueSet
 
 
@@ -50,14 +50,14 @@ Candidate = tuple[str, str]
 
 
 def expand(
-    definition: Definition, compiled: CompiledValueSet, systems: FindSystem, imported: Callable[[str], Expansion]
+    definition: Definition, compiled: CompiledValueSet, systems: FindSystem, value_sets: FindValueSet
 ) -> Expansion:
     """Return all concepts of a value set.
 
     Raises:
         NotAtHandError: a definition has to be fetched first.
     """
-    candidates = dict.fromkeys(_candidates(definition, systems, imported))
+    candidates = dict.fromkeys(_candidates(definition, systems, value_sets))
     concepts = tuple(_described(*each, compiled, systems) for each in candidates if compiled.contains(*each))
     obstacles = compiled.obstacles or tuple(_unlistable(compiled))
     return Expansion(concepts, not obstacles, obstacles)
@@ -76,19 +76,26 @@ def _unlistable(compiled: CompiledValueSet) -> Iterator[str]:
             yield f"The codes of the code system {system} cannot be listed."
 
 
-def _candidates(
-    definition: Definition, systems: FindSystem, imported: Callable[[str], Expansion]
-) -> Iterator[Candidate]:
+def _candidates(definition: Definition, systems: FindSystem, value_sets: FindValueSet) -> Iterator[Candidate]:
     """Yield every code that may be in the value set, in order; some more than once."""
     for include in definition.get("compose", {}).get("include", ()):
         if "system" in include:
             yield from _of_system(include, systems)
         else:
             for canonical in include.get("valueSet", ()):
-                yield from ((each.system, each.code) for each in imported(canonical).concepts)
+                yield from _of_value_set(value_sets(canonical), systems)
     for row in expansion_rows(definition.get("expansion", {}).get("contains", ())):
         if "system" in row and "code" in row:
             yield row["system"], row["code"]
+
+
+def _of_value_set(imported: CompiledValueSet, systems: FindSystem) -> Iterator[Candidate]:
+    """Yield the codes an imported value set lists, in the order of their code systems."""
+    for system, codes in imported.members.systems.items():
+        listed = codes.listed or frozenset()
+        known = systems(system).concepts
+        yield from ((system, code) for code in known if code in listed)
+        yield from ((system, code) for code in sorted(listed - known.keys()))
 
 
 def _of_system(include: Mapping[str, Any], systems: FindSystem) -> Iterator[Candidate]:

@@ -14,15 +14,44 @@ import regex
 from fhir_api.terminology.code_system import CodeSystem, Concept
 from fhir_api.terminology.codes import Codes
 
-_PATIENCE: Final = 1.0
-"""Seconds that a pattern of a value set may take over all concepts of a code system."""
 _CODE: Final = frozenset({"concept", "code"})
 Values = Callable[[Concept], tuple[str, ...]]
 Select = Callable[[CodeSystem, str], "frozenset[str]"]
 
 
-def passing(system: CodeSystem, filter_: Mapping[str, Any]) -> Codes | None:
-    """Return the codes of *system* that pass one filter, None where it cannot be told which they are."""
+class Patience:
+    """The time that the patterns of one value set may still take together, for a pattern can take for ever.
+
+    Attributes:
+        left: seconds.
+    """
+
+    def __init__(self, seconds: float = 2.0) -> None:
+        self.left = seconds
+
+    def matches(self, pattern: regex.Pattern[str], text: str) -> bool:
+        """Tell whether a pattern matches the whole text.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        if self.left <= 0:
+            raise TimeoutError
+        start = monotonic()
+        try:
+            return pattern.fullmatch(text, timeout=self.left) is not None
+        finally:
+            self.left -= monotonic() - start
+
+
+def passing(system: CodeSystem, filter_: Mapping[str, Any], patience: Patience) -> Codes | None:
+    """Return the codes of *system* that pass one filter, None where it cannot be told which they are.
+
+    Args:
+        system: the code system.
+        filter_: one of ``ValueSet.compose.include.filter``.
+        patience: with patterns.
+    """
     name, operator, value = (filter_.get(part) for part in ("property", "op", "value"))
     if not (isinstance(name, str) and isinstance(operator, str) and isinstance(value, str)):
         return None
@@ -35,7 +64,7 @@ def passing(system: CodeSystem, filter_: Mapping[str, Any]) -> Codes | None:
     values, test = _values(system, name), _TESTS.get(operator)
     if values is None or test is None:
         return None
-    passes = test(value)
+    passes = test(value, patience)
     if passes is None:
         return None
     try:
@@ -94,40 +123,32 @@ _BUILT_IN: Final[Mapping[str, Values]] = {
 Passes = Callable[[tuple[str, ...]], bool]
 
 
-def _among(value: str) -> Passes:
+def _among(value: str, _patience: Patience) -> Passes:
     wanted = {each.strip() for each in value.split(",")}
     return lambda values: not wanted.isdisjoint(values)
 
 
-def _not_among(value: str) -> Passes:
-    among = _among(value)
+def _not_among(value: str, patience: Patience) -> Passes:
+    among = _among(value, patience)
     return lambda values: not among(values)
 
 
-def _matching(value: str) -> Passes | None:
+def _matching(value: str, patience: Patience) -> Passes | None:
     try:
         pattern = regex.compile(value)
     except regex.error:
         return None
-    until = monotonic() + _PATIENCE
-
-    def passes(values: tuple[str, ...]) -> bool:
-        left = until - monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return any(pattern.fullmatch(each, timeout=left) for each in values)
-
-    return passes
+    return lambda values: any(patience.matches(pattern, each) for each in values)
 
 
-def _existing(value: str) -> Passes | None:
+def _existing(value: str, _patience: Patience) -> Passes | None:
     if value not in {"true", "false"}:
         return None
     return lambda values: bool(values) is (value == "true")
 
 
-_TESTS: Final[Mapping[str, Callable[[str], Passes | None]]] = {
-    "=": lambda value: lambda values: value in values,
+_TESTS: Final[Mapping[str, Callable[[str, Patience], Passes | None]]] = {
+    "=": lambda value, _patience: lambda values: value in values,
     "in": _among,
     "not-in": _not_among,
     "regex": _matching,

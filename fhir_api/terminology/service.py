@@ -92,20 +92,16 @@ class Terminology:
         Raises:
             NotAtHandError: a definition it is made of has to be fetched first.
         """
-        whole = self._expanded(value_set, ())
-        return page(whole, limit, offset, active_only=active_only)
+        return page(self._expanded(value_set), limit, offset, active_only=active_only)
 
-    def _expanded(self, canonical: str, above: tuple[str, ...]) -> Expansion:
-        compiled = self.value_set(canonical)
-        definition = None if canonical in above else self._definition(canonical)
-        if definition is None:
-            if self._outer is not None:
-                return self._outer._expanded(canonical, above)
-            return Expansion((), is_whole=False, obstacles=compiled.obstacles)
-        inside = self.within(definition)
-        return expand(
-            definition, compiled, inside._systems.find, lambda each: inside._expanded(each, (*above, canonical))
-        )
+    def _expanded(self, canonical: str) -> Expansion:
+        compiled, definition = self.value_set(canonical), self._definition(canonical)
+        if definition is not None:
+            inside = self.within(definition)
+            return expand(definition, compiled, inside.code_system, inside.value_set)
+        if self._outer is not None:
+            return self._outer._expanded(canonical)
+        return Expansion((), is_whole=False, obstacles=compiled.obstacles)
 
     def contains(self, value_set: str, system: str | None, code: str) -> Truth:
         """Tell whether a code is in a value set, None where it cannot be told; ``validate`` says why.

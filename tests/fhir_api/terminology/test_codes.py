@@ -46,6 +46,20 @@ def test_unknown_codes_make_only_what_they_touch_unknown() -> None:
     assert (SMALL - UNKNOWN_CODES).contains("1") is None
 
 
+def test_rules_over_rules_ask_each_of_them_once() -> None:
+    asked: list[str] = []
+
+    def contains(code: str) -> bool | None:
+        asked.append(code)
+        return None
+
+    codes = Codes(contains)
+    for _ in range(40):
+        codes = codes | codes
+    assert codes.contains("a") is None
+    assert asked == ["a", "a"]
+
+
 def test_a_fold_survives_being_combined() -> None:
     folding = listed(frozenset({"A"}), str.upper)
     assert (folding | listed(frozenset({"B"}))).contains("a") is True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhir_api.terminology.code_system import CodeSystem, read_code_system
-from fhir_api.terminology.filters import passing
+from fhir_api.terminology.filters import Patience, passing
 
 ANIMALS: dict[str, Any] = {
     "resourceType": "CodeSystem",
@@ -37,7 +37,7 @@ def system(**changes: Any) -> CodeSystem:
 
 
 def filtered(name: str, operator: str, value: str) -> set[str] | None:
-    codes = passing(system(), {"property": name, "op": operator, "value": value})
+    codes = passing(system(), {"property": name, "op": operator, "value": value}, Patience())
     return None if codes is None or codes.listed is None else set(codes.listed)
 
 
@@ -88,19 +88,28 @@ def test_it_cannot_be_told_what_passes(name: str, operator: str, value: str) -> 
 
 
 def test_a_filter_without_value_cannot_be_told() -> None:
-    assert passing(system(), {"property": "legs", "op": "="}) is None
+    assert passing(system(), {"property": "legs", "op": "="}, Patience()) is None
 
 
-def test_a_pattern_that_takes_too_long_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fhir_api.terminology.filters._PATIENCE", 0.0)
-    assert filtered("code", "regex", "b.*") is None
+def test_a_pattern_that_takes_too_long_cannot_be_told() -> None:
+    assert passing(system(), {"property": "code", "op": "regex", "value": "b.*"}, Patience(0)) is None
+
+
+def test_patterns_that_never_end_take_the_time_there_is_once() -> None:
+    patience = Patience(0.01)
+    endless = {"property": "legs", "op": "regex", "value": "(?:x|xx)+(?:y|z)"}
+    many = system(concept=[{"code": "x", "property": [{"code": "legs", "valueString": "x" * 60}]}])
+    assert [passing(many, endless, patience) for _ in range(3)] == [None, None, None]
+    assert patience.left <= 0
 
 
 def test_in_a_fragment_what_is_not_listed_cannot_be_told() -> None:
-    codes = passing(system(content="fragment"), {"property": "concept", "op": "is-a", "value": "bird"})
+    codes = passing(system(content="fragment"), {"property": "concept", "op": "is-a", "value": "bird"}, Patience())
     assert codes is not None
     assert [codes.contains(code) for code in ("hen", "dog", "ostrich")] == [True, False, None]
-    assert passing(system(content="fragment"), {"property": "concept", "op": "is-a", "value": "fish"}) is None
+    assert (
+        passing(system(content="fragment"), {"property": "concept", "op": "is-a", "value": "fish"}, Patience()) is None
+    )
 
 
 def test_a_hierarchy_that_goes_round_ends() -> None:

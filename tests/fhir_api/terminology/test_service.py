@@ -299,6 +299,25 @@ def test_an_expansion_is_in_the_order_of_the_composition() -> None:
     assert not second.is_whole
 
 
+def test_what_is_imported_is_listed() -> None:
+    first = composed({"system": CS, "concept": [{"code": "c"}, {"code": "a"}]}, name="first")
+    other = composed({"system": "http://example.org/none", "concept": [{"code": "z"}, {"code": "y"}]}, name="other")
+    definition = composed({"valueSet": [first["url"]]}, {"valueSet": [other["url"]]})
+    expansion = Terminology(beside_core(LETTERS, first, other, definition)).expand("http://example.org/vs")
+    assert [concept.code for concept in expansion.concepts] == ["a", "c", "y", "z"]
+
+
+def test_imports_that_meet_again_and_again_are_listed_once() -> None:
+    rows = [
+        composed(*({"valueSet": [f"http://example.org/{level + 1}-{side}"]} for side in "lr"), name=f"{level}-{side}")
+        for level in range(25)
+        for side in "lr"
+    ]
+    ends = [composed({"system": CS}, name=f"25-{side}") for side in "lr"]
+    terminology = Terminology(beside_core(LETTERS, *rows, *ends))
+    assert [concept.code for concept in terminology.expand("http://example.org/0-l").concepts] == ["a", "b", "c"]
+
+
 def test_an_expansion_says_what_it_lacks() -> None:
     expansion = R4.expand(f"{V}ucum-units")
     assert (expansion.concepts, expansion.is_whole) == ((), False)
