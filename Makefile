@@ -12,7 +12,7 @@ CHECKED := fhir_api adapters identity mappings conformance platform tests benchm
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format nightly bench conformance lock clean
+.PHONY: help setup setup-dev run test lint format nightly bench conformance profiles lock clean
 
 help: ## List the tasks.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: setup ## Measure a running server (ARGS="--base http://127.0.0.1:8080/fhi
 
 conformance: setup ## Compile the official R4 definitions again.
 	@$(BIN)/python -m conformance.build --download
+
+profiles: setup-dev ## Compile the packages that are shipped again.
+	@$(BIN)/python -m conformance.profiles
 
 lock: setup ## Choose the newest versions that fit and write the lock files.
 	@$(PIP) install uv==0.13.9

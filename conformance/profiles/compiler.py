@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec import yaml
 
 from conformance.profiles.definitions import definitions
 from conformance.profiles.packing import PackedFile, pack
@@ -28,12 +28,12 @@ def compile_packages(folder: Path = _FOLDER) -> Iterator[tuple[Path, int]]:
 
 def package_files(folder: Path) -> list[PackedFile]:
     """Return the files of the package whose source is in *folder*."""
-    source = msgspec.convert(_yaml(folder / "package.yaml"), Source)
+    source = yaml.decode((folder / "package.yaml").read_bytes(), type=Source)
     files = [PackedFile("package/package.json", _json(manifest(source)))]
     files += [
         PackedFile(f"package/{tree['resourceType']}-{tree['id']}.json", _json(tree)) for tree in definitions(source)
     ]
-    for tree in _yaml(folder / "examples.yaml"):
+    for tree in yaml.decode((folder / "examples.yaml").read_bytes(), type=list[dict[str, Any]]):
         files.append(PackedFile(f"package/example/{tree['resourceType']}-{tree['id']}.json", _json(tree)))
     return files
 
@@ -52,12 +52,6 @@ def manifest(source: Source) -> dict[str, Any]:
         "dependencies": source.dependencies,
         "type": "fhir.ig",
     }
-
-
-def _yaml(path: Path) -> Any:
-    import yaml  # noqa: PLC0415 - of the development environment
-
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _json(tree: dict[str, Any]) -> bytes:

@@ -105,3 +105,18 @@ def set_tenant(
     policy = None if profiles is Policy.DEFAULT else profiles.value
     packaging.set_profiles(Settings.from_environment(data=data, database_url=database_url), name, policy)
     typer.echo(f"Tenant {name}: profiles {profiles.value}.")
+
+
+@tenant_commands.command("equip")
+def equip_tenant(
+    name: Annotated[str, typer.Argument(help="The tenant.")],
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give a tenant the packages that were added for all before it was there."""
+    from stanforis.cli import packaging  # noqa: PLC0415 - heavy, and needed here only
+
+    settings = Settings.from_environment(data=data, database_url=database_url)
+    if not packaging.equip(settings, name, as_json=as_json):
+        raise typer.Exit(DONE_IN_PART)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.interactions.context import Context
 from fhir_api.model.versions import instant
 from fhir_api.opening import Stores, open_postgres
+from fhir_api.packages.archive import archived_files
 from fhir_api.packages.core import core_library
 from fhir_api.packages.dependencies import PackageName, resolve
-from fhir_api.packages.npm import Package
+from fhir_api.packages.npm import Package, package_of
 from fhir_api.store.port import PackageRecord
 from fhir_api.store.postgres.administration import Administration, administering
 from stanforis.cli import databases
@@ -162,6 +164,27 @@ async def _add(
                 manifest = package.manifest
                 await installation.administration.share(manifest.name, manifest.version, pack(package.files))
     return added
+
+
+def equip(settings: Settings, tenant: str, *, as_json: bool) -> bool:
+    """Give a tenant the packages that all tenants get, and tell whether every definition of them was stored.
+
+    Raises:
+        UnknownTenantError: there is no such tenant.
+    """
+
+    async def run(settings: Settings) -> list[packages.Added]:
+        async with _opened(settings) as installation:
+            (name,) = installation.named(tenant)
+            return [
+                await packages.add(installation.context(name), package_of(source, archived_files(source, BytesIO(raw))))
+                for source, raw in await installation.administration.shared()
+            ]
+
+    with databases.reached(settings, _HOLDER) as database:
+        added = asyncio.run(run(database.settings))
+    _tell([{"tenant": tenant} | asdict(each) for each in added], _added_line, as_json=as_json)
+    return not any(each.problems for each in added)
 
 
 def remove(settings: Settings, package: str, *, tenant: str | None, force: bool, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 from stanforis.cli.application import application
 
 COMMANDS = [["up"], ["load"], ["bench"], ["doctor"], ["db", "upgrade"], ["db", "check"], ["db", "reindex"]]
-COMMANDS += [["package", "add"], ["package", "list"], ["package", "remove"], ["tenant", "set"]]
+COMMANDS += [["package", "add"], ["package", "list"], ["package", "remove"], ["tenant", "set"], ["tenant", "equip"]]
 
 
 def stanforis(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
+from dataclasses import dataclass
 
 import psycopg
 import pytest
+from stanforis.cli import main
 from stanforis.storage.embedded import EmbeddedPostgres
 
 from fhir_api.store.postgres import migrations
@@ -27,6 +28,7 @@ def data(running):
     """The data folder, with nothing in it."""
     with psycopg.connect(dsn(running).replace("stanforis_owner@", "postgres@")) as connection:
         connection.execute("TRUNCATE fhir.resource, fhir.package, fhir.shared_package")
+        connection.execute("DELETE FROM fhir.tenant WHERE tenant_id > 1")
     return running.data_dir
 
 
@@ -34,11 +36,27 @@ def dsn(running):
     return running.connection.owner_dsn
 
 
-def stanforis(*arguments, data):
-    code = "from stanforis.cli import main; main()"
-    command = [sys.executable, "-c", code, *map(str, arguments), "--data", str(data)]
-    environment = {"PATH": "/usr/bin:/bin", "COLUMNS": "200", "NO_COLOR": "1"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+@dataclass(frozen=True)
+class Ran:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def stanforis(monkeypatch, capsys):
+    """Run a command in this process, as the program would."""
+
+    def run(*arguments, data):
+        monkeypatch.setattr(sys, "argv", ["stanforis", *map(str, arguments), "--data", str(data)])
+        monkeypatch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as left:
+            main()
+        return Ran(int(left.value.code or 0), *capsys.readouterr())
+
+    return run
 
 
 def told(ran):
@@ -46,7 +64,7 @@ def told(ran):
     return json.loads(ran.stdout)
 
 
-def test_add_list_remove(data, tmp_path):
+def test_add_list_remove(stanforis, data, tmp_path):
     first = archive(tmp_path, manifest("test.a"), profile())
     second = archive(tmp_path, manifest("test.b", dependencies={"test.a": "1.0.0"}))
     missing = stanforis("package", "add", second, data=data)
@@ -65,7 +83,7 @@ def test_add_list_remove(data, tmp_path):
     assert "No packages" in stanforis("package", "list", data=data).stdout
 
 
-def test_a_broken_definition_is_named_by_exit_code_and_line(data, tmp_path):
+def test_a_broken_definition_is_named_by_exit_code_and_line(stanforis, data, tmp_path):
     path = archive(tmp_path, manifest(), profile(), **{"ValueSet-v": "{"})
     ran = stanforis("package", "add", path, data=data)
     assert ran.returncode == 3
@@ -74,18 +92,21 @@ def test_a_broken_definition_is_named_by_exit_code_and_line(data, tmp_path):
     assert (strict.returncode, "package/ValueSet-v.json" in strict.stderr) == (1, True)
 
 
-def test_our_own_package_is_found_by_name_and_kept_for_tenants_to_come(running, data):
+def test_our_own_package_is_found_by_name_and_kept_for_tenants_to_come(stanforis, running, data):
     (added,) = told(stanforis("package", "add", "rw.stanforis.core", "--all", "--json", data=data))
     assert (added["tenant"], added["problems"], added["stored"] > 20) == ("default", [], True)
     with psycopg.connect(dsn(running)) as connection:
         (kept,) = connection.execute("SELECT name FROM fhir.shared_package").fetchall()
+        connection.execute("INSERT INTO fhir.tenant (tenant_id, name) VALUES (2, 'second') ON CONFLICT DO NOTHING")
     assert kept == ("rw.stanforis.core",)
+    (equipped,) = told(stanforis("tenant", "equip", "second", "--json", data=data))
+    assert (equipped["tenant"], equipped["stored"]) == ("second", added["stored"])
     told(stanforis("package", "remove", "rw.stanforis.core", "--all", "--json", data=data))
     with psycopg.connect(dsn(running)) as connection:
         assert connection.execute("SELECT name FROM fhir.shared_package").fetchall() == []
 
 
-def test_a_tenants_policy(running, data):
+def test_a_tenants_policy(stanforis, running, data):
     for policy, stored in (("enforce", "enforce"), ("default", None)):
         ran = stanforis("tenant", "set", "default", "--profiles", policy, data=data)
         assert ran.returncode == 0, ran.stderr
@@ -95,11 +116,11 @@ def test_a_tenants_policy(running, data):
     assert (unknown.returncode, "nobody" in unknown.stderr) == (1, True)
 
 
-def test_an_unknown_tenant_is_named(data):
+def test_an_unknown_tenant_is_named(stanforis, data):
     ran = stanforis("package", "list", "--tenant", "nobody", data=data)
     assert (ran.returncode, "nobody" in ran.stderr, "Traceback" in ran.stderr) == (1, True, False)
 
 
-def test_without_a_server_the_database_is_started_and_stopped(tmp_path):
+def test_without_a_server_the_database_is_started_and_stopped(stanforis, tmp_path):
     assert told(stanforis("package", "list", "--json", data=tmp_path)) == []
     assert EmbeddedPostgres(tmp_path).running() is None
