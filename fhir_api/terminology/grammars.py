@@ -36,6 +36,8 @@ _QUOTED: Final = r'"(?:[^"\\\r\n]|\\[^\r\n])*"'
 _LOOSE: Final = r'[^;"\x00-\x1f\x7f]*[^;"\x00-\x20\x7f]'
 _PARAMETER: Final = rf"[ \t]*;[ \t]*{_WORD}=(?:{_LOOSE}|{_QUOTED})"
 _MIME_TYPE: Final = re.compile(rf"(?:xml|json|ttl|{_NAME}/{_NAME})(?:{_PARAMETER})*")
+_FORMATS: Final = frozenset({"json", "ttl", "xml"})
+"""The short names that FHIR has for its own formats wherever it wants a MIME type (CapabilityStatement.format)."""
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _SUBDIVISION: Final = re.compile(r"[A-Z]{2}-[0-9A-Z]{1,3}")
 _REGION: Final = re.compile(r"[0-9]{3}")
@@ -48,7 +50,7 @@ def _is_unit(code: str) -> Truth:
 
 
 def _is_mime_type(code: str) -> Truth:
-    return _MIME_TYPE.fullmatch(code) is not None
+    return code in _FORMATS or _MIME_TYPE.fullmatch(code) is not None
 
 
 def _is_uri(code: str) -> Truth:

@@ -197,6 +197,8 @@ class Terminology:
         """
         if isinstance(coded, str):
             return self.contains(value_set, None, coded)
+        if not isinstance(coded, Mapping):
+            return None
         found: Truth = False
         for system, code in _codings(coded):
             found = either(found, self.contains(value_set, system, code))
@@ -208,6 +210,8 @@ class Terminology:
         Raises:
             NotAtHandError: a code system has to be fetched first.
         """
+        if not (isinstance(general, Mapping) and isinstance(specific, Mapping)):
+            return None
         found: Truth = False
         for system, upper in _codings(general):
             for other, lower in _codings(specific):
@@ -230,7 +234,7 @@ def _codings(coded: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
     """Yield system and code of a Coding, or of each coding of a CodeableConcept."""
     codings: Iterable[Mapping[str, Any]] = coded.get("coding", ()) if "code" not in coded else (coded,)
     for coding in codings:
-        if "code" in coding:
+        if isinstance(coding.get("code"), str):
             yield coding.get("system"), coding["code"]
 
 

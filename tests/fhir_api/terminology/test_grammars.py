@@ -32,7 +32,7 @@ def result(system: str, code: str) -> bool | None:
         (LANGUAGES, "en-u-ca-buddhist"), (LANGUAGES, "x-whatever"), (LANGUAGES, "i-klingon"), (LANGUAGES, "qaa"),
         (LANGUAGES, "en-GB-oed"), (LANGUAGES, "de-a-value-x-private"),
         (MIME_TYPES, "text/plain"), (MIME_TYPES, "application/fhir+json; fhirVersion=4.0"),
-        (MIME_TYPES, 'multipart/mixed; boundary="a b"'), (MIME_TYPES, "image/svg+xml"),
+        (MIME_TYPES, 'multipart/mixed; boundary="a b"'), (MIME_TYPES, "image/svg+xml"), (MIME_TYPES, "json"),
         (CURRENCIES, "RWF"), (CURRENCIES, "USD"), (CURRENCIES, "HRK"), (CURRENCIES, "XXX"),
         (COUNTRIES, "RW"), (COUNTRIES, "RWA"), (COUNTRIES, "646"),
         (M49, "001"), (M49, "646"),

@@ -28,6 +28,8 @@ ACT = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
         (f"{ACT}?fhir_vs", ACT, "AMB", True),
         (f"{ACT}?fhir_vs=isa/_ActAccountCode", ACT, "ACCTRECEIVABLE", True),
         (f"{ACT}?fhir_vs=isa/_ActAccountCode", ACT, "AMB", False),
+        ("http://www.rfc-editor.org/bcp/bcp13.txt", "urn:ietf:bcp:13", "text/plain", True),
+        ("http://tools.ietf.org/html/bcp47", "urn:ietf:bcp:47", "english", False),
         ("http://example.org/none", SNOMED, "404684003", None),
     ],
 )

@@ -237,9 +237,11 @@ def test_an_empty_value_set_is_not_known() -> None:
         ({"coding": [{"system": "http://example.org", "code": "M"}, {"system": MARITAL, "code": "M"}]}, True),
         ({"coding": [{"display": "no code"}], "text": "married"}, False),
         ({"text": "married"}, False),
+        ({"system": MARITAL, "code": 7}, False),
+        (7, None),
     ],
 )
-def test_members(coded: Any, expected: bool) -> None:
+def test_members(coded: Any, expected: bool | None) -> None:
     assert R4.member_of(f"{V}marital-status", coded) is expected
 
 
@@ -259,6 +261,7 @@ def coding(code: str, system: str = ACT) -> dict[str, str]:
         (coding("AMB"), coding("AMB"), True),
         (coding("AMB"), coding("AMB", GENDER), False),
         ({"coding": [coding("x", "y"), coding("_ActAccountCode")]}, {"coding": [coding("ACCTRECEIVABLE")]}, True),
+        ("AMB", coding("AMB"), None),
         (coding("1", "http://example.org/none"), coding("2", "http://example.org/none"), None),
     ],
 )
