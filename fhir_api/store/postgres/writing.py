@@ -12,6 +12,7 @@ from fhir_api.store.port import Expect, Write
 from fhir_api.store.postgres.encode import CodeKey, Codes
 from fhir_api.store.postgres.gathering import Outcome
 from fhir_api.store.postgres.shared import Shared
+from fhir_api.store.postgres.types import resource_number, type_numbers
 from fhir_api.store.postgres.writes import LOOKUP, Plan, Stored, by_identity, identity
 
 Place = tuple[Stored | None, int]
@@ -60,7 +61,14 @@ async def _places(
         stored = by_identity(await connection.fetch(LOOKUP, str(tenant_id), hashes))
     found = [stored.get(identity(write.key)) for write in writes]
     rids = iter(await shared.take_rids(connection, found.count(None)))
-    return [(before, next(rids) if before is None else before.rid) for before in found]
+    return [
+        (before, _fresh(write, next(rids)) if before is None else before.rid)
+        for write, before in zip(writes, found, strict=True)
+    ]
+
+
+def _fresh(write: Write, count: int) -> int:
+    return resource_number(type_numbers()[write.key.resource_type], count)
 
 
 async def _send(plan: Plan, tenant_id: int, connection: Connection) -> None:

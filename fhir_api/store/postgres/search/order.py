@@ -95,6 +95,8 @@ def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> 
 
 NEWEST_FIRST = Order("low", (Key("b.low", descending=True), Key("b.rid", descending=True)))
 """By primary clinical date; the server's own order when none is asked for."""
+MADE = Order("made", (Key("b.rid", descending=True),))
+"""The resources of a type as they were made, about, the youngest first: no update moves one past a reader."""
 LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True), Key("b.rid", descending=True)))
 MARKER = Order("marker", (Key("b.marker", descending=True), Key("b.rid", descending=True)))
 _SORTABLE = {
