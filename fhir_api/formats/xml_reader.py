@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/xml.html
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from xml.parsers import expat
 
@@ -14,6 +15,7 @@ from fhir_api.formats.errors import ConversionError
 from fhir_api.formats.narrative import NarrativeReader
 from fhir_api.formats.xml_rules import FHIR, MAX_DEPTH, SEPARATOR, XHTML, Kind, Rule, Rules, attributes_of, rules_of
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.model.outcome import Location
 
 _WHITE_SPACE = " \t\r\n"
 _SCHEMA_INSTANCE = f"http://www.w3.org/2001/XMLSchema-instance{SEPARATOR}"
@@ -226,12 +228,18 @@ class _Reader:
         return self._invalid(f"Unknown element '{local[:64]}'", local[:64])
 
     def _malformed(self, reason: str) -> FhirError:
-        return refuse(ErrorKind.MALFORMED, f"{reason} ({self._position()}).")
+        return self._here(refuse(ErrorKind.MALFORMED, f"{reason} ({self._position()})."))
 
     def _invalid(self, reason: str, *steps: str) -> FhirError:
         place = ".".join([*self._steps(), *steps]) or None
         where = f", at {place}" if place else ""
-        return refuse(ErrorKind.INVALID, f"{reason}{where} ({self._position()}).", expression=place)
+        return self._here(refuse(ErrorKind.INVALID, f"{reason}{where} ({self._position()}).", expression=place))
+
+    def _here(self, error: FhirError) -> FhirError:
+        """Return *error*, which is about the place that the parser has come to."""
+        location = Location(self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1)
+        error.issues = tuple(replace(issue, location=location) for issue in error.issues)
+        return error
 
     def _position(self) -> str:
         return f"line {self._parser.CurrentLineNumber}, column {self._parser.CurrentColumnNumber + 1}"

@@ -15,8 +15,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey
+from fhir_api.model.outcome import Issue, Location
 
 _TOP_LEVEL = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
@@ -84,7 +85,7 @@ def parse_json(raw: bytes) -> Any:
     try:
         tree = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise refuse(ErrorKind.MALFORMED, f"The body is not JSON: {_reason(error)}.") from None
+        raise _no_json(error) from None
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth_exceeded(raw):
         raise refuse(ErrorKind.MALFORMED, f"The body nests deeper than {MAX_DEPTH} levels.")
     # A parser drops all but the last of equal keys; each dropped key takes a colon with it.
@@ -170,8 +171,11 @@ def _quoted(name: str) -> bytes:
     return b'"%b"' % name.encode() if name.isidentifier() else orjson.dumps(name)
 
 
-def _reason(error: orjson.JSONDecodeError) -> str:
-    return f"{error.msg.split(':')[0]} (line {error.lineno}, column {error.colno})"
+def _no_json(error: orjson.JSONDecodeError) -> FhirError:
+    reason = f"{error.msg.split(':')[0]} (line {error.lineno}, column {error.colno})"
+    location = Location(error.lineno, error.colno)
+    issue = Issue("error", "structure", f"The body is not JSON: {reason}.", location=location)
+    return FhirError(ErrorKind.MALFORMED, issue)
 
 
 def _json_kind(tree: object) -> str:

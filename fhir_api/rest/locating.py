@@ -31,7 +31,7 @@ def locate(error: FhirError, request: Request, raw: bytes) -> FhirError:
 
 
 def located(issues: Iterable[Issue], request: Request, raw: bytes, *, inside: str = "") -> Iterable[Issue]:
-    """Return issues with the line and column of the elements they name.
+    """Return issues with the line and column of the elements they name, where they do not tell it already.
 
     Args:
         issues: about the body, or about the resource at *inside*.
@@ -50,6 +50,8 @@ def located(issues: Iterable[Issue], request: Request, raw: bytes, *, inside: st
         return told
     before = steps(inside) if inside else []
     return [
-        replace(issue, location=places.find([*before, *steps(issue.expressions[0])])) if issue.expressions else issue
+        issue
+        if issue.location is not None or not issue.expressions
+        else replace(issue, location=places.find([*before, *steps(issue.expressions[0])]))
         for issue in told
     ]

@@ -31,6 +31,9 @@ def location(issue: dict) -> tuple[int, int]:
         ("/Patient", JSON, BAD_JSON, (3, 13)),
         ("/Patient", XML, BAD_XML, (2, 3)),
         ("/", JSON, BAD_ENTRY, (4, 46)),
+        ("/Patient", JSON, b'{"resourceType": "Patient",\n "gender" "male"}', (2, 11)),
+        ("/Patient", XML, b'<Patient xmlns="http://hl7.org/fhir">\n <gander/></Patient>', (2, 2)),
+        ("/Patient", XML, b'<Patient xmlns="http://hl7.org/fhir">\n <gender></Patient>', (2, 12)),
     ],
 )
 async def test_a_refusal_names_line_and_column(client, url, headers, body, expected):
