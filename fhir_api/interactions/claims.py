@@ -22,6 +22,7 @@ from fhir_api.validation.profiles import Profiles
 
 POLICIES = ("off", "warn", "enforce")
 _FAULTS = frozenset({"error", "fatal"})
+_UNKNOWN = "profile-unknown"
 
 
 class Count(Protocol):
@@ -65,7 +66,8 @@ class Claims:
         issues: list[Issue] = []
         for claim in declared:
             if profiles.knows(claim.canonical):
-                issues += profiles.issues(claim.tree, claim.canonical, path=claim.inside or None)
+                found = profiles.issues(claim.tree, claim.canonical, path=claim.inside or None)
+                issues += [_unchecked(issue, claim) for issue in found]
             else:
                 issues.append(_unknown(claim))
         return issues
@@ -116,8 +118,15 @@ def claims(tree: dict[str, Any], inside: str = "") -> Iterator[Claim]:
                 yield from claims(entry["resource"], f"{inside or 'Bundle'}.entry[{number}].resource")
 
 
+def _unchecked(issue: Issue, claim: Claim) -> Issue:
+    """Return *issue*, as an error if it says that the whole resource was not checked: the profile's base is missing."""
+    if _UNKNOWN in issue.details and issue.expressions == (claim.inside or claim.tree["resourceType"],):
+        return replace(issue, severity="error", expressions=(claim.place,))
+    return issue
+
+
 def _unknown(claim: Claim) -> Issue:
     text = (
         f"The profile '{claim.canonical[:200]}' is not known here: add its package, or the StructureDefinition itself."
     )
-    return Issue("error", "not-found", text, (claim.place,))
+    return Issue("error", "not-found", text, (claim.place,), (_UNKNOWN,))

@@ -161,6 +161,15 @@ async def test_an_unknown_profile_is_named_and_refused_only_by_enforce(start):
     assert outcome(response)["issue"][0]["expression"] == ["Patient.meta.profile[0]"]
 
 
+async def test_a_profile_whose_base_is_missing_is_as_good_as_unknown(start):
+    client = await start("enforce")
+    groundless = profile() | {"url": "http://profiles.example/g", "baseDefinition": "http://nowhere.example/p"}
+    assert (await client.post("/StructureDefinition", json=groundless, headers=JSON)).status_code == 201
+    response = await client.post("/Patient", json=patient(declares="http://profiles.example/g"), headers=JSON)
+    assert (response.status_code, issue_code(response)) == (422, "not-found")
+    assert outcome(response)["issue"][0]["expression"] == ["Patient.meta.profile[0]"]
+
+
 async def test_an_unknown_profile_is_a_warning_by_default(start):
     client = await start(SETTINGS.validation_profiles)
     response = await client.post("/Patient", json=patient(declares="http://nowhere.example/p"), headers=TOLD)
