@@ -11,6 +11,7 @@ from typing import NamedTuple
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.rules.place import Place, Tree, items
 from fhir_api.validation.rules.questionnaires.answers import answers
+from fhir_api.validation.rules.questionnaires.comparing import order
 from fhir_api.validation.rules.questionnaires.enabling import Given, is_enabled
 from fhir_api.validation.rules.questionnaires.items import below, extension_value
 
@@ -62,7 +63,21 @@ def response(resource: Tree, place: Place) -> Iterator[Issue]:
         return
     link_ids = frozenset(str(item.get("linkId")) for item in below(questionnaire.get("item")))
     form = _Form(questionnaire, link_ids, resource.get("status") not in _UNFINISHED, Given())
+    yield from _period(resource.get("authored"), questionnaire.get("effectivePeriod", {}), place)
     yield from _level(form, _Level(questionnaire.get("item", ()), (resource,), place))
+
+
+def _period(authored: str | None, period: Tree, place: Place) -> Iterator[Issue]:
+    """Check that a response was written while its questionnaire was in use."""
+    start, end = period.get("start"), period.get("end")
+    if authored is None:
+        return
+    if start is not None and order("dateTime", authored, start) == -1:
+        yield place.warning(
+            "business-rule", "The response was written before the questionnaire was in use.", "authored"
+        )
+    if end is not None and order("dateTime", authored, end) == 1:
+        yield place.warning("business-rule", "The response was written after the questionnaire was in use.", "authored")
 
 
 def _questionnaire(canonical: str, place: Place) -> Tree | None:
@@ -100,11 +115,11 @@ def _level(form: _Form, level: _Level) -> Iterator[Issue]:
 
 
 def _known_and_in_order(form: _Form, level: _Level) -> Iterator[Issue]:
-    order = {item.get("linkId"): number for number, item in enumerate(level.items)}
+    numbers = {item.get("linkId"): number for number, item in enumerate(level.items)}
     last = -1
     for item, at in items(level.around[-1], "item", level.place):
         link_id = item.get("linkId")
-        number = order.get(link_id)
+        number = numbers.get(link_id)
         if number is None:
             where = "has this linkId, but not here" if link_id in form.link_ids else "has no item with this linkId"
             yield at.error("structure", f"The questionnaire {where}.", "linkId")

@@ -327,3 +327,11 @@ def test_a_pattern_that_cannot_be_used_is_told_once() -> None:
     given = response(answered("a", *[{"valueString": "x"}] * 9))
     place = "QuestionnaireResponse.item[0].answer[0].value"
     assert told(given, form) == {Told("warning", "questionnaire-response", place)}
+
+
+@pytest.mark.parametrize(("authored", "is_outside"), [("2021-12-31", True), ("2022-06", False), ("2024-01-01", True)])
+def test_a_response_is_written_while_the_questionnaire_is_in_use(authored: str, is_outside: bool) -> None:
+    form = questionnaire(item("a", "integer"), effectivePeriod={"start": "2022", "end": "2023-12"})
+    found = told(response(answered("a", {"valueInteger": 1}), authored=authored), form)
+    expected = {Told("warning", "questionnaire-response", "QuestionnaireResponse.authored")}
+    assert found == (expected if is_outside else set())
