@@ -22,6 +22,8 @@ _KEYS: Final = frozenset({"extension", _MODIFIERS})
 _KEPT: Final = 4096
 _EXAMPLES: Final = re.compile(r"https?://([\w-]+\.)*(example|acme)\.(org|com)(/|$)")
 """Domains that the specification uses in examples; nobody defines anything there."""
+_OF_HL7: Final = "http://hl7.org/fhir/"
+"""Later versions and packs define extensions there for R4, too: one that is not known need not be wrong."""
 
 
 class _Rules(NamedTuple):
@@ -104,7 +106,8 @@ class Extensions:
         if holder is None:
             return
         if rules is None:
-            is_error = (is_strict or here.name == _MODIFIERS) and not _EXAMPLES.match(url)
+            is_meant = not _EXAMPLES.match(url)
+            is_error = is_meant and (here.name == _MODIFIERS or (is_strict and not url.startswith(_OF_HL7)))
             text = f"The extension {url} is not known."
             run.add("error" if is_error else "warning", "extension", text, here.place, "extension-unknown")
             return

@@ -138,6 +138,12 @@ def test_extensions_that_are_not_known(name: str, is_strict: bool, severity: str
     assert told(patient(**{name: [simple()]}), is_strict=is_strict) == expected
 
 
+def test_extensions_of_later_packs_and_of_examples_are_no_errors() -> None:
+    urls = ("http://hl7.org/fhir/StructureDefinition/later", "http://example.org/e")
+    tree = patient(extension=[{"url": url, "valueString": "A"} for url in urls])
+    assert [severity for severity, _, _ in told(tree, is_strict=True)] == ["warning", "warning"]
+
+
 def test_extensions_that_modify_stand_apart() -> None:
     modifying = extension(URL, {"": {"isModifier": True}, **SIMPLE})
     assert told(patient(modifierExtension=[simple()]), modifying) == []
