@@ -8,6 +8,7 @@ Spec: https://hl7.org/fhir/R4/conformance-rules.html#constraints
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -44,6 +45,7 @@ AMENDED: Final[Mapping[str, str]] = {
 }
 """Expressions that do not say what the rule in words says, by key, as they are evaluated here."""
 
+_MATCHES: Final = re.compile(r"\bmatches\(")
 _KEPT_RESIDUES: Final = 8192
 
 
@@ -96,10 +98,10 @@ def _compiled(constraints: Iterable[Constraint], type_name: str, *, is_resource:
 
 
 def _amended(key: str, expression: str) -> str:
-    if expression.startswith("name.matches("):
-        # the same warning of many definitions, of which most need no name
-        return f"name.empty() or {expression}"
-    return AMENDED.get(key, expression)
+    # written for the meaning that matches() had before FHIRPath had matchesFull()
+    whole = _MATCHES.sub("matchesFull(", AMENDED.get(key, expression))
+    # the same warning of many definitions, of which most need no name
+    return f"name.empty() or {whole}" if whole.startswith("name.matches") else whole
 
 
 class Holds(Protocol):

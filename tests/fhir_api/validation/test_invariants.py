@@ -229,7 +229,7 @@ def test_a_warning_does_not_refuse_but_is_told() -> None:
     assert [(issue.severity, issue.details) for issue in everything(PATIENT)] == [("warning", ("invariant", "dom-6"))]
 
 
-@pytest.mark.parametrize(("name", "warnings"), [(None, 0), ("Good", 0), ("not good", 1)])
+@pytest.mark.parametrize(("name", "warnings"), [(None, 0), ("Good", 0), ("Not good", 1)])
 def test_a_definition_needs_no_name_but_a_good_one(name: str | None, warnings: int) -> None:
     tree = {**questionnaire({"linkId": "1", "type": "string"}), **({} if name is None else {"name": name})}
     assert [issue.details[1] for issue in everything(tree)].count("que-0") == warnings
