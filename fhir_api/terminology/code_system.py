@@ -179,19 +179,19 @@ class CodeSystem:
         return True if general == specific else None
 
 
-def read_code_system(definition: Definition, unlisted: Contains = never) -> CodeSystem:
+def read_code_system(definition: Definition, unlisted: Contains | None = None) -> CodeSystem:
     """Return what a CodeSystem resource says; a supplement says nothing about which codes there are.
 
     Args:
         definition: the resource.
-        unlisted: the rule for codes that a complete one does not list.
+        unlisted: the rule for codes that are not listed; None is the one that its completeness gives.
     """
     declared = definition.get("property", ())
     is_complete = definition.get("content") == "complete"
     return CodeSystem(
         definition["url"],
         () if definition.get("content") == "supplement" else _concepts(definition),
-        unlisted if is_complete else untold,
+        unlisted or (never if is_complete else untold),
         is_known=is_complete,
         version=definition.get("version"),
         # Where it is not said, codes are accepted in any case (CodeSystem.caseSensitive).

@@ -9,11 +9,13 @@ from typing import Final
 
 from fhir_api.packages.library import Definition, Library
 from fhir_api.packages.memory import Memory
-from fhir_api.terminology.code_system import CodeSystem, never, read_code_system, untold
+from fhir_api.terminology.code_system import CodeSystem, read_code_system, untold
+from fhir_api.terminology.codes import Contains
 from fhir_api.terminology.grammars import GRAMMARS, UNLISTED
 
 _KEPT: Final = 200_000
 """Concepts that are kept, about 0.4 kB each."""
+_LISTING: Final = frozenset({"complete", "fragment", "example"})
 MALFORMED: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What reading a definition raises that is not as FHIR wants it: nothing is known from it, and nobody fails over it."""
 
@@ -40,26 +42,30 @@ class CodeSystems:
         if known is not None:
             return known
         definition = self._library.find("CodeSystem", canonical)
-        if definition is not None and _has_concepts(definition):
-            known = _read(definition)
+        if definition is not None and definition.get("content") in _LISTING:
+            known = self._listed(definition)
         elif self._outer is not None:
             return self._outer.find(canonical)
         else:
-            known = self._without_list(canonical.partition("|")[0])
+            known = self._unlisted(canonical.partition("|")[0])
         return self._memory.keep(canonical, known, 1 + len(known.concepts))
 
-    def _without_list(self, url: str) -> CodeSystem:
+    def _listed(self, definition: Definition) -> CodeSystem:
+        """Return what a definition lists; a list of some codes does not replace the rule for all."""
+        url: str = definition["url"]
+        if definition["content"] == "complete":
+            return _read(definition, UNLISTED.get(url))
+        ruled = self._unlisted(url)
+        return ruled if ruled.is_known else _read(definition, ruled.rule)
+
+    def _unlisted(self, url: str) -> CodeSystem:
         """Return what is known by grammar, which is the same in each version."""
         make = GRAMMARS.get(url)
         return CodeSystem(url, rule=untold, is_known=False) if make is None else make(self._library)
 
 
-def _has_concepts(definition: Definition) -> bool:
-    return definition.get("content") in {"complete", "fragment", "example"}
-
-
-def _read(definition: Definition) -> CodeSystem:
+def _read(definition: Definition, unlisted: Contains | None) -> CodeSystem:
     try:
-        return read_code_system(definition, UNLISTED.get(definition["url"], never))
+        return read_code_system(definition, unlisted)
     except MALFORMED:
         return CodeSystem(definition["url"], rule=untold, is_known=False)

@@ -223,6 +223,24 @@ def test_a_malformed_code_system_is_not_known() -> None:
     assert found("a", {**LETTERS, "concept": [{"display": "no code"}]}, composed({"system": CS})) is None
 
 
+def fragment(url: str, code: str) -> dict[str, Any]:
+    return {
+        "resourceType": "CodeSystem",
+        "url": url,
+        "content": "fragment",
+        "concept": [{"code": code, "display": "D"}],
+    }
+
+
+def test_some_codes_do_not_replace_the_rule_for_all() -> None:
+    snomed, ucum = "http://snomed.info/sct", "http://unitsofmeasure.org"
+    terminology = Terminology(beside_core(fragment(snomed, "404684003"), fragment(ucum, "kg")))
+    asked = [(snomed, "404684003"), (snomed, "404684004"), (snomed, "73211009"), (ucum, "kg"), (ucum, "g"), (ucum, "x")]
+    answers = [terminology.validate_in_system(*each) for each in asked]
+    assert [answer.result for answer in answers] == [True, False, None, True, True, False]
+    assert answers[0].display == "D"
+
+
 def test_an_empty_value_set_is_not_known() -> None:
     assert found("a", LETTERS, value_set()) is None
 
