@@ -31,6 +31,7 @@ _NAMES = one_of_words(
     " _format _pretty _tag _list _filter _text name name:exact name:missing birthdate identifier gender:not"
     " general-practitioner.name _has:Observation:subject:code value-quantity code:in subject:Patient.name"
     " code-value-quantity date mode x ~ :"
+    " profile start end max patient category persist id url system count offset query meta"
 )
 _VALUES = st.one_of(
     one_of_words(
@@ -121,6 +122,32 @@ _PATCHES = st.lists(
     ),
     max_size=3,
 )
+_PARAMETERS = st.builds(
+    lambda parameters: {"resourceType": "Parameters", "parameter": parameters},
+    st.lists(
+        st.builds(
+            lambda name, member, value, more: {"name": name, member: value, **more},
+            one_of_words(
+                "resource mode profile meta _type _count _since start end max patient persist id url code system"
+                " category coding codeableConcept valueSet codeSystem count offset codeA codeB codingA query ~"
+            ),
+            one_of_words(
+                "valueString valueCode valueUri valueBoolean valueInteger valuePositiveInt valueDate valueInstant"
+                " valueMeta valueCoding valueCodeableConcept resource part _valueString valueNonsense"
+            ),
+            st.one_of(
+                one_of_words(
+                    "create update Patient 2026 2026-11-23T08:00:00Z a http://hl7.org/fhir/ValueSet/languages"
+                ),
+                st.sampled_from([{"tag": [{"code": "x"}]}, {"system": "http://x", "code": "1"}, {"coding": [{}]}, {}]),
+                _RESOURCES,
+                _JSON,
+            ),
+            st.sampled_from([{}, {}, {"_name": {"id": "a"}}, {"extension": [{"url": "http://x"}]}]),
+        ),
+        max_size=4,
+    ),
+)
 _BODIES = st.one_of(
     st.binary(max_size=40),
     st.one_of(_RESOURCES, _BUNDLES, _PATCHES, _JSON).map(orjson.dumps),
@@ -132,7 +159,7 @@ _BODIES = st.one_of(
     st.sampled_from([b'<Patient xmlns="http://hl7.org/fhir"><id value="a"/></Patient>', b"<a>" * 5000]),
 )
 _FILLED = {
-    "{type}": one_of_words("Patient Observation Binary Bundle Group"),
+    "{type}": one_of_words("Patient Observation Binary Bundle Group Encounter Composition ValueSet CodeSystem"),
     "{id}": one_of_words("a b"),
     "{version}": one_of_words("1 2 0 99999999999"),
 }
@@ -142,6 +169,7 @@ _TAKEN: dict[str | None, tuple[bytes, st.SearchStrategy[bytes]]] = {
     "bundle": (b"application/fhir+json", _BUNDLES.map(orjson.dumps)),
     "patch": (b"application/json-patch+json", _PATCHES.map(orjson.dumps)),
     "form": (b"application/x-www-form-urlencoded", QUERIES.map(str.encode)),
+    "operation": (b"application/fhir+json", st.one_of(_PARAMETERS, _PARAMETERS, _RESOURCES).map(orjson.dumps)),
 }
 
 
