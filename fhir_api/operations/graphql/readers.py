@@ -79,7 +79,7 @@ def reference(arguments: Mapping[str, Any], node: FieldNode) -> Read:
             return []
         # what is contained may refer to what is contained beside it
         container = parent.resource if text.startswith("#") else found
-        return [Element(found, found["resourceType"], container)]
+        return [Element(found, found["resourceType"], container, parent.bundle)]
 
     return read
 
@@ -87,9 +87,11 @@ def reference(arguments: Mapping[str, Any], node: FieldNode) -> Read:
 def _target(text: str, wanted: str | None, parent: Element, records: Records) -> Members | Missing | None:
     """Return what a reference leads to; one of another type than is wanted is as good as still to be fetched."""
     if text.startswith("#"):
-        contained = [parent.resource, *parent.resource.get("contained", ())] if text == "#" else []
         beside = (each for each in parent.resource.get("contained", ()) if each.get("id") == text[1:])
-        return contained[0] if contained else next(beside, None)
+        return parent.resource if text == "#" else next(beside, None)
+    inside = None if parent.bundle is None else records.bundled(parent.bundle, text)
+    if inside is not None:
+        return inside
     parsed = parse_restful(text)
     if parsed is None:
         return None

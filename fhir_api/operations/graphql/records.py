@@ -76,6 +76,7 @@ class Records:
         self._connections: dict[Search, Members] = {}
         self._wanted: dict[tuple[ResourceKey, str | None], None] = {}
         self._searches: dict[Search, None] = {}
+        self._bundles: dict[int, dict[str, Members]] = {}
         self._read = 0
 
     def resource(self, key: ResourceKey, version_id: str | None = None) -> Members | Missing | None:
@@ -92,6 +93,13 @@ class Records:
         if not known or reference.base not in (None, self._context.base_url):
             return None
         return self.resource(reference.key, reference.version_id)
+
+    def bundled(self, bundle: Members, reference: str) -> Members | None:
+        """Return the entry of a Bundle that a reference between entries names."""
+        entries = self._bundles.get(id(bundle))
+        if entries is None:
+            entries = self._bundles[id(bundle)] = _entries(bundle)
+        return entries.get(reference)
 
     def connection(self, search: Search) -> Members | Missing:
         """Return a page of matches as a ``Connection``, or that it is still to be fetched."""
@@ -182,6 +190,19 @@ class Records:
     def _remembered(self, version: StoredVersion) -> Members | None:
         tree = self._resources[version.key, None] = _tree(version)
         return tree
+
+
+def _entries(bundle: Members) -> dict[str, Members]:
+    """Return the resources of a Bundle by what may refer to them: ``fullUrl`` and, where it ends so, ``Type/id``."""
+    found: dict[str, Members] = {}
+    for entry in bundle.get("entry", ()):
+        resource, full_url = entry.get("resource"), entry.get("fullUrl", "")
+        if resource is not None and full_url:
+            literal = f"{resource['resourceType']}/{resource.get('id')}"
+            found.setdefault(full_url, resource)
+            if full_url.endswith(f"/{literal}"):
+                found.setdefault(literal, resource)
+    return found
 
 
 def _sealed_with(search: Search) -> bytes:

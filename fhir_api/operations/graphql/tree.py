@@ -26,11 +26,13 @@ class Element(NamedTuple):
         value: JSON.
         type: FHIR type, or one of ``Query``, ``Connection``, ``Edge``.
         resource: the resource that contains it, for references to contained resources.
+        bundle: the Bundle that contains that resource, for references between its entries.
     """
 
     value: Any
     type: str
     resource: Members
+    bundle: Members | None = None
 
 
 _OWN: Final[dict[str, dict[str, Member]]] = {
@@ -75,9 +77,12 @@ def children(parent: Element, key: str, type_name: str) -> list[Element]:
     value = parent.value.get(key)
     values = value if type(value) is list else [value]
     found = [each for each in values if each is not None]
+    resource, bundle = parent.resource, parent.bundle
     if type_name != RESOURCE:
-        return [Element(each, type_name, parent.resource) for each in found]
+        return [Element(each, type_name, resource, bundle) for each in found]
+    if resource.get("resourceType") == "Bundle":
+        bundle = resource
     # a contained resource may refer to those beside it, any other stands alone
     return [
-        Element(each, str(each.get("resourceType")), parent.resource if key == "contained" else each) for each in found
+        Element(each, str(each.get("resourceType")), resource if key == "contained" else each, bundle) for each in found
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import orjson
 import pytest
 
@@ -276,6 +278,25 @@ async def test_deep_queries_are_stopped(client, store):
     await store("Organization", "ring", name="Ring", partOf={"reference": "Organization/ring"})
     query = "{ Organization(id: ring) { " + "partOf { resource { " * 40 + "id" + " } }" * 40 + " } }"
     assert (await error(client, query))["message"].startswith("The query nests deeper")
+
+
+async def test_references_between_the_entries_of_a_bundle(client, store):
+    patient = {"resourceType": "Patient", "id": "e", "gender": "male"}
+    about = ["urn:uuid:2f0a3f3e-7b1c-4c86-9c70-0b9d6ea9c6a5", "Patient/e", "Patient/a"]
+    observations = [
+        {"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "subject": {"reference": text}}
+        for text in about
+    ]
+    entries = [
+        {"fullUrl": about[0], "resource": {"resourceType": "Patient", "gender": "female"}},
+        {"fullUrl": "http://elsewhere.example/Patient/e", "resource": patient},
+        *({"fullUrl": f"urn:uuid:{uuid4()}", "resource": observation} for observation in observations),
+    ]
+    await store("Bundle", "b", type="collection", entry=entries)
+    query = "{ entry { resource { ... on Observation { subject { resource { gender active } } } } } }"
+    found = (await data(client, query, "/Bundle/b/$graphql"))["entry"]
+    subjects = [{"gender": "female"}, {"gender": "male"}, {"active": True}]
+    assert found[2:] == [{"resource": {"subject": {"resource": subject}}} for subject in subjects]
 
 
 async def test_a_versioned_reference_leads_to_its_version(client, store):
