@@ -48,9 +48,8 @@ class Claims:
         Raises:
             FhirError: UNPROCESSABLE, under ``enforce``.
         """
-        policy = await consultation.policy()
-        declared = () if policy == "off" else tuple(claims(resource.tree))
-        if not declared:
+        declared = tuple(claims(resource.tree))
+        if not declared or (policy := await consultation.policy()) == "off":
             return ()
         issues = await consultation.settle(lambda library: self._issues(library, declared))
         refused = policy == "enforce" and any(issue.severity in _FAULTS for issue in issues)
@@ -66,7 +65,7 @@ class Claims:
         issues: list[Issue] = []
         for claim in declared:
             if profiles.knows(claim.canonical):
-                found = profiles.issues(claim.tree, claim.canonical, path=claim.inside or None)
+                found = profiles.issues(claim.tree, claim.canonical, path=claim.inside or None, root=claim.root)
                 issues += [_unchecked(issue, claim) for issue in found]
             else:
                 issues.append(_unknown(claim))
@@ -84,14 +83,16 @@ class Claim(NamedTuple):
     Attributes:
         tree: the resource.
         canonical: of the profile.
-        inside: where the resource stands when it is an entry of a Bundle; empty for the whole.
+        inside: where the resource stands when it is contained or an entry of a Bundle; empty for the whole.
         number: of the profile among those declared.
+        root: the resource that contains it; None where none does.
     """
 
     tree: dict[str, Any]
     canonical: str
     inside: str
     number: int
+    root: dict[str, Any] | None
 
     @property
     def place(self) -> str:
@@ -102,20 +103,23 @@ class Claim(NamedTuple):
 def declares(tree: Mapping[str, Any]) -> bool:
     """Tell whether :func:`claims` may yield anything: most resources declare nothing, and pay no more than this."""
     meta = tree.get("meta")
-    return (meta is not None and "profile" in meta) or tree["resourceType"] == "Bundle"
+    return (meta is not None and "profile" in meta) or "contained" in tree or tree["resourceType"] == "Bundle"
 
 
-def claims(tree: dict[str, Any], inside: str = "") -> Iterator[Claim]:
-    """Yield the profiles that a resource declares, and those of a Bundle's entries."""
+def claims(tree: dict[str, Any], inside: str = "", root: dict[str, Any] | None = None) -> Iterator[Claim]:
+    """Yield the profiles that a resource declares, and those of what it contains or has as entries of a Bundle."""
     meta = tree.get("meta")
     if meta and "profile" in meta:
         for number, canonical in enumerate(meta["profile"]):
             if canonical is not None:
-                yield Claim(tree, canonical, inside, number)
+                yield Claim(tree, canonical, inside, number, root)
+    place = inside or tree["resourceType"]
+    for number, contained in enumerate(tree.get("contained", ())):
+        yield from claims(contained, f"{place}.contained[{number}]", tree)
     if tree["resourceType"] == "Bundle":
         for number, entry in enumerate(tree.get("entry", ())):
             if "resource" in entry:
-                yield from claims(entry["resource"], f"{inside or 'Bundle'}.entry[{number}].resource")
+                yield from claims(entry["resource"], f"{place}.entry[{number}].resource")
 
 
 def _unchecked(issue: Issue, claim: Claim) -> Issue:

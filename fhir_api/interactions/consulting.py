@@ -16,6 +16,7 @@ import orjson
 from fhir_api.interactions.library import TenantLibrary
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey, is_logical_id
+from fhir_api.model.versions import StoredVersion
 from fhir_api.packages.library import Definition, Library, NotAtHandError
 from fhir_api.search.query import Clause, Query
 from fhir_api.store.port import DefinitionsState, Reader
@@ -103,12 +104,14 @@ class TenantDefinitions:
         except FhirError:
             return []  # no resource can have a URL that cannot be searched for
         query: Query | None = Query((resource_type,), clauses, count=_PAGE)
-        found: list[Definition] = []
+        found: list[StoredVersion] = []
         while query is not None:
             page = await reader.search(query)
-            found += [orjson.loads(version.body) for version in page.matches]
+            found += page.matches
             query = Query((resource_type,), clauses, count=_PAGE, cursor=page.next_cursor) if page.next_cursor else None
-        return found
+        # of equal versions of a definition the one stored last comes first
+        found.sort(key=lambda version: version.last_updated, reverse=True)
+        return [orjson.loads(version.body) for version in found]
 
 
 async def _read(reader: Reader, resource_type: str, url: str) -> list[Definition]:

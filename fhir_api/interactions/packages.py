@@ -106,7 +106,7 @@ async def add(
     async def attempt() -> Added:
         async with context.store.transaction([_LOCK]) as transaction:
             before = _record(await transaction.packages(), package.manifest.name, package.manifest.version)
-            if before is not None and before.complete and before.digest == package.digest:
+            if before is not None and _is_there(before, package, prepared):
                 return Added(before.name, before.version, unchanged=True, stored=len(before.resources))
             leaving = [] if before is None else await _unchanged(transaction, before, beside=prepared.writes)
             writes = [*prepared.writes.values(), *map(deletion, leaving)]
@@ -148,6 +148,12 @@ async def _prepared(
         except FhirError as error:
             prepared.problems.append(Broken(each.path, "; ".join(_told(error))))
     return prepared
+
+
+def _is_there(record: PackageRecord, package: Package, prepared: _Prepared) -> bool:
+    """Tell whether a package was added as it is, with all that is wanted of it now."""
+    stored = {key for key, _ in record.resources}
+    return record.complete and record.digest == package.digest and stored >= prepared.writes.keys()
 
 
 def _is_profile(tree: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from fhir_api.packages.npm import SHIPPED, Manifest, Package, read_manifest, rea
 from fhir_api.packages.versions import satisfies, version_order
 
 _R4_SHIPPED = "4.0."
+_SPECIFICATION = re.compile(r"hl7\.fhir\.(r\w+\.)?(core|expansions)")
+"""Names of the packages of FHIR itself, of any version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,10 @@ class _Resolution:
         self.ordered.append(package)
 
     def _need(self, name: str, wanted: str, needed_by: str, path: tuple[str, ...]) -> None:
-        if name in SHIPPED:
-            if not wanted.startswith(_R4_SHIPPED) and wanted not in {"latest", "current"}:
-                raise PackageError(f"{needed_by} is made for FHIR {wanted} ({name}); this server speaks R4 (4.0.1).")
+        if name in SHIPPED and (wanted.startswith(_R4_SHIPPED) or wanted in {"latest", "current"}):
             return
+        if _SPECIFICATION.fullmatch(name):
+            raise PackageError(f"{needed_by} is made for FHIR {wanted} ({name}); this server speaks R4 (4.0.1).")
         if any(each.manifest.name == name and satisfies(each.manifest.version, wanted) for each in self.ordered):
             return
         if any(each.name == name and satisfies(each.version, wanted) for each in self.present):

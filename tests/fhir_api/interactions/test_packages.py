@@ -49,6 +49,16 @@ async def test_a_changed_package_of_the_same_version_takes_its_own_place(context
     assert len((await context.store.packages())[0].resources) == 2
 
 
+async def test_examples_can_be_asked_for_later(context, client, tmp_path):
+    example = '{"resourceType":"Patient","id":"e"}'
+    package = read_package(archive(tmp_path, manifest(), profile(), **{"example/Patient-e": example}))
+    assert (await add(context, package)).stored == 1
+    with_examples = await add(context, package, examples=True)
+    assert (with_examples.unchanged, with_examples.stored) == (False, 2)
+    assert (await add(context, package)).unchanged
+    assert (await remove(context, "test.a")).removed == 2
+
+
 async def test_versions_stand_side_by_side(context, client, tmp_path):
     for version in ("1.0.0", "1.1.0"):
         await add(context, read_package(archive(tmp_path, manifest(version=version), profile(version=version))))

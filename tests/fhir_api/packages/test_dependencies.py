@@ -60,6 +60,8 @@ def test_a_circle_is_shown(tmp_path):
         {"fhirVersions": ["4.3.0"]},
         {"fhir-version-list": ["3.0.2"], "fhirVersions": None},
         {"dependencies": {"hl7.fhir.core": "3.0.1"}, "fhirVersions": None},
+        {"dependencies": {"hl7.fhir.r5.core": "5.0.0"}, "fhirVersions": None},
+        {"dependencies": {"hl7.fhir.r4b.core": "4.3.0"}, "fhirVersions": None},
     ],
 )
 def test_packages_for_other_versions_of_fhir_are_refused(tmp_path, members):

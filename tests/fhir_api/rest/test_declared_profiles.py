@@ -218,6 +218,20 @@ async def test_entries_of_a_stored_bundle_keep_their_word_too(start):
     assert outcome(response)["issue"][0]["expression"][0].startswith("Bundle.entry[0].resource")
 
 
+async def test_a_contained_resource_keeps_its_word_too(start):
+    client = await start("enforce")
+    group = {
+        "resourceType": "Observation",
+        "contained": [patient(id="p")],
+        "status": "final",
+        "code": {"text": "x"},
+        "subject": {"reference": "#p"},
+    }
+    response = await client.post("/Observation", json=group, headers=JSON)
+    assert response.status_code == 422
+    assert outcome(response)["issue"][0]["expression"] == ["Observation.contained[0].name"]
+
+
 async def test_checks_are_counted(start):
     client = await start("warn")
     await client.post("/Patient", json=patient(), headers=JSON)
