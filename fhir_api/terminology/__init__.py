@@ -6,6 +6,6 @@ Spec: https://hl7.org/fhir/R4/terminology-module.html
 """
 
 from fhir_api.terminology.answer import Answer
-from fhir_api.terminology.service import Terminology
+from fhir_api.terminology.service import Terminology, core_terminology
 
-__all__ = ["Answer", "Terminology"]
+__all__ = ["Answer", "Terminology", "core_terminology"]

@@ -6,8 +6,10 @@ Spec: https://hl7.org/fhir/R4/terminology-service.html
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
+from fhir_api.packages.core import core_library
 from fhir_api.packages.library import Definition, Library
 from fhir_api.packages.memory import Memory
 from fhir_api.terminology.answer import Answer
@@ -73,6 +75,9 @@ class Terminology:
             if self._outer is not None:
                 return self._outer._compiled(canonical, above)
             return self._memory.keep(canonical, _unknown(canonical, "is not known"), 1)
+        shared = self._shared(canonical, definition)
+        if shared is not None:
+            return self._memory.keep(canonical, shared, 1)
         inside = self.within(definition)
         try:
             compiled = compile_value_set(
@@ -81,6 +86,14 @@ class Terminology:
         except MALFORMED:
             compiled = _unknown(canonical, "is malformed")
         return self._memory.keep(canonical, compiled, 1 + compiled.size)
+
+    def _shared(self, canonical: str, definition: Definition) -> CompiledValueSet | None:
+        """Return a value set of R4 that is the same for all libraries, since all its code systems are R4's as well."""
+        core = core_terminology()
+        if self is core or definition is not core._library.find("ValueSet", canonical):
+            return None
+        compiled = core.value_set(canonical)
+        return None if compiled.obstacles else compiled
 
     def _definition(self, canonical: str) -> Definition | None:
         definition = self._library.find("ValueSet", canonical)
@@ -218,6 +231,12 @@ class Terminology:
                 if system is not None and system == other:
                     found = either(found, self._systems.find(system).subsumes(upper, lower))
         return found
+
+
+@cache
+def core_terminology() -> Terminology:
+    """Return the terminology of R4 itself, one for the process."""
+    return Terminology(core_library())
 
 
 def _unknown(value_set: str, why: str) -> CompiledValueSet:

@@ -5,8 +5,10 @@ Spec: https://hl7.org/fhir/R4/terminologies-systems.html
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
+from fhir_api.packages.core import core_library
 from fhir_api.packages.library import Definition, Library
 from fhir_api.packages.memory import Memory
 from fhir_api.terminology.code_system import CodeSystem, read_code_system, untold
@@ -53,6 +55,9 @@ class CodeSystems:
     def _listed(self, definition: Definition) -> CodeSystem:
         """Return what a definition lists; a list of some codes does not replace the rule for all."""
         url: str = definition["url"]
+        core = core_systems()
+        if self is not core and definition is core_library().find("CodeSystem", url):
+            return core.find(url)
         if definition["content"] == "complete":
             return _read(definition, UNLISTED.get(url))
         ruled = self._unlisted(url)
@@ -62,6 +67,12 @@ class CodeSystems:
         """Return what is known by grammar, which is the same in each version."""
         make = GRAMMARS.get(url)
         return CodeSystem(url, rule=untold, is_known=False) if make is None else make(self._library)
+
+
+@cache
+def core_systems() -> CodeSystems:
+    """Return the code systems of R4 itself, which all libraries share that have them unchanged."""
+    return CodeSystems(core_library())
 
 
 def _read(definition: Definition, unlisted: Contains | None) -> CodeSystem:

@@ -9,7 +9,7 @@ import pytest
 from fhir_api import fhirpath
 from fhir_api.packages.core import core_library
 from fhir_api.packages.library import Definition, NotAtHandError
-from fhir_api.terminology import Answer, Terminology
+from fhir_api.terminology import Answer, Terminology, core_terminology
 from tests.support.libraries import beside_core
 
 R4 = Terminology(core_library())
@@ -303,6 +303,26 @@ def test_what_has_to_be_fetched_first_is_told_each_time() -> None:
     for _ in range(2):
         with pytest.raises(NotAtHandError, match=r"^ValueSet http://example\.org/vs$"):
             terminology.contains("http://example.org/vs", None, "a")
+
+
+def test_what_is_r4s_own_is_shared() -> None:
+    one, other = Terminology(beside_core()), Terminology(beside_core(LETTERS))
+    assert one.value_set(f"{V}marital-status") is other.value_set(f"{V}marital-status")
+    assert one.code_system(ACT) is other.code_system(ACT) is core_terminology().code_system(ACT)
+
+
+def test_a_value_set_of_r4_over_a_code_system_that_is_brought_is_not_shared() -> None:
+    loinc = {"resourceType": "CodeSystem", "url": "http://loinc.org", "content": "complete",
+             "concept": [{"code": "8867-4"}]}  # fmt: skip
+    terminology = Terminology(beside_core(loinc))
+    assert terminology.contains(f"{V}observation-codes", "http://loinc.org", "8867-4") is True
+    assert terminology.contains(f"{V}observation-codes", "http://loinc.org", "8480-6") is False
+    assert R4.contains(f"{V}observation-codes", "http://loinc.org", "8867-4") is None
+
+
+def test_a_code_system_that_replaces_one_of_r4_counts() -> None:
+    gender = LETTERS | {"url": GENDER}
+    assert Terminology(beside_core(gender)).validate_in_system(GENDER, "male").result is False
 
 
 def test_a_value_set_is_compiled_once() -> None:
