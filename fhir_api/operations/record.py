@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from conformance.compartments import compartments
 from fhir_api.interactions.context import Context
@@ -11,7 +12,7 @@ from fhir_api.search.compartments import members
 from fhir_api.search.query import AnyClause, Clause, ReferenceValue, ValueClause
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Record:
     """A record.
 
@@ -29,7 +30,7 @@ class Record:
     is_of_all: bool = False
     is_followed: bool = False
 
-    @property
+    @cached_property
     def owners(self) -> frozenset[str]:
         """The centres as references."""
         return frozenset(map(str, self.centres))

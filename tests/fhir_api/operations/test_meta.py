@@ -130,3 +130,19 @@ async def test_in_bundles(client, store):
     assert answer.json()["entry"][1]["resource"]["parameter"][0]["valueMeta"]["tag"] == [RED, BLUE]
     answered = await transact(client, entry("GET", "Patient/a/$meta"), entry("GET", "Patient/$meta"))
     assert [each["response"]["status"][:3] for each in answered] == ["200", "200"]
+
+
+async def test_in_a_transaction_all_or_nothing(client, store):
+    await store("Patient", "a", meta={"tag": [RED]})
+    put = entry("PUT", "Patient/b", {"resourceType": "Patient", "id": "b"})
+    add = entry("POST", "Patient/a/$meta-add", parameters(tag=[BLUE]))
+    await transact(client, put, add)
+    assert returned(await client.get("/Patient/a/$meta"))["tag"] == [RED, BLUE]
+    other = entry("PUT", "Patient/c", {"resourceType": "Patient", "id": "c"})
+    away = entry("POST", "Patient/a/$meta-delete", parameters(tag=[BLUE]))
+    refused = await send(
+        client, "transaction", other, away, entry("POST", "Patient/none/$meta-add", parameters(tag=[RED]))
+    )
+    assert refused.status_code == 404
+    assert returned(await client.get("/Patient/a/$meta"))["tag"] == [RED, BLUE]
+    assert (await client.get("/Patient/c")).status_code == 404
