@@ -12,11 +12,11 @@ from binascii import Error as Base64Error
 from collections.abc import Iterator
 from typing import Final
 
+from fhir_api.fhirpath.quantity import UCUM_SYSTEM
 from fhir_api.fhirpath.ucum import canonical
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.rules.place import Place, Tree
 
-_UCUM: Final = "http://unitsofmeasure.org"
 _ANNOTATION: Final = re.compile(r"\{[^{}]*\}")
 _AFTER_BRACKET: Final = re.compile(r"(?<=\))\{[^{}]*\}")
 _FIRST_YEAR, _LAST_YEAR = "1800", "2150"
@@ -57,7 +57,7 @@ def base64(value: str, place: Place) -> Iterator[Issue]:
 def quantity(element: Tree, place: Place) -> Iterator[Issue]:
     """Check that the code of a Quantity is a unit, where UCUM is its system."""
     code = element.get("code")
-    if element.get("system") == _UCUM and isinstance(code, str) and not _is_unit(code):
+    if element.get("system") == UCUM_SYSTEM and isinstance(code, str) and not _is_unit(code):
         yield place.error("code-invalid", "The code is no unit of UCUM.", "code")
 
 

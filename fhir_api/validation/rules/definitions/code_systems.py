@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.rules.coded import codes
+from fhir_api.validation.rules.elements import value_of
 from fhir_api.validation.rules.place import Place, Tree, items
-from fhir_api.validation.rules.questionnaires.items import value_of
 
 _PROPERTIES: Final = "http://hl7.org/fhir/concept-properties#"
 _STANDARD: Final = {

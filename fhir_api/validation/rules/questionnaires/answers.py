@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fhir_api.model.outcome import Issue
+from fhir_api.validation.rules.elements import extension_value, value_of
 from fhir_api.validation.rules.place import Place, Tree
-from fhir_api.validation.rules.questionnaires.items import VALUE_TYPES, extension_value, value_of
+from fhir_api.validation.rules.questionnaires.items import VALUE_TYPES
 from fhir_api.validation.rules.questionnaires.limits import limits
 from fhir_api.validation.rules.questionnaires.options import exclusive, permitted
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from fhir_api.validation.rules.elements import value_of
 from fhir_api.validation.rules.place import Tree
 from fhir_api.validation.rules.questionnaires.comparing import is_same, order
-from fhir_api.validation.rules.questionnaires.items import value_of
 
 _HOLDS: Final[Mapping[str, Callable[[int], bool]]] = {
     ">": lambda sign: sign > 0,

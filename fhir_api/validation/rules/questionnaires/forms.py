@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fhir_api.model.outcome import Issue
+from fhir_api.validation.rules.elements import value_of
 from fhir_api.validation.rules.place import Place, Tree, items
-from fhir_api.validation.rules.questionnaires.items import VALUE_TYPES, below, value_of
+from fhir_api.validation.rules.questionnaires.items import VALUE_TYPES, below
 
 _ORDERED: Final = frozenset({"decimal", "integer", "date", "dateTime", "time", "quantity"})
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from fhir_api.fhirpath import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.strings import matches_full
+from fhir_api.fhirpath.quantity import UCUM_SYSTEM
 from fhir_api.model.outcome import Issue
 from fhir_api.model.references import parse_restful
 from fhir_api.validation.references import RESOURCE_TYPES
 from fhir_api.validation.rules.coded import member_of
+from fhir_api.validation.rules.elements import extension_value, extension_values
 from fhir_api.validation.rules.place import Place, Tree
 from fhir_api.validation.rules.questionnaires.comparing import order
-from fhir_api.validation.rules.questionnaires.items import extension_value, extension_values
 
 _SDC: Final = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-"
 _RANGE: Final = (
@@ -26,7 +27,6 @@ _RANGE: Final = (
 )
 # Each of them takes as long as one match may take.
 _MAX_HOPELESS: Final = 3
-_UCUM: Final = "http://unitsofmeasure.org"
 
 
 def limits(item: Tree, kind: str, value: Any, questionnaire: Tree, at: Place) -> Iterator[Issue]:
@@ -94,7 +94,7 @@ def _pattern(pattern: str, value: str, at: Place) -> Iterator[Issue]:
 
 def _unit(item: Tree, value: Tree, questionnaire: Tree, at: Place) -> Iterator[Issue]:
     options = list(extension_values(item, "questionnaire-unitOption"))
-    unit = {"system": value.get("system", _UCUM), "code": value.get("code", value.get("unit"))}
+    unit = {"system": value.get("system", UCUM_SYSTEM), "code": value.get("code", value.get("unit"))}
     if options and not any(_is_unit(unit, option) for option in options):
         yield at.error("code-invalid", "The unit is none of those the item offers.")
     value_set = extension_value(item, "questionnaire-unitValueSet")

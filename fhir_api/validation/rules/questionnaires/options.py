@@ -10,9 +10,9 @@ from typing import Any
 
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.rules.coded import member_of
+from fhir_api.validation.rules.elements import extension_value, value_of
 from fhir_api.validation.rules.place import Place, Tree
 from fhir_api.validation.rules.questionnaires.comparing import is_same
-from fhir_api.validation.rules.questionnaires.items import extension_value, value_of
 
 
 def permitted(item: Tree, kind: str, value: Any, questionnaire: Tree, at: Place) -> Iterator[Issue]:

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from fhir_api.model.outcome import Issue
+from fhir_api.validation.rules.elements import extension_value
 from fhir_api.validation.rules.place import Place, Tree, items
 from fhir_api.validation.rules.questionnaires.answers import answers
 from fhir_api.validation.rules.questionnaires.comparing import order
 from fhir_api.validation.rules.questionnaires.enabling import Given, is_enabled
-from fhir_api.validation.rules.questionnaires.items import below, extension_value
+from fhir_api.validation.rules.questionnaires.items import below
 
 _UNFINISHED = frozenset({"in-progress", "entered-in-error", "stopped"})
 
