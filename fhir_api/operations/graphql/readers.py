@@ -118,6 +118,8 @@ def search(
     back = _code(code)
 
     def make(parent: Element, records: Records) -> Search:
+        if parent.value is not parent.resource:
+            raise QueryError("Nothing outside can refer to a contained resource", node)
         if not records.reference_parameter(resource_type, back):
             raise QueryError(f"{resource_type} has no search parameter '{back}' on references", node)
         own = (back, f"{parent.type}/{parent.value.get('id', '')}")

@@ -227,6 +227,7 @@ async def test_decimals_keep_their_digits(client):
         ("{ Patient(id: a) { ObservationList { id } } }", "needs '_reference'"),
         ("{ Patient(id: a) { ObservationList(_reference: code) { id } } }", "no search parameter 'code' on references"),
         ("{ PatientList(_reference: subject) { id } }", "has no '_reference'"),
+        ("{ Patient(id: a) { contained { ObservationList(_reference: subject) { id } } } }", "a contained resource"),
         ("{ PatientList(shoe: 1) { id } }", "shoe"),
         ("{ PatientList(name: {a: 1}) { id } }", "Expected a text, a number"),
         ("{ Patient(id: a) { managingOrganization { resource(type: Nothing) { id } } } }", "a resource type"),
