@@ -15,7 +15,7 @@ from fhir_api.fhirpath import model
 from fhir_api.validation.profiles.coding import binding_checks
 from fhir_api.validation.profiles.conformity import type_checks
 from fhir_api.validation.profiles.constraints import constraint_checks
-from fhir_api.validation.profiles.discriminators import UndecidableError, belonging
+from fhir_api.validation.profiles.discriminators import Means, UndecidableError, belonging
 from fhir_api.validation.profiles.elements import ElementTree
 from fhir_api.validation.profiles.merging import TYPE_PREFIX, greatest
 from fhir_api.validation.profiles.occurrences import Reader, elements_of, reader
@@ -136,6 +136,7 @@ class _Compiler:
         discriminators = slicing.get("discriminator", ())
         if not tree.slices or not discriminators:
             return None
+        means = Means(tree, self._definitions, self._part)
         slices: list[Slice] = []
         rest: tuple[Check, ...] | None = None
         for name, each in tree.slices.items():
@@ -146,7 +147,7 @@ class _Compiler:
                 continue
             at = f"{place}:{name}"
             try:
-                belongs = belonging(each, discriminators, self._definitions, self._part)
+                belongs = belonging(each, discriminators, means)
             except UndecidableError as error:
                 self.problems.append(Problem(at, str(error)))
                 return None
@@ -155,9 +156,9 @@ class _Compiler:
         rules, is_ordered = slicing.get("rules", "open"), slicing.get("ordered", False)
         return slicing_check(Slicing(tree.name, tuple(slices), rest, rules, is_ordered, self._profile))
 
-    def _part(self, tree: ElementTree) -> tuple[Check, ...]:
+    def _part(self, tree: ElementTree, known: Rules | None) -> tuple[Check, ...]:
         kinds = tuple(kind["code"] for kind in tree.types)
-        return tuple(self.checks(tree, kinds)) if kinds else ()
+        return tuple(self.checks(tree, kinds, known=known)) if kinds else ()
 
 
 def _without(rules: Rules, known: Rules | None) -> Rules:

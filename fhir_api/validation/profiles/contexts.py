@@ -58,8 +58,8 @@ def held(kind: str) -> Mapping[str, tuple[str, str]]:
 
 def is_in_context(context: Mapping[str, Any], holder: Holder, run: Run) -> bool:
     """Tell whether an element is one that a ``StructureDefinition.context`` allows."""
-    expression = context["expression"]
-    match context["type"]:
+    expression = context.get("expression", "")
+    match context.get("type"):
         case "element":
             return expression == "Element" or _is_element(expression, holder)
         case "extension":

@@ -6,7 +6,8 @@ Spec: https://hl7.org/fhir/R4/profiling.html#discriminator
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from conformance.types import is_subtype
 from fhir_api.validation.profiles.elements import CHOICE, ElementTree
@@ -15,10 +16,11 @@ from fhir_api.validation.profiles.paths import Definitions, Found, PathError, Pa
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Json, Run
 from fhir_api.validation.profiles.slicing import Belongs
+from fhir_api.validation.profiles.stated import Rules
 from fhir_api.validation.profiles.values import equals_fixed, matches_pattern, plain, stated
 
-Part = Callable[[ElementTree], tuple[Check, ...]]
-"""Gives the checks of an element of a profile by itself."""
+Part = Callable[[ElementTree, Rules | None], tuple[Check, ...]]
+"""Gives the checks of an element of a profile by itself, without what other rules (the second) say already."""
 _Test = Callable[[Found, Run], bool]
 
 
@@ -26,17 +28,46 @@ class UndecidableError(ValueError):
     """A slice says nothing at its discriminator's path that would tell its elements from others."""
 
 
-def belonging(
-    each: ElementTree, discriminators: Sequence[dict[str, Any]], definitions: Definitions, part: Part
-) -> Belongs:
+class Means(NamedTuple):
+    """What slices of one element are told apart with.
+
+    Attributes:
+        whole: the sliced element.
+        definitions: follows paths in the profile.
+        part: makes the checks of an element, where nothing simpler tells a slice.
+    """
+
+    whole: ElementTree
+    definitions: Definitions
+    part: Part
+
+    def at(self, element: ElementTree, path: str) -> list[ElementTree]:
+        """Return what the profile says at a path.
+
+        Raises:
+            UndecidableError: the path cannot be followed.
+        """
+        try:
+            return self.definitions.at(element, path)
+        except PathError:
+            raise UndecidableError(f"the discriminator's path '{path}' is none that can be followed") from None
+
+    def parts_at(self, there: Sequence[ElementTree], path: str) -> list[tuple[Check, ...]]:
+        """Return the checks of elements at a path, without what is the same for all slices."""
+        same = self.at(replace(self.whole, slices={}), path)
+        known = same[0].rules if same else None
+        return [checks for element in there if (checks := self.part(element, known))]
+
+
+def belonging(each: ElementTree, discriminators: Sequence[dict[str, Any]], means: Means) -> Belongs:
     """Return the test whether an element belongs to a slice.
+
+    A discriminator that the slice says nothing about is left out as long as there are others.
 
     Args:
         each: the slice.
         discriminators: ``ElementDefinition.slicing.discriminator``.
-        definitions: follows the paths in the profile.
-        part: makes the checks of an element, where nothing simpler tells the slice. A discriminator that a slice says
-            nothing about is left out as long as there are others.
+        means: what tells it from others.
 
     Raises:
         UndecidableError: the slice cannot be told from others.
@@ -45,7 +76,7 @@ def belonging(
     silent: list[UndecidableError] = []
     for one in discriminators:
         try:
-            tests.append(_belonging(each, one["type"], one["path"], definitions, part))
+            tests.append(_belonging(each, one["type"], one["path"], means))
         except UndecidableError as error:
             silent.append(error)
     if not tests:
@@ -53,15 +84,11 @@ def belonging(
     return tests[0] if len(tests) == 1 else lambda found, run: all(test(found, run) for test in tests)
 
 
-def _belonging(each: ElementTree, kind: str, path: str, definitions: Definitions, part: Part) -> Belongs:
-    try:
-        there = definitions.at(each, path)
-    except PathError:
-        raise UndecidableError(f"the discriminator's path '{path}' is none that can be followed") from None
-    read = reader(path)
+def _belonging(each: ElementTree, kind: str, path: str, means: Means) -> Belongs:
+    there, read = means.at(each, path), reader(path)
     match kind:
         case "value" | "pattern":
-            return _by_value(there, read, path, part)
+            return _by_value(there, read, path, means)
         case "exists":
             return _by_existence(there, read, path)
         case "type":
@@ -75,10 +102,10 @@ def _any(read: PathReader, tests: Sequence[_Test]) -> Belongs:
     return lambda found, run: any(test(value, run) for value in read(found, run) for test in tests)
 
 
-def _by_value(there: Sequence[ElementTree], read: PathReader, path: str, part: Part) -> Belongs:
+def _by_value(there: Sequence[ElementTree], read: PathReader, path: str, means: Means) -> Belongs:
     tests = [test for element in there if (test := _value_test(element)) is not None]
     if not tests and not any(greatest(element.rules) == 0 for element in there):
-        tests = [_keeping(checks) for element in there if (checks := part(element))]
+        tests = [_keeping(checks) for checks in means.parts_at(there, path)]
     return _any(read, tests) if tests else _by_existence(there, read, path)
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fhir_api.fhirpath import model
 from fhir_api.validation.profiles.contexts import AMENDED, Holder, Invariant, context_invariant, held, is_in_context
+from fhir_api.validation.profiles.elements import ElementTree
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Json, Run
+from fhir_api.validation.profiles.values import stated
 
 if TYPE_CHECKING:
     from fhir_api.validation.profiles.service import Profiles
@@ -32,13 +34,13 @@ class _Rules(NamedTuple):
     Attributes:
         contexts: ``StructureDefinition.context``.
         invariants: by expression.
-        is_modifier: whether it changes the meaning of what holds it.
+        is_modifier: whether it changes the meaning of what holds it; None where that cannot be told.
         parts: urls of the extensions in it; None where that cannot be told.
     """
 
     contexts: tuple[Mapping[str, Any], ...]
     invariants: tuple[tuple[str, Invariant], ...]
-    is_modifier: bool
+    is_modifier: bool | None
     parts: frozenset[str] | None
 
 
@@ -111,12 +113,12 @@ class Extensions:
             text = f"The extension {url} is not known."
             run.add("error" if is_error else "warning", "extension", text, here.place, "extension-unknown")
             return
-        if rules.is_modifier != (here.name == _MODIFIERS):
+        if rules.is_modifier is not None and rules.is_modifier != (here.name == _MODIFIERS):
             where = _MODIFIERS if rules.is_modifier else "extension"
             text = f"Found the extension {url} in '{here.name}', expected it in '{where}'."
             run.error("extension", text, here.place, "extension-modifier")
         if not any(is_in_context(context, holder, run) for context in rules.contexts):
-            allowed = ", ".join(context["expression"] for context in rules.contexts)
+            allowed = ", ".join(str(context.get("expression")) for context in rules.contexts)
             text = f"Found the extension {url} at {holder.kind}, expected it at: {allowed}."
             run.error("extension", text, here.place, "extension-context")
         for expression, is_kept in rules.invariants:
@@ -145,7 +147,16 @@ class Extensions:
             return None
         contexts = (*definition.get("context", ()), *_amended(url))
         invariants = tuple((text, context_invariant(text)) for text in definition.get("contextInvariant", ()))
-        return _Rules(contexts, invariants, self._profiles.is_modifier(url), self._profiles.parts(url))
+        root = self._profiles.root(url)
+        is_modifier = None if root is None else bool(root.rules.get("isModifier"))
+        return _Rules(contexts, invariants, is_modifier, None if root is None else _parts(root))
+
+
+def _parts(root: ElementTree) -> frozenset[str] | None:
+    """Return the urls of the extensions in an extension, None where its definition leaves that open."""
+    slices = root.children["extension"].slices.values() if "extension" in root.children else ()
+    urls = [stated(each.children["url"].rules, "fixed") if "url" in each.children else None for each in slices]
+    return frozenset(url for url in urls if url) if urls and all(urls) else None
 
 
 def _amended(url: str) -> Iterator[dict[str, str]]:

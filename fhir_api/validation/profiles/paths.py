@@ -106,6 +106,7 @@ class Definitions:
         raise PathError(step)
 
     def _children(self, before: ElementTree, name: str) -> Iterator[ElementTree]:
+        yield from _inside_values(before, name)
         for children in self._contents(before):
             child = children.get(name) or children.get(name + CHOICE)
             if child is not None:
@@ -151,6 +152,16 @@ class Definitions:
     def _type_name(self, canonical: str) -> str | None:
         definition = self._snapshots.find(canonical)
         return None if definition is None else definition["type"]
+
+
+def _inside_values(before: ElementTree, name: str) -> Iterator[ElementTree]:
+    """Yield what the fixed value or pattern of an element says of a child."""
+    for stem in ("fixed", "pattern"):
+        own = stated(before.rules, stem)
+        if type(own) is dict and name in own:
+            inside = own[name]
+            for value in inside if type(inside) is list else [inside]:
+                yield ElementTree(name, {f"{stem}Value": value})
 
 
 def _of_type(before: ElementTree, code: str) -> Iterator[ElementTree]:

@@ -17,12 +17,12 @@ from fhir_api.terminology import Terminology
 from fhir_api.validation.bindings import binding_issues
 from fhir_api.validation.profiles.compiler import CompiledProfile, compile_profile
 from fhir_api.validation.profiles.declared import claims
+from fhir_api.validation.profiles.elements import ElementTree
 from fhir_api.validation.profiles.extensions import Extensions
 from fhir_api.validation.profiles.merging import TYPE_PREFIX
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import DEEPEST, Json, Known, Resolver, Run, within_bundle
 from fhir_api.validation.profiles.snapshots import Problem, Snapshots, UnknownProfileError
-from fhir_api.validation.profiles.values import stated
 
 _KEPT: Final = 2048
 _MALFORMED: Final = (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError)
@@ -75,18 +75,17 @@ class Profiles:
         """
         return self._snapshots.find(canonical)
 
-    def is_modifier(self, canonical: str) -> bool:
-        """Tell whether an extension changes the meaning of what holds it."""
-        with self._lock:
-            return bool(self._snapshots.snapshot(canonical).root.rules.get("isModifier", False))
+    def root(self, canonical: str) -> ElementTree | None:
+        """Return all elements of a profile, None where they cannot be made.
 
-    def parts(self, canonical: str) -> frozenset[str] | None:
-        """Return the urls of the extensions in an extension, None where its definition leaves that open."""
-        with self._lock:
-            root = self._snapshots.snapshot(canonical).root
-        slices = root.children["extension"].slices.values() if "extension" in root.children else ()
-        urls = [stated(each.children["url"].rules, "fixed") if "url" in each.children else None for each in slices]
-        return frozenset(url for url in urls if url) if urls and all(urls) else None
+        Raises:
+            NotAtHandError: a definition has to be fetched first.
+        """
+        try:
+            with self._lock:
+                return self._snapshots.snapshot(canonical).root
+        except (UnknownProfileError, *_MALFORMED):
+            return None
 
     def extension_issues(self, tree: Json, *, resolver: Resolver | None = None, is_strict: bool = False) -> list[Issue]:
         """Return what is wrong with the extensions of a resource, and of the resources in it; each issue once.

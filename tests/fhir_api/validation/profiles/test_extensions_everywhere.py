@@ -158,3 +158,12 @@ def test_extensions_of_r4_are_known() -> None:
     timed = {"extension": [{"url": url, "valueDateTime": "1990-01-01T10:00:00Z"}]}
     assert told(patient(birthDate="1990-01-01", _birthDate=timed)) == []
     assert told(patient(**timed)) == [("error", "extension-context", "Patient.extension[0]")]
+
+
+@pytest.mark.parametrize(
+    "broken", [{"baseDefinition": "http://ehealth.test/nowhere"}, {"context": [{}]}, {"differential": {"element": [1]}}]
+)
+def test_definitions_that_cannot_be_read_break_nothing(broken: dict[str, Any]) -> None:
+    issues = told(patient(extension=[simple()]), {**extension(URL, SIMPLE), **broken})
+    assert {kind for _, kind, _ in issues} <= {"profile-unknown", "profile-faulty", "extension-context"}
+    assert issues

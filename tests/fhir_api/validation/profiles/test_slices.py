@@ -154,6 +154,16 @@ def test_the_element_itself_can_discriminate() -> None:
     assert told(tree, own) == [(("slice-min", "a"), "Patient.name[1].given")]
 
 
+@pytest.mark.parametrize("stem", ["fixed", "pattern"])
+def test_a_value_of_the_slice_itself_tells_it(stem: str) -> None:
+    elements = {
+        "identifier": {"slicing": by("value", "type.coding.code")},
+        "identifier:a": {f"{stem}Identifier": {"type": CONCEPT}, "max": "0"},
+    }
+    tree = {"resourceType": "Patient", "identifier": [{"value": "1"}, {"type": CONCEPT}]}
+    assert told(tree, profile("Patient", elements)) == [(("slice-max", "a"), "Patient.identifier[1]")]
+
+
 def test_choices_are_sliced_by_type() -> None:
     own = profile("Observation", {"value[x]:valueQuantity.code": {"min": 1}, "value[x]:valueString": {"max": "0"}})
     assert told({**OBSERVATION, "valueQuantity": {"value": 1}}, own) == [(("min",), "Observation.value.code")]
@@ -213,8 +223,9 @@ def test_entries_of_a_bundle_are_told_by_type_or_profile_of_their_resource() -> 
     assert told(tree, own, profile("Patient", {"name": {"min": 0}}, url=OTHER)) == []
 
 
-def test_slices_that_cannot_be_told_apart_are_a_fault_of_the_profile() -> None:
-    own = profile("Patient", {"identifier": {"slicing": by("value", "period")}, "identifier:a": {"min": 1}})
+@pytest.mark.parametrize("path", ["period", "use", "nowhere", "value.trace('a')"])
+def test_slices_that_cannot_be_told_apart_are_a_fault_of_the_profile(path: str) -> None:
+    own = profile("Patient", {"identifier": {"slicing": by("value", path)}, "identifier:a": {"min": 1}})
     (issue,) = Profiles(beside_core(own)).issues(patient("a"), PROFILE)
     assert (issue.severity, issue.details) == ("warning", ("profile-faulty",))
     assert "identifier:a" in issue.diagnostics
