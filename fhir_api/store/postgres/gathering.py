@@ -26,7 +26,8 @@ Alone = Callable[[Write], Awaitable[StoredVersion]]
 """Carry out one write, again and again if it collides."""
 
 MOST = 64
-"""Writes in a call: a call is short, for whoever wants one of its resources waits for it."""
+MOST_BYTES = 1 << 22
+"""Writes in a call, and bytes of their bodies: a call is short, for whoever wants one of its resources waits for it."""
 PATIENCE = 0.05
 """Seconds after which a call is no longer waited for: it may itself wait for a resource that somebody has locked."""
 
@@ -106,11 +107,14 @@ class Gathering:
         """Take what waits, the oldest first; of several writes to one resource all but the first wait on."""
         taken: dict[ResourceKey, _Waiting] = {}
         left: list[_Waiting] = []
+        size = 0
         for waiting in self._waiting:
             if waiting.future.done():
                 # whoever asked for it went away
                 continue
-            if len(taken) < MOST and waiting.write.key not in taken:
+            size += len(waiting.write.body)
+            fits = not taken or (len(taken) < MOST and size <= MOST_BYTES)
+            if fits and waiting.write.key not in taken:
                 taken[waiting.write.key] = waiting
             else:
                 left.append(waiting)

@@ -82,6 +82,15 @@ async def test_two_writes_to_one_resource_do_not_share_a_call() -> None:
     assert recorder.calls == [["a", "b"], ["a"]]
 
 
+@pytest.mark.parametrize(("limit", "value"), [("MOST", 2), ("MOST_BYTES", 2 * len(update(patient("a")).body))])
+async def test_a_call_has_its_limits(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+    monkeypatch.setattr(gathering, limit, value)
+    recorder = Recorder()
+    gathered = recorder.gathering()
+    await asyncio.gather(*(gathered.write(update(patient(name))) for name in "abcde"))
+    assert recorder.calls == [["a", "b"], ["c", "d"], ["e"]]
+
+
 async def test_nobody_waits_long_for_a_call_that_is_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "PATIENCE", 0)
     recorder = Recorder()
