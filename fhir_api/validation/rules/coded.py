@@ -1,6 +1,6 @@
-"""Whether a code is in a value set: one that is contained, or one that the terminology knows.
+"""What URLs of code systems and value sets stand for.
 
-Spec: https://hl7.org/fhir/R4/valueset.html#compositions
+Spec: https://hl7.org/fhir/R4/terminologies.html
 """
 
 from __future__ import annotations
@@ -8,29 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from fhir_api.terminology.composition import compile_value_set
-from fhir_api.validation.rules.place import Scene, Tree
+from fhir_api.validation.rules.place import Scene
 
 _VALUE_SET: Final = re.compile(r"https?://hl7\.org/fhir/(?:[a-z0-9\-]+/)*ValueSet/[A-Za-z0-9\-.]+")
-
-
-def member_of(value_set: str, coding: Any, container: Tree, scene: Scene) -> bool | None:
-    """Tell whether a Coding is in a value set, None where that cannot be told.
-
-    Args:
-        value_set: canonical, or ``#id`` of a value set in *container*.
-        coding: JSON of the Coding.
-        container: the resource that names the value set.
-        scene: what is known besides.
-    """
-    terminology = scene.terminology
-    if not value_set.startswith("#"):
-        return terminology.member_of(value_set, coding)
-    found = next((each for each in container.get("contained", ()) if each.get("id") == value_set[1:]), None)
-    system, code = coding.get("system"), coding.get("code")
-    if found is None or system is None or code is None:
-        return None
-    return compile_value_set(found, terminology.code_system, terminology.value_set).contains(system, code)
 
 
 def has_code(system: str, code: str, scene: Scene) -> bool | None:

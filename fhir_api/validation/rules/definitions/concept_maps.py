@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from fhir_api.model.outcome import Issue
-from fhir_api.validation.rules.coded import has_code, member_of
+from fhir_api.terminology import Terminology
+from fhir_api.validation.rules.coded import has_code
 from fhir_api.validation.rules.place import Place, Tree, items
 
 _SIDES: Final = ("source", "target")
@@ -18,14 +19,15 @@ _SIDES: Final = ("source", "target")
 def concept_map(resource: Tree, place: Place) -> Iterator[Issue]:
     """Check the codes of a ConceptMap."""
     sources, targets = (resource.get(f"{side}Canonical", resource.get(f"{side}Uri")) for side in _SIDES)
+    terminology = place.scene.terminology.within(place.owner.container)
     for group, at in items(resource, "group", place):
         for element, element_at in items(group, "element", at):
             yield from _code(element, group.get("source"), element_at)
-            if _is_outside(element, group.get("source"), sources, element_at):
+            if _is_outside(element, group.get("source"), sources, terminology):
                 yield element_at.error("code-invalid", "The code is not in the map's source value set.", "code")
             for each, target_at in items(element, "target", element_at):
                 yield from _code(each, group.get("target"), target_at)
-                if _is_outside(each, group.get("target"), targets, target_at):
+                if _is_outside(each, group.get("target"), targets, terminology):
                     yield target_at.warning("code-invalid", "The code is not in the map's target value set.", "code")
 
 
@@ -34,8 +36,8 @@ def _code(element: Tree, system: str | None, at: Place) -> Iterator[Issue]:
         yield at.warning("code-invalid", "The code system has no such code.", "code")
 
 
-def _is_outside(element: Tree, system: str | None, value_set: str | None, at: Place) -> bool:
+def _is_outside(element: Tree, system: str | None, value_set: str | None, terminology: Terminology) -> bool:
     if system is None or value_set is None or "code" not in element:
         return False
     coding = {"system": system, "code": element["code"]}
-    return member_of(value_set, coding, at.owner.container, at.scene) is False
+    return terminology.member_of(value_set, coding) is False

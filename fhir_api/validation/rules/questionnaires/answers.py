@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fhir_api.model.outcome import Issue
+from fhir_api.terminology import Terminology
 from fhir_api.validation.rules.elements import extension_value, value_of
 from fhir_api.validation.rules.place import Place, Tree
 from fhir_api.validation.rules.questionnaires.items import VALUE_TYPES
@@ -16,20 +17,22 @@ from fhir_api.validation.rules.questionnaires.limits import limits
 from fhir_api.validation.rules.questionnaires.options import exclusive, permitted
 
 
-def answers(definition: Tree, given: Sequence[tuple[Tree, Place]], questionnaire: Tree, at: Place) -> Iterator[Issue]:
+def answers(
+    definition: Tree, given: Sequence[tuple[Tree, Place]], terminology: Terminology, at: Place
+) -> Iterator[Issue]:
     """Check the answers to one question.
 
     Args:
         definition: its item in the Questionnaire.
         given: each answer with its place.
-        questionnaire: that of the item.
+        terminology: that knows what the questionnaire contains.
         at: place of the item that has the answers.
     """
     yield from _number(definition, len(given), at)
     for answer, answer_at in given:
         found = value_of(answer)
         if found is not None:
-            yield from _answer(definition, *found, questionnaire, answer_at.at("value"))
+            yield from _answer(definition, *found, terminology, answer_at.at("value"))
     yield from exclusive(definition, given)
 
 
@@ -44,11 +47,11 @@ def _number(definition: Tree, number: int, at: Place) -> Iterator[Issue]:
         yield at.error("required", f"Found {number} answers, expected at least {least}.")
 
 
-def _answer(definition: Tree, kind: str, value: Any, questionnaire: Tree, at: Place) -> Iterator[Issue]:
+def _answer(definition: Tree, kind: str, value: Any, terminology: Terminology, at: Place) -> Iterator[Issue]:
     expected = VALUE_TYPES.get(definition.get("type", ""), ())
     if kind not in expected:
         among = " or ".join(expected) or "no answer"
         yield at.error("structure", f"Found an answer of type {kind}, expected {among}.")
         return
-    yield from permitted(definition, kind, value, questionnaire, at)
-    yield from limits(definition, kind, value, questionnaire, at)
+    yield from permitted(definition, kind, value, terminology, at)
+    yield from limits(definition, kind, value, terminology, at)

@@ -14,8 +14,8 @@ from fhir_api.fhirpath.functions.strings import matches_full
 from fhir_api.fhirpath.quantity import UCUM_SYSTEM
 from fhir_api.model.outcome import Issue
 from fhir_api.model.references import parse_restful
+from fhir_api.terminology import Terminology
 from fhir_api.validation.references import RESOURCE_TYPES
-from fhir_api.validation.rules.coded import member_of
 from fhir_api.validation.rules.elements import extension_value, extension_values
 from fhir_api.validation.rules.place import Place, Tree
 from fhir_api.validation.rules.questionnaires.comparing import order
@@ -29,7 +29,7 @@ _RANGE: Final = (
 _MAX_HOPELESS: Final = 3
 
 
-def limits(item: Tree, kind: str, value: Any, questionnaire: Tree, at: Place) -> Iterator[Issue]:
+def limits(item: Tree, kind: str, value: Any, terminology: Terminology, at: Place) -> Iterator[Issue]:
     """Check an answer against the limits that the item sets for its type."""
     match kind:
         case "string" | "uri":
@@ -41,7 +41,7 @@ def limits(item: Tree, kind: str, value: Any, questionnaire: Tree, at: Place) ->
             yield from _range(item, kind, value, at)
         case "Quantity":
             yield from _range(item, kind, value, at)
-            yield from _unit(item, value, questionnaire, at)
+            yield from _unit(item, value, terminology, at)
         case "Attachment":
             yield from _attachment(item, value, at)
         case "Reference":
@@ -92,13 +92,13 @@ def _pattern(pattern: str, value: str, at: Place) -> Iterator[Issue]:
         yield at.warning("processing", "The item's pattern is wrong, or takes too long; it was not applied.")
 
 
-def _unit(item: Tree, value: Tree, questionnaire: Tree, at: Place) -> Iterator[Issue]:
+def _unit(item: Tree, value: Tree, terminology: Terminology, at: Place) -> Iterator[Issue]:
     options = list(extension_values(item, "questionnaire-unitOption"))
     unit = {"system": value.get("system", UCUM_SYSTEM), "code": value.get("code", value.get("unit"))}
     if options and not any(_is_unit(unit, option) for option in options):
         yield at.error("code-invalid", "The unit is none of those the item offers.")
     value_set = extension_value(item, "questionnaire-unitValueSet")
-    if isinstance(value_set, str) and member_of(value_set, unit, questionnaire, at.scene) is False:
+    if isinstance(value_set, str) and terminology.member_of(value_set, unit) is False:
         yield at.error("code-invalid", "The unit is not in the value set of the item.")
 
 

@@ -9,20 +9,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fhir_api.model.outcome import Issue
-from fhir_api.validation.rules.coded import member_of
+from fhir_api.terminology import Terminology
 from fhir_api.validation.rules.elements import extension_value, value_of
 from fhir_api.validation.rules.place import Place, Tree
 from fhir_api.validation.rules.questionnaires.comparing import is_same
 
 
-def permitted(item: Tree, kind: str, value: Any, questionnaire: Tree, at: Place) -> Iterator[Issue]:
+def permitted(item: Tree, kind: str, value: Any, terminology: Terminology, at: Place) -> Iterator[Issue]:
     """Check that an answer is one of those the item offers.
 
     Args:
         item: of the Questionnaire.
         kind: type of the answer.
         value: the answer.
-        questionnaire: what contains the value sets that the item names by ``#id``.
+        terminology: that knows the value sets which the item names by ``#id``, too.
         at: place of the answer.
     """
     is_open = item.get("type") == "open-choice" and kind == "string"
@@ -35,8 +35,7 @@ def permitted(item: Tree, kind: str, value: Any, questionnaire: Tree, at: Place)
             yield at.error("code-invalid", "The answer is none of those the item offers.")
     value_set = item.get("answerValueSet")
     if value_set is not None and not is_open and kind == "Coding":
-        verdict = member_of(value_set, value, questionnaire, at.scene)
-        if verdict is False:
+        if terminology.member_of(value_set, value) is False:
             yield at.error("code-invalid", "The answer is not in the value set of the item.")
     elif value_set is not None and not is_open:
         yield at.error("value", f"Found a {kind}, expected a Coding of the item's value set.")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from fhir_api.model.outcome import Issue
+from fhir_api.terminology import Terminology
 from fhir_api.validation.rules.elements import extension_value
 from fhir_api.validation.rules.place import Place, Tree, items
 from fhir_api.validation.rules.questionnaires.answers import answers
@@ -23,14 +24,14 @@ class _Form(NamedTuple):
     """The Questionnaire that is answered.
 
     Attributes:
-        questionnaire: parsed JSON.
         link_ids: of all its items.
+        terminology: that knows what it contains.
         is_finished: whether the response says that it has all answers.
         given: its answers.
     """
 
-    questionnaire: Tree
     link_ids: frozenset[str]
+    terminology: Terminology
     is_finished: bool
     given: Given
 
@@ -63,7 +64,10 @@ def response(resource: Tree, place: Place) -> Iterator[Issue]:
         yield place.error("invalid", "The canonical does not lead to a Questionnaire.", "questionnaire")
         return
     link_ids = frozenset(str(item.get("linkId")) for item in below(questionnaire.get("item")))
-    form = _Form(questionnaire, link_ids, resource.get("status") not in _UNFINISHED, Given())
+    # what a contained questionnaire is made of stands beside it
+    container = place.owner.container if canonical.startswith("#") else questionnaire
+    terminology = place.scene.terminology.within(container)
+    form = _Form(link_ids, terminology, resource.get("status") not in _UNFINISHED, Given())
     yield from _period(resource.get("authored"), questionnaire.get("effectivePeriod", {}), place)
     yield from _level(form, _Level(questionnaire.get("item", ()), (resource,), place))
 
@@ -178,7 +182,7 @@ def _question(form: _Form, definition: Tree, item: Tree, level: _Level, at: Plac
     given = list(items(item, "answer", at))
     if not given:
         yield from _missing(form, definition, at)
-    yield from answers(definition, given, form.questionnaire, at)
+    yield from answers(definition, given, form.terminology, at)
     for answer, answer_at in given:
         around = (*level.around, item, answer)
         if definition.get("item") or "item" in answer:

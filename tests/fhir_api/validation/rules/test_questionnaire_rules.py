@@ -335,3 +335,10 @@ def test_a_response_is_written_while_the_questionnaire_is_in_use(authored: str, 
     found = told(response(answered("a", {"valueInteger": 1}), authored=authored), form)
     expected = {Told("warning", "questionnaire-response", "QuestionnaireResponse.authored")}
     assert found == (expected if is_outside else set())
+
+
+def test_what_a_contained_questionnaire_names_stands_beside_it() -> None:
+    form = {**questionnaire(item("a", "choice", answerValueSet="#v")), "id": "q"}
+    for code, is_refused in (("x", False), ("z", True)):
+        choice = answered("a", {"valueCoding": {"system": SYSTEM, "code": code}})
+        assert bool(errors(response(choice, questionnaire="#q", contained=[form, VALUE_SET]))) == is_refused
