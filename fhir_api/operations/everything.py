@@ -6,75 +6,23 @@ https://hl7.org/fhir/R4/encounter-operation-everything.html, https://hl7.org/fhi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
-
-import msgspec
 import orjson
 
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.read import read
-from fhir_api.model.dates import EARLIEST, LATEST, Interval, interval
-from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.references import parse_restful
 from fhir_api.model.resource import parse_compact
 from fhir_api.model.versions import StoredVersion
 from fhir_api.operations.operation import Call, Level, Listing
 from fhir_api.operations.record import Record
-from fhir_api.operations.seen import Seen
+from fhir_api.operations.record_page import MOST_COUNT, Asked, Position, read_asked, read_position
 from fhir_api.operations.supports import is_member, supports
-from fhir_api.search.query import Clause, DateValue, LastUpdatedClause, Prefix, PrimaryDateClause, Query
-from fhir_api.search.refusals import unknown_type
+from fhir_api.search.query import Clause, LastUpdatedClause, PrimaryDateClause, Query
 from fhir_api.store.port import Page
 
-DEFAULT_COUNT = 500
-MOST_COUNT = 1000
 MOST_SEARCHES = 10
 """Searches for one page: where few members are of the types asked for, a page may come with less than was asked."""
-
-_POSITION = msgspec.msgpack.Decoder(tuple[int, bytes | None, bytes])
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What of a record is asked for.
-
-    Attributes:
-        count: members a page holds at most.
-        types: of what is shown; None is every type.
-        since: only what was updated at or after this instant (milliseconds), or None.
-        care: only what is dated ``[low, high)`` or not at all; None is any date.
-    """
-
-    count: int
-    types: frozenset[str] | None = None
-    since: DateValue | None = None
-    care: tuple[int, int] | None = None
-
-    def shows(self, version: StoredVersion) -> bool:
-        """Tell whether a version is asked for, by its type and by when it was updated."""
-        is_new = self.since is None or version.last_updated >= self.since.low
-        return is_new and (self.types is None or version.key.resource_type in self.types)
-
-
-@dataclass(slots=True)
-class Position:
-    """Where a page starts.
-
-    Attributes:
-        centres: how many of the centres have been given.
-        members: where the search for members goes on; None for its start.
-        seen: what earlier pages have brought along.
-    """
-
-    centres: int = 0
-    members: bytes | None = None
-    seen: Seen = field(default_factory=Seen)
-
-    def packed(self) -> bytes:
-        """Return it as bytes for a cursor."""
-        return msgspec.msgpack.encode((self.centres, self.members, self.seen.packed()))
 
 
 async def of_patient(context: Context, call: Call) -> Listing:
@@ -111,8 +59,8 @@ def _patient(reference: dict[str, object]) -> ResourceKey | None:
 
 
 async def _everything(context: Context, call: Call, record: Record) -> Listing:
-    asked = _asked(context, call)
-    position = _position(call.cursor)
+    asked = read_asked(context, call)
+    position = read_position(call.cursor)
     visited, is_done = await _visited(context, record, asked, position)
     matches = [version for version in visited if asked.shows(version)]
     brought: list[StoredVersion] = []
@@ -171,54 +119,3 @@ def _query(context: Context, record: Record, asked: Asked, room: int, cursor: by
         dates = (context.rules.search.primary_date(name) for name in types)
         clauses.append(PrimaryDateClause(tuple(date for date in dates if date is not None), *asked.care))
     return Query(types, tuple(clauses), count=room, cursor=cursor)
-
-
-def _asked(context: Context, call: Call) -> Asked:
-    """Read the parameters.
-
-    Raises:
-        FhirError: MALFORMED, NOT_SUPPORTED.
-    """
-    arguments = call.arguments
-    count = arguments.value("_count")
-    if count is not None and count < 1:
-        raise refuse(ErrorKind.MALFORMED, "_count of $everything is a whole number from 1.", code="value")
-    types = [name for argument in arguments.all("_type") for name in str(argument.value).split(",")]
-    for name in types:
-        if not context.rules.is_resource_type(name):
-            raise unknown_type(name, context.rules.search.resource_types)
-    since = arguments.value("_since")
-    return Asked(
-        min(count or DEFAULT_COUNT, MOST_COUNT),
-        frozenset(types) or None,
-        None if since is None else DateValue(Prefix.GE, *_interval("_since", since, UTC)),
-        _care(context, arguments.value("start"), arguments.value("end")),
-    )
-
-
-def _care(context: Context, start: str | None, end: str | None) -> tuple[int, int] | None:
-    if start is None and end is None:
-        return None
-    zone = context.rules.zone
-    low = EARLIEST if start is None else _interval("start", start, zone).low
-    high = LATEST if end is None else _interval("end", end, zone).high
-    if low >= high:
-        raise refuse(ErrorKind.MALFORMED, "'end' is before 'start'.", code="value")
-    return low, high
-
-
-def _interval(name: str, text: str, zone: tzinfo) -> Interval:
-    try:
-        return interval(text, zone)
-    except (ValueError, OverflowError):
-        raise refuse(ErrorKind.MALFORMED, f"'{name}' is no date that can be counted with.", code="value") from None
-
-
-def _position(cursor: bytes | None) -> Position:
-    if cursor is None:
-        return Position()
-    try:
-        centres, members, seen = _POSITION.decode(cursor)
-    except msgspec.DecodeError:
-        raise refuse(ErrorKind.MALFORMED, "The page link does not belong to this operation.") from None
-    return Position(centres, members, Seen(seen))

@@ -275,3 +275,18 @@ async def test_every_resource_of_a_bundle_comes_back_once(client, path):
         pytest.skip("a bundle without a patient")
     found = await everything(client, f"/{patients[0]}/$everything?_count=150")
     assert Counter(found) == Counter(set(stored))
+
+
+async def test_a_group_of_nobody(client, store):
+    await store("Group", "empty", type="person", actual=True)
+    assert await everything(client, "/Group/empty/$everything") == []
+
+
+async def test_a_group_of_many(client, record, store):
+    """So many that their references are read as a set rather than walked."""
+    for number in range(30):
+        await store("Patient", f"m{number}")
+    members = [{"entity": {"reference": f"Patient/m{number}"}} for number in range(30)]
+    await store("Group", "g", type="person", actual=True, member=[*members, {"entity": {"reference": "Patient/a"}}])
+    found = await everything(client, "/Group/g/$everything?_count=7")
+    assert Counter(found) == Counter(OF_A | BESIDE | {"Group/g"} | {f"Patient/m{number}" for number in range(30)})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fhir_api.model.keys import ResourceKey
-from fhir_api.operations.everything import Position
 from fhir_api.operations.links import links
+from fhir_api.operations.record_page import Position
 from fhir_api.operations.seen import MOST, Seen
 from fhir_api.rest.cursors import Cursors
 
