@@ -26,6 +26,8 @@ SHIPPED = frozenset({"hl7.fhir.r4.core", "hl7.fhir.core", "hl7.fhir.r4.expansion
 
 _EXAMPLES = ("package/example/", "package/examples/")
 _R4 = "4.0."
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What some tools put in front of UTF-8; clients may not, packages are as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Package:
             if file.path == MANIFEST or (not examples and file.path.startswith(_EXAMPLES)):
                 continue
             try:
-                resource = parse(file.content)
+                resource = parse(file.content.removeprefix(_BYTE_ORDER_MARK))
             except FhirError as error:
                 yield Broken(file.path, str(error))
                 continue
@@ -175,7 +177,7 @@ def _is_resource(path: str) -> bool:
 
 def _manifest(source: str, raw: bytes) -> Manifest:
     try:
-        told = orjson.loads(raw.removeprefix(b"\xef\xbb\xbf"))
+        told = orjson.loads(raw.removeprefix(_BYTE_ORDER_MARK))
     except orjson.JSONDecodeError as error:
         raise PackageError(f"{source}: {MANIFEST} is not JSON: {error}.") from None
     name, version = (told.get("name"), told.get("version")) if isinstance(told, dict) else (None, None)

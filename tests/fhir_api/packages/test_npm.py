@@ -52,6 +52,13 @@ def test_a_folder_is_the_same_package_as_its_archive(tmp_path):
     assert read_package(tmp_path / "unpacked/package") == package
 
 
+def test_byte_order_marks_of_other_tools_are_passed_over(tmp_path):
+    (tmp_path / "package.json").write_bytes(b'\xef\xbb\xbf{"name":"a","version":"1"}')
+    (tmp_path / "ValueSet-v.json").write_bytes(b'\xef\xbb\xbf{"resourceType":"ValueSet","id":"v"}')
+    (found,) = read_package(tmp_path).definitions()
+    assert isinstance(found, Packaged)
+
+
 def test_a_broken_file_is_named_and_the_others_are_read(tmp_path):
     package = read_package(archive(tmp_path, manifest(), profile(), **{"ValueSet-v": "{", "List-l": "[]"}))
     broken = [each.path for each in package.definitions() if isinstance(each, Broken)]
