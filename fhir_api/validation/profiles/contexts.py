@@ -70,7 +70,8 @@ def is_in_context(context: Mapping[str, Any], holder: Holder, run: Run) -> bool:
 
 
 def _is_element(expression: str, holder: Holder) -> bool:
-    names = expression.rsplit("#", maxsplit=1)[-1].split(".")
+    path = expression.rpartition("#")[2].removeprefix(TYPE_PREFIX)
+    names = [step.partition(":")[0] for step in path.split(".")]
     around: Holder | None = holder
     for count in range(len(names), 0, -1):
         if around is None:

@@ -51,8 +51,10 @@ def matches_pattern(pattern: Json) -> Test:
 
 
 def _same(fixed: Json, value: Json) -> bool:
-    # JSON has no other pair that Python takes for equal: True is not 1 here
-    return type(fixed) is type(value) and fixed == value if isinstance(fixed, bool | str) else bool(fixed == value)
+    # Python takes True for 1, which JSON does not
+    if isinstance(fixed, bool) or isinstance(value, bool):
+        return fixed is value
+    return bool(fixed == value)
 
 
 def _within(pattern: Json, value: Json) -> bool:

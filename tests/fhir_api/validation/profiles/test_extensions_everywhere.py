@@ -69,6 +69,8 @@ PLACES: dict[str, tuple[dict[str, Any], str]] = {
         ("Patient.contact.name", "Patient.name", False),
         ("Patient.name.given", "HumanName.given", True),
         ("Patient.deceased[x]", "Patient.deceased[x]", True),
+        ("Patient", "http://hl7.org/fhir/StructureDefinition/Patient", True),
+        ("Patient.contact.name", "http://ehealth.test/profile#Patient.contact:next.name", True),
         ("Patient.contained", "Group", True),
         ("Patient.contained", "Patient", False),
     ],
