@@ -8,6 +8,7 @@ from itertools import count
 
 import psycopg
 import pytest
+from alembic import command
 from stanforis.storage.embedded import ConnectionInfo
 
 from fhir_api.store.postgres import migrations
@@ -56,3 +57,23 @@ def test_a_newer_database_is_left_alone(dsn: str, use: object) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(migrations.MigrationError, match="9999"):
         use(dsn)  # type: ignore[operator]  # either function
+
+
+def test_a_database_of_the_first_version_keeps_what_it_has(dsn: str) -> None:
+    config = migrations._config()
+    with migrations._connected(dsn) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.commit()
+    with psycopg.connect(dsn) as session:
+        session.execute("SELECT set_config('stanforis.tenant', '1', false)")
+        session.execute(
+            "INSERT INTO fhir.resource (tenant_id, rid, id_hash, last_updated, low, index_hash, version, type_id,"
+            " change, fhir_id, present, body) VALUES (1, 1, 1, 0, 0, 0, 1, 128, 1, 'p', '', '')"
+        )
+    assert migrations.upgrade(dsn) == migrations.check(dsn)
+    with psycopg.connect(dsn) as session:
+        session.execute("SELECT set_config('stanforis.tenant', '1', false)")
+        assert session.execute("SELECT fhir_id FROM fhir.resource").fetchall() == [("p",)]
+        assert session.execute("SELECT name, profiles FROM fhir.tenant").fetchall() == [("default", None)]
+        assert session.execute("SELECT * FROM fhir.package").fetchall() == []
