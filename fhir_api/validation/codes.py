@@ -39,3 +39,4 @@ class Codes:
 
 
 UNASKED = Codes()
+"""For writes where there is no terminology: nothing is asked."""
