@@ -12,12 +12,16 @@ from typing import Any
 import orjson
 import pytest
 
+from fhir_api.packages.core import core_library
+from fhir_api.terminology import Terminology
+from fhir_api.validation.codes import Codes
 from fhir_api.validation.explanation import explain
 from fhir_api.validation.shapes import ShapeMemory
 from fhir_api.validation.verdict import Verdict
 
 EXAMPLES = Path(__file__).parents[3] / "../shared/data/r4-examples/examples.ndjson.gz"
 MUTANTS_OF_EACH = 3
+TERMINOLOGY = Terminology(core_library())
 STRANGE: list[Any] = [
     None,
     True,
@@ -71,13 +75,13 @@ def trees() -> list[dict[str, Any]]:
     ids=["generated at once", "default", "interpreted", "ever forgetting"],
 )
 def test_verdict_and_walk_agree_on_mutants(trees: list[dict[str, Any]], memory: dict[str, int]) -> None:
-    verdict = Verdict(ShapeMemory(**memory))
+    verdict = Verdict(ShapeMemory(**memory), terminology=TERMINOLOGY)
     chance = random.Random(4)  # noqa: S311 - mutations are no secret
     refused = 0
     for tree in trees:
         for _ in range(MUTANTS_OF_EACH):
             mutant = mutated(tree, chance)
-            issues = explain(mutant, in_bundle=False).issues
+            issues = explain(mutant, in_bundle=False, codes=Codes(TERMINOLOGY)).issues
             assert verdict.is_sound(mutant, in_bundle=False) is not bool(issues), (issues, orjson.dumps(mutant))
             refused += bool(issues)
     assert 0.3 * MUTANTS_OF_EACH * len(trees) < refused < 0.95 * MUTANTS_OF_EACH * len(trees)
