@@ -29,7 +29,7 @@ async def test_read_returns_the_stored_text_with_its_version(client, store):
         ("/Patient/a/_history/9", 404, "not-found"),
         ("/Patient/a/_history/x", 404, "not-found"),
         ("/Patient/gone/_history/2", 410, "deleted"),
-        ("/Patient/a/$everything", 404, "not-supported"),
+        ("/Patient/a/$nonsense", 404, "not-supported"),
         ("/$convert", 404, "not-supported"),
         ("/Patient/a/b/c/d", 404, "not-supported"),
         ("/Patient/a?color=red", 400, "not-supported"),
