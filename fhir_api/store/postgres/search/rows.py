@@ -27,13 +27,11 @@ from fhir_api.search.query import (
 from fhir_api.search.types.near import EARTH_RADIUS, box
 from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
 from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.search.texts import Texts
 from fhir_api.store.postgres.statement import Arguments
 
 KEYED = {"token": "hash", "reference": "target"}
 """Tables whose rows of one value lie in the order of the primary date, and the column that holds the value."""
-
-
-_TEXT_OPERATORS = {"equals": "=", "gt": ">", "lt": "<", "ge": ">=", "le": "<="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +93,7 @@ class RowFinder:
     def __init__(self, arguments: Arguments, hasher: Hasher) -> None:
         self._arguments = arguments
         self._hasher = hasher
+        self._texts = Texts(arguments, hasher)
 
     def rows(self, clause: ValueClause) -> Rows:
         """Return the rows that make *clause* true (its ``:not`` left aside)."""
@@ -112,11 +111,14 @@ class RowFinder:
             case "reference":
                 return self._references(key, values)
             case "string" if len(values) > FEW and clause.modifier is None:
-                return self._many_strings(key, values)
+                arm, source = self._texts.many(key, values)
+                return Ranges("string", (arm,), source)
             case "string":
-                return Ranges("string", self._each(values, lambda value: self._string(key, value, clause.modifier)))
+                return Ranges(
+                    "string", self._each(values, lambda value: self._texts.string(key, value, clause.modifier))
+                )
             case "uri":
-                return Ranges("string", self._each(values, lambda value: self._uri(key, value, clause.modifier)))
+                return Ranges("string", self._each(values, lambda value: self._texts.uri(key, value, clause.modifier)))
             case "number":
                 return Ranges("quantity", self._each(values, lambda value: self._number(key, value)))
             case "quantity":
@@ -279,55 +281,6 @@ class RowFinder:
             case _:
                 return f"x.low >= {low()} AND x.low < {high()} AND x.high <= {high()}", None
 
-    def _string(self, key: str, value: Value, modifier: str | None) -> str:
-        text = value.text if isinstance(value, StringValue) else ""
-        folded = fold(text)[:FOLDED_LENGTH]
-        if modifier == "exact":
-            exact = self._arguments.bind(self._hasher.text(text))
-            return f"(x.param = {key} AND x.folded = {self._arguments.bind(folded, 'text')} AND x.exact = {exact})"
-        if not folded:
-            return f"(x.param = {key} AND false)"
-        return f"(x.param = {key} AND {self._compared_text(folded, modifier)})"
-
-    def _compared_text(self, wanted: str, modifier: str | None) -> str:
-        if modifier in {None, "starts-with"}:
-            return self._starts_with(wanted)
-        bound = self._arguments.bind(wanted, "text")
-        match modifier:
-            case "contains":
-                return f"strpos(x.folded, {bound}) > 0"
-            case "ends-with":
-                return f"right(x.folded, char_length({bound})) = {bound}"
-            case _:
-                return f"x.folded {_TEXT_OPERATORS[modifier]} {bound}"
-
-    def _many_strings(self, key: str, values: Sequence[Value]) -> Ranges:
-        starts = [fold(value.text)[:FOLDED_LENGTH] for value in values if isinstance(value, StringValue)]
-        lows = [start for start in starts if start]
-        highs = [_successor(start) for start in lows]
-        bounds = f"{self._arguments.bind(lows, 'text[]')}, {self._arguments.bind(highs, 'text[]')}"
-        arm = f"x.param = {key} AND x.folded >= v.low AND x.folded < v.high"
-        return Ranges("string", (arm,), f"unnest({bounds}) v(low, high)")
-
-    def _starts_with(self, start: str) -> str:
-        low, high = self._arguments.bind(start, "text"), self._arguments.bind(_successor(start), "text")
-        return f"x.folded >= {low} AND x.folded < {high}"
-
-    def _uri(self, key: str, value: Value, modifier: str | None) -> str:
-        uri = value.uri if isinstance(value, UriValue) else ""
-        if modifier == "below":
-            inside = self._starts_with((uri if uri.endswith("/") else f"{uri}/")[:FOLDED_LENGTH])
-            return f"(x.param = {key} AND ({self._is_uri([uri])} OR {inside}))"
-        if modifier == "above":
-            return f"(x.param = {key} AND {self._is_uri(_starts(uri))})"
-        if modifier is not None:
-            return f"(x.param = {key} AND {self._compared_text(uri[:FOLDED_LENGTH], modifier)})"
-        return f"(x.param = {key} AND {self._is_uri([uri])})"
-
-    def _is_uri(self, uris: Sequence[str]) -> str:
-        texts = self._arguments.bind([uri[:FOLDED_LENGTH] for uri in uris], "text[]")
-        return f"(x.folded = ANY({texts}) AND x.exact = ANY({self._hash_array([self._hasher.text(u) for u in uris])}))"
-
     def _number(self, key: str, value: Value) -> str:
         if not isinstance(value, NumberValue):
             return f"(x.param = {key} AND false)"
@@ -415,17 +368,5 @@ class RowFinder:
                 case DateValue():
                     conditions.append(self._date(component)[0])
                 case StringValue(text):
-                    conditions.append(self._starts_with(fold(text)[:FOLDED_LENGTH]))
+                    conditions.append(self._texts.starts_with(fold(text)[:FOLDED_LENGTH]))
         return f"({' AND '.join(conditions)})"
-
-
-def _successor(start: str) -> str:
-    """Return the least text (in code point order) above every text that begins with *start*."""
-    # U+10FFFF is no character, so nothing that is stored begins with start and sorts behind this
-    return f"{start}\U0010ffff"
-
-
-def _starts(uri: str) -> list[str]:
-    """Return *uri* and every start of it that ends at a path segment, with and without the last slash."""
-    cuts = [place for place, character in enumerate(uri) if character == "/"]
-    return list(dict.fromkeys([uri, *(uri[:cut] for cut in cuts), *(uri[: cut + 1] for cut in cuts)]))

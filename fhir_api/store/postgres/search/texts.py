@@ -1,0 +1,89 @@
+"""Conditions on rows of ``string``, which hold texts and uris.
+
+Meaning of the comparisons: ``fhir_api.search.types.string`` and ``uri``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_api.search.folding import fold
+from fhir_api.search.query import StringValue, UriValue, Value
+from fhir_api.store.postgres.encode import FOLDED_LENGTH
+from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.statement import Arguments
+
+_TEXT_OPERATORS = {"equals": "=", "gt": ">", "lt": "<", "ge": ">=", "le": "<="}
+
+
+class Texts:
+    """Writes conditions on an alias ``x`` of ``string`` into one statement."""
+
+    def __init__(self, arguments: Arguments, hasher: Hasher) -> None:
+        self._arguments = arguments
+        self._hasher = hasher
+
+    def string(self, key: str, value: Value, modifier: str | None) -> str:
+        """Return the condition of a text parameter."""
+        text = value.text if isinstance(value, StringValue) else ""
+        folded = fold(text)[:FOLDED_LENGTH]
+        if modifier == "exact":
+            exact = self._arguments.bind(self._hasher.text(text))
+            return f"(x.param = {key} AND x.folded = {self._arguments.bind(folded, 'text')} AND x.exact = {exact})"
+        if not folded:
+            return f"(x.param = {key} AND false)"
+        return f"(x.param = {key} AND {self._compared(folded, modifier)})"
+
+    def _compared(self, wanted: str, modifier: str | None) -> str:
+        if modifier in {None, "starts-with"}:
+            return self.starts_with(wanted)
+        bound = self._arguments.bind(wanted, "text")
+        match modifier:
+            case "contains":
+                return f"strpos(x.folded, {bound}) > 0"
+            case "ends-with":
+                return f"right(x.folded, char_length({bound})) = {bound}"
+            case _:
+                return f"x.folded {_TEXT_OPERATORS[modifier]} {bound}"
+
+    def many(self, key: str, values: Sequence[Value]) -> tuple[str, str]:
+        """Return the condition of texts that begin with one of many values, and the FROM item ``v`` it speaks of."""
+        starts = [fold(value.text)[:FOLDED_LENGTH] for value in values if isinstance(value, StringValue)]
+        lows = [start for start in starts if start]
+        highs = [_successor(start) for start in lows]
+        bounds = f"{self._arguments.bind(lows, 'text[]')}, {self._arguments.bind(highs, 'text[]')}"
+        return f"x.param = {key} AND x.folded >= v.low AND x.folded < v.high", f"unnest({bounds}) v(low, high)"
+
+    def starts_with(self, start: str) -> str:
+        """Return the condition that a folded text begins with *start*."""
+        low, high = self._arguments.bind(start, "text"), self._arguments.bind(_successor(start), "text")
+        return f"x.folded >= {low} AND x.folded < {high}"
+
+    def uri(self, key: str, value: Value, modifier: str | None) -> str:
+        """Return the condition of a uri parameter."""
+        uri = value.uri if isinstance(value, UriValue) else ""
+        if modifier == "below":
+            inside = self.starts_with((uri if uri.endswith("/") else f"{uri}/")[:FOLDED_LENGTH])
+            return f"(x.param = {key} AND ({self._is_uri([uri])} OR {inside}))"
+        if modifier == "above":
+            return f"(x.param = {key} AND {self._is_uri(_starts(uri))})"
+        if modifier is not None:
+            return f"(x.param = {key} AND {self._compared(uri[:FOLDED_LENGTH], modifier)})"
+        return f"(x.param = {key} AND {self._is_uri([uri])})"
+
+    def _is_uri(self, uris: Sequence[str]) -> str:
+        texts = self._arguments.bind([uri[:FOLDED_LENGTH] for uri in uris], "text[]")
+        hashes = self._arguments.bind([self._hasher.text(uri) for uri in uris], "bigint[]")
+        return f"(x.folded = ANY({texts}) AND x.exact = ANY({hashes}))"
+
+
+def _successor(start: str) -> str:
+    """Return the least text (in code point order) above every text that begins with *start*."""
+    # U+10FFFF is no character, so nothing that is stored begins with start and sorts behind this
+    return f"{start}\U0010ffff"
+
+
+def _starts(uri: str) -> list[str]:
+    """Return *uri* and every start of it that ends at a path segment, with and without the last slash."""
+    cuts = [place for place, character in enumerate(uri) if character == "/"]
+    return list(dict.fromkeys([uri, *(uri[:cut] for cut in cuts), *(uri[: cut + 1] for cut in cuts)]))
