@@ -21,7 +21,6 @@ from fhir_api.search.entries import (
     ReferenceEntry,
     StringEntry,
     TokenEntry,
-    UriEntry,
 )
 from fhir_api.search.folding import fold
 from fhir_api.store.postgres.hashing import Hasher
@@ -166,9 +165,11 @@ class Encoder:
 
     def _unit(self, codes: Codes, parameter: int, entry: QuantityEntry) -> int:
         """Return the hash of the unit, and make it findable by its code, by its text, and for any unit."""
-        unit = self.hasher.token(entry.system, entry.code or entry.unit or "")
-        for name in {entry.code or "", entry.unit or ""}:
-            self._code(codes, parameter, unit, entry.system, name)
+        code, text, known = entry.code or "", entry.unit or "", codes.known
+        unit = self.hasher.token(entry.system, code or text)
+        for name in (code, text):
+            if (parameter, unit, name) not in known:
+                self._code(codes, parameter, unit, entry.system, name)
         return unit
 
     def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int, codes: Codes) -> None:
@@ -176,26 +177,28 @@ class Encoder:
         exact: list[list[int]] = []
         ordered: list[tuple[float, float]] = []
         folded = ""
+        parameter, token = entry.parameter, self.hasher.token
         for component in entry.components:
-            match component:
-                case TokenEntry(_, system, code):
-                    exact.append([self.hasher.token(system, code)])
-                    self._code(codes, entry.parameter, exact[-1][0], system, code)
-                case IdentifierEntry():
-                    exact.append(self._identifier(component))
-                case ReferenceEntry(_, target):
-                    exact.append([self.hasher.text(target)])
-                case QuantityEntry(_, value):
-                    exact.append([self._unit(codes, entry.parameter, component)])
-                    ordered.append((value, value))
-                case NumberEntry(_, value):
-                    ordered.append((value, value))
-                case DateEntry(_, first, end):
-                    ordered.append((float(first), float(end)))
-                case StringEntry(_, text):
-                    folded = fold(text)[:FOLDED_LENGTH]
-                case UriEntry(_, uri):
-                    exact.append([self.hasher.text(uri)])
+            # the frequent kinds come first; patterns of match cost several times as much
+            if isinstance(component, TokenEntry):
+                hashed = token(component.system, component.code)
+                exact.append([hashed])
+                self._code(codes, parameter, hashed, component.system, component.code)
+            elif isinstance(component, QuantityEntry):
+                exact.append([self._unit(codes, parameter, component)])
+                ordered.append((component.value, component.value))
+            elif isinstance(component, NumberEntry):
+                ordered.append((component.value, component.value))
+            elif isinstance(component, DateEntry):
+                ordered.append((float(component.low), float(component.high)))
+            elif isinstance(component, StringEntry):
+                folded = fold(component.text)[:FOLDED_LENGTH]
+            elif isinstance(component, IdentifierEntry):
+                exact.append(self._identifier(component))
+            elif isinstance(component, ReferenceEntry):
+                exact.append([self.hasher.text(component.target)])
+            else:
+                exact.append([self.hasher.text(component.uri)])
         low, high = _span(ordered)
         firsts, seconds = [*exact, [0], [0]][:2]
         rows.composite += [
