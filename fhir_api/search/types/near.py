@@ -28,6 +28,8 @@ _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,40})?", re.ASCII)
 _MOST_PARTS, _LEAST_PARTS = 4, 2
 _HALF_TURN = 180.0
 _POLE = 90.0
+_ROUNDING = 1e-9
+"""Radians, 6 mm: what rounding may lose, added to a circle's bounds; the distance itself decides."""
 _METRE = ucum.parse("m")
 
 
@@ -102,7 +104,7 @@ def metres_between(latitude: float, longitude: float, other_latitude: float, oth
 
 def box(value: NearValue) -> Box:
     """Return bounds that every point within the distance lies in."""
-    angle = value.metres / EARTH_RADIUS
+    angle = value.metres / EARTH_RADIUS + _ROUNDING
     height = degrees(angle)
     south, north = value.latitude - height, value.latitude + height
     if south <= -_POLE or north >= _POLE or angle >= pi / 2:
