@@ -118,23 +118,39 @@ class SearchDefinitions:
             if any(is_subtype(resource_type, base) for base in definition.base) and definition.code not in NOT_INDEXED
         ]
         # a composite's components are parameters of the same type
-        simple = {row.code: _simple(resource_type, row) for row in own if row.type != "composite"}
+        simple = {
+            row.code: _simple(resource_type, row, self.key(resource_type, row))
+            for row in own
+            if row.type != "composite"
+        }
         composite = {row.code: self._composite(resource_type, row, simple) for row in own if row.type == "composite"}
         return dict(sorted((simple | composite).items()))
 
     def _composite(
         self, resource_type: str, definition: SearchParameterDefinition, simple: Mapping[str, Parameter]
     ) -> Parameter:
-        components = tuple(simple[self._by_url[component.url].code] for component in definition.components)
+        components = tuple(self.component(resource_type, part.url, simple) for part in definition.components)
         return Parameter(
             resource_type,
             definition.code,
             "composite",
-            parameter_key(resource_type, definition.code),
+            self.key(resource_type, definition),
             definition.expression or "",
             definition.url,
             components=components,
         )
+
+    def key(self, resource_type: str, definition: SearchParameterDefinition) -> int:
+        """Return the number under which a type's parameter has its index entries."""
+        return parameter_key(resource_type, definition.code)
+
+    def component(self, resource_type: str, url: str, simple: Mapping[str, Parameter]) -> Parameter:
+        """Return the parameter of a type that a composite names as *url*; *simple* are those defined with it.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return simple[self._by_url[url].code]
 
     def component_expressions(self, composite: Parameter) -> tuple[str, ...]:
         """Return the expressions of a composite's components, in order."""
@@ -169,12 +185,12 @@ def is_single(parameter: Parameter) -> bool:
     return not any(step.repeats for way in found for step in way.steps) and len({way.element for way in found}) == 1
 
 
-def _simple(resource_type: str, definition: SearchParameterDefinition) -> Parameter:
+def _simple(resource_type: str, definition: SearchParameterDefinition, key: int) -> Parameter:
     parameter = Parameter(
         resource_type,
         definition.code,
         definition.type,
-        parameter_key(resource_type, definition.code),
+        key,
         definition.expression or "",
         definition.url,
         definition.target,
