@@ -106,6 +106,7 @@ def kinds(values: Values) -> dict[str, Callable[[int], str]]:
         "_include": lambda n: f"Encounter?_count=20&patient={patient(n)}&_include=Encounter:practitioner",
         "_revinclude": lambda n: f"Encounter?_id={encounter(n)}&_revinclude=Observation:encounter",
         "practitioner": lambda n: f"Encounter?_count=20&practitioner={practitioner(n)}",
+        "_lastUpdated, in no order": lambda _: "Observation?_count=20&_lastUpdated=gt2020-01-01",
         "_lastUpdated, newest first": lambda _: "Observation?_count=20&_lastUpdated=gt2020-01-01&_sort=-_lastUpdated",
         "type alone": lambda _: "Condition?_count=20",
         "code:missing": lambda _: f"{observations}code:missing=true",
