@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -58,8 +58,7 @@ REWRITE = (
 """As :data:`WRITE`, but removes index rows first (a select list is evaluated from left to right)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What is current under a key before a write."""
 
     rid: int
