@@ -15,7 +15,7 @@ from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
-from fhir_api.interactions.context import Context, Limits
+from fhir_api.interactions.context import Assessing, Context, Limits
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.opening import OpenStores, Stores, open_postgres
 from fhir_api.operations.table import OPERATIONS
@@ -101,6 +101,7 @@ class Application:
             check_structure=settings.validation_on_write != "none",
             definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
             claims=Claims(self._metrics.observe_profiles),
+            assessing=Assessing(settings.validate_references, settings.validate_extensions),
         )
         self._fhir = FhirEndpoint(
             self._api(Cursors(self._stores.cursor_key, str(TENANT))),

@@ -60,6 +60,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Assessing:
+    """What ``$validate`` makes of what it does not find.
+
+    Attributes:
+        references: of references to resources that are not stored here: ``off | warn | error``.
+        extensions: of extensions whose definition is not known, where the URL says that there is one: ``warn | error``.
+    """
+
+    references: str = "off"
+    extensions: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """One request's world.
 
@@ -71,6 +84,7 @@ class Context:
         check_structure: off only for bulk loads that the operator has declared.
         definitions: the tenant's own definitions; None where there is nothing but R4 itself.
         claims: how declared profiles are checked; None where they are not.
+        assessing: what ``$validate`` makes of what it does not find.
     """
 
     store: TenantStore
@@ -80,6 +94,7 @@ class Context:
     check_structure: bool = True
     definitions: TenantDefinitions | None = None
     claims: Claims | None = None
+    assessing: Assessing = field(default_factory=Assessing)
 
 
 @dataclass(frozen=True, slots=True)

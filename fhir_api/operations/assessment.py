@@ -11,10 +11,15 @@ from fhir_api.interactions.context import Context
 from fhir_api.interactions.library import TenantLibrary
 from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource
+from fhir_api.operations.targets import Targets
 from fhir_api.validation.profiles import Profiles
+from fhir_api.validation.rules import Options
 from fhir_api.validation.validator import Validator
 
 _LONGEST_SHOWN = 200
+_PARTLY = Issue(
+    "information", "incomplete", "There are too many references: what some of them lead to was not looked at."
+)
 
 
 async def assess(context: Context, resource: Resource, profile: str | None) -> list[Issue]:
@@ -27,18 +32,24 @@ async def assess(context: Context, resource: Resource, profile: str | None) -> l
     """
     if not context.rules.is_resource_type(resource.resource_type) or context.definitions is None:
         return [*context.rules.check(resource)]
-    consultation = context.definitions.consult(context.store)
-    return await consultation.settle(lambda library: _issues(library, resource, profile))
+    targets = Targets(context.base_url)
+    assessing = context.assessing
+    options = Options(
+        requires_extensions=assessing.extensions == "error",
+        missing_target="error" if assessing.references == "error" else "warning",
+    )
+    exists = None if assessing.references == "off" else targets.exists
 
+    def issues(library: TenantLibrary) -> list[Issue]:
+        refusal = None if profile is None else _unfit(library.made(tenant_profiles), resource, profile)
+        asked = () if profile is None or refusal is not None else (profile,)
+        found = library.made(_validator).validate(
+            resource.tree, asked, exists=exists, resolver=targets.resolve, options=options
+        )
+        return [*found] if refusal is None else [refusal, *found]
 
-def _issues(library: TenantLibrary, resource: Resource, profile: str | None) -> list[Issue]:
-    validator = library.made(_validator)
-    if profile is None:
-        return [*validator.validate(resource.tree)]
-    refusal = _unfit(library.made(tenant_profiles), resource, profile)
-    if refusal is not None:
-        return [refusal, *validator.validate(resource.tree)]
-    return [*validator.validate(resource.tree, (profile,))]
+    found = await targets.settle(context.store, context.definitions.consult(context.store), issues)
+    return found if targets.is_whole else [*found, _PARTLY]
 
 
 def _unfit(profiles: Profiles, resource: Resource, profile: str) -> Issue | None:

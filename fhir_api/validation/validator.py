@@ -18,7 +18,7 @@ from fhir_api.validation import rules
 from fhir_api.validation.codes import UNASKED, Codes
 from fhir_api.validation.explanation import ERRORS, MAX_ISSUES, explain
 from fhir_api.validation.primitives import Json
-from fhir_api.validation.profiles import Profiles
+from fhir_api.validation.profiles import Profiles, Resolver
 from fhir_api.validation.rules import Exists, Options
 from fhir_api.validation.verdict import Verdict
 
@@ -77,6 +77,7 @@ class Validator:
         *,
         in_bundle: bool = False,
         exists: Exists | None = None,
+        resolver: Resolver | None = None,
         options: Options = _USUAL,
     ) -> tuple[Issue, ...]:
         """Return all that can be said about a resource, at most 100 issues, errors first where there are more.
@@ -87,7 +88,9 @@ class Validator:
             tree: the resource, parsed JSON.
             profiles: canonicals it has to conform to, besides those that it declares.
             in_bundle: whether it is an entry of a transaction or batch.
-            exists: tells whether a resource is stored here; None leaves the targets of references out.
+            exists: tells whether a resource is stored here; None leaves open whether references lead to anything.
+            resolver: gives the resource that a reference leads to, or None, so that profiles can be asked of it; what
+                is contained or in the same Bundle is found without.
             options: what the caller chose.
 
         Raises:
@@ -97,8 +100,13 @@ class Validator:
         explained = explain(tree, in_bundle=in_bundle, severities=_EVERYTHING, codes=codes)
         if explained.has_faults or self._profiles is None:
             return _limited(explained.issues)
-        more = _beyond_base(tree, self._profiles, profiles, exists, options)
-        return _limited((*explained.issues, *more))
+        return _limited(
+            (
+                *explained.issues,
+                *_of_rules(tree, self._profiles, exists, options),
+                *_of_profiles(tree, self._profiles, profiles, resolver, options),
+            )
+        )
 
 
 def base_validator(*, with_invariants: bool = True) -> Validator:
@@ -107,15 +115,18 @@ def base_validator(*, with_invariants: bool = True) -> Validator:
     return Validator(Profiles(core, Terminology(core)), with_invariants=with_invariants)
 
 
-def _beyond_base(
-    tree: Json, known: Profiles, asked: Sequence[str], exists: Exists | None, options: Options
-) -> Iterator[Issue]:
+def _of_rules(tree: Json, known: Profiles, exists: Exists | None, options: Options) -> Iterator[Issue]:
     terminology = known.terminology or Terminology(known.library)
-    yield from rules.issues(tree, library=known.library, terminology=terminology, exists=exists, options=options)
-    yield from known.extension_issues(tree)
-    yield from known.declared_issues(tree, with_implied=True)
+    return rules.issues(tree, library=known.library, terminology=terminology, exists=exists, options=options)
+
+
+def _of_profiles(
+    tree: Json, known: Profiles, asked: Sequence[str], resolver: Resolver | None, options: Options
+) -> Iterator[Issue]:
+    yield from known.extension_issues(tree, resolver=resolver, is_strict=options.requires_extensions)
+    yield from known.declared_issues(tree, resolver=resolver, with_implied=True)
     for canonical in asked:
-        yield from known.issues(tree, canonical)
+        yield from known.issues(tree, canonical, resolver=resolver)
 
 
 def _limited(issues: Iterable[Issue]) -> tuple[Issue, ...]:

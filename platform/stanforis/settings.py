@@ -150,6 +150,16 @@ class Settings:
         "What is done about the profiles that a resource declares in `meta.profile`: nothing, tell what does not fit, "
         "or refuse it. A tenant may have a policy of its own (`stanforis tenant set`).",
     )
+    validate_references: str = _choice(
+        "off",
+        ("off", "warn", "error"),
+        "What `$validate` makes of references to resources that are not stored here: nothing, a warning, or an error.",
+    )
+    validate_extensions: str = _choice(
+        "error",
+        ("warn", "error"),
+        "What `$validate` makes of an extension whose URL is that of a StructureDefinition which is not known here.",
+    )
     secret: str = _text(
         "",
         "Key that signs page cursors, the same on every host (32 characters or more); by default in the data folder.",

@@ -26,6 +26,8 @@ _EXAMPLES: Final = re.compile(r"https?://([\w-]+\.)*(example|acme)\.(org|com)(/|
 """Domains that the specification uses in examples; nobody defines anything there."""
 _OF_HL7: Final = "http://hl7.org/fhir/"
 """Later versions and packs define extensions there for R4, too: one that is not known need not be wrong."""
+_DEFINED: Final = re.compile(r".+/StructureDefinition/[A-Za-z0-9\-.]+")
+"""A URL that says that there is a definition behind it, as a server of definitions names them."""
 
 
 class _Rules(NamedTuple):
@@ -108,8 +110,7 @@ class Extensions:
         if holder is None:
             return
         if rules is None:
-            is_meant = not _EXAMPLES.match(url)
-            is_error = is_meant and (here.name == _MODIFIERS or (is_strict and not url.startswith(_OF_HL7)))
+            is_error = _is_needed(url, here.name, is_strict=is_strict)
             text = f"The extension {url} is not known."
             run.add("error" if is_error else "warning", "extension", text, here.place, "extension-unknown")
             return
@@ -157,6 +158,13 @@ def _parts(root: ElementTree) -> frozenset[str] | None:
     slices = root.children["extension"].slices.values() if "extension" in root.children else ()
     urls = [stated(each.children["url"].rules, "fixed") if "url" in each.children else None for each in slices]
     return frozenset(url for url in urls if url) if urls and all(urls) else None
+
+
+def _is_needed(url: str, name: str, *, is_strict: bool) -> bool:
+    """Tell whether the definition of an extension has to be known."""
+    if _EXAMPLES.match(url):
+        return False
+    return name == _MODIFIERS or (is_strict and not url.startswith(_OF_HL7) and _DEFINED.fullmatch(url) is not None)
 
 
 def _amended(url: str) -> Iterator[dict[str, str]]:

@@ -93,7 +93,8 @@ class Profiles:
         Args:
             tree: the resource, parsed JSON, sound in structure.
             resolver: gives the resource that a reference leads to, or None.
-            is_strict: whether an extension that is not known is an error; else it is a warning.
+            is_strict: whether an extension is an error whose URL says that it is defined and whose definition is not
+                known; else it is a warning.
 
         Raises:
             NotAtHandError: a definition has to be fetched first; asked again after that, it goes on.

@@ -28,10 +28,15 @@ class Options:
     Attributes:
         refuses_html: tags in strings and Markdown are an error, not just told.
         requires_questionnaire: an answer to a questionnaire that is not known is an error, not just told.
+        requires_extensions: an extension whose URL says that it is defined, and whose definition is not known, is an
+            error, not a warning.
+        missing_target: severity of a reference to what should be stored here and is not: ``error | warning``.
     """
 
     refuses_html: bool = False
     requires_questionnaire: bool = False
+    requires_extensions: bool = True
+    missing_target: str = "error"
 
 
 class Scene(NamedTuple):
@@ -136,6 +141,10 @@ class Place:
     def warning(self, code: str, diagnostics: str, step: str | None = None) -> Issue:
         """Return a warning here, or at a *step* below."""
         return self._issue("warning", code, diagnostics, step)
+
+    def of(self, severity: str, code: str, diagnostics: str) -> Issue:
+        """Return an issue of a severity here."""
+        return self._issue(severity, code, diagnostics, None)
 
     def information(self, code: str, diagnostics: str, step: str | None = None) -> Issue:
         """Return a remark here, or at a *step* below."""

@@ -89,4 +89,5 @@ def _stored(literal: str, at: Place) -> Iterator[Issue]:
     if exists is None or restful is None or restful.base is not None:
         return
     if restful.key.resource_type in RESOURCE_TYPES and not exists(restful.key):
-        yield at.error("not-found", f"No {restful.key.resource_type} with this id is stored here.")
+        diagnostics = f"No {restful.key.resource_type} with this id is stored here."
+        yield at.of(at.scene.options.missing_target, "not-found", diagnostics)

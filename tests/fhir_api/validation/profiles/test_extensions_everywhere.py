@@ -10,7 +10,7 @@ from fhir_api.validation.profiles import Profiles
 from tests.support.libraries import beside_core
 from tests.support.profiles import extension
 
-URL = "http://ehealth.test/e"
+URL = "http://ehealth.test/StructureDefinition/e"
 SIMPLE: dict[str, Any] = {"value[x]": {"type": [{"code": "string"}]}, "extension": {"max": "0"}}
 
 
@@ -144,6 +144,11 @@ def test_extensions_of_later_packs_and_of_examples_are_no_errors() -> None:
     urls = ("http://hl7.org/fhir/StructureDefinition/later", "http://example.org/e")
     tree = patient(extension=[{"url": url, "valueString": "A"} for url in urls])
     assert [severity for severity, _, _ in told(tree, is_strict=True)] == ["warning", "warning"]
+
+
+def test_a_url_that_names_no_definition_is_no_error() -> None:
+    tree = patient(extension=[{"url": "http://ehealth.test/e", "valueString": "A"}])
+    assert [severity for severity, _, _ in told(tree, is_strict=True)] == ["warning"]
 
 
 def test_extensions_that_modify_stand_apart() -> None:
