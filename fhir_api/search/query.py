@@ -7,6 +7,7 @@ Spec: https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
@@ -103,12 +104,32 @@ class NumberValue(Struct, frozen=True):
     high: float
 
 
+class Interval(Struct, frozen=True):
+    """Numbers from *low* to *high*, which may be infinite; *has_low*, *has_high*: whether the end is one of them."""
+
+    low: Decimal
+    high: Decimal
+    has_low: bool
+    has_high: bool
+
+
+class Measure(Struct, frozen=True):
+    """What a quantity means in the base units of *dimension*: a number in any of *intervals*."""
+
+    dimension: str
+    intervals: tuple[Interval, ...]
+
+
 class QuantityValue(Struct, frozen=True):
-    """A number with an optional unit: ``system|code`` (both), ``|code-or-unit`` (system None, code set), or any."""
+    """A number with an optional unit: ``system|code`` (both), ``|code-or-unit`` (system None, code set), or any.
+
+    *measure* is set for a unit of UCUM, which stands for every unit of its dimension.
+    """
 
     number: NumberValue
     system: str | None
     code: str | None
+    measure: Measure | None = None
 
 
 class UriValue(Struct, frozen=True):

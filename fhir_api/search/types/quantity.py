@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from fhir_api.search.entries import QuantityEntry, new_entry
-from fhir_api.search.query import Parameter, QuantityValue
+from fhir_api.search.query import Measure, Parameter, QuantityValue
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.number import compare, read_number
 from fhir_api.search.types.reading import Reading, malformed
+from fhir_api.search.types.units import conversion, measure
 
 Add = Callable[[QuantityEntry], None]
 
@@ -85,11 +86,13 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
     system, code = unescape(parts[1]) or None, unescape(parts[2]) or None
     if system is not None and code is None:
         raise malformed(parameter, "a code of the unit after its system")
-    return QuantityValue(number, system, code)
+    return QuantityValue(number, system, code, measure(number, system, code))
 
 
 def matches(entry: QuantityEntry, value: QuantityValue, modifier: str | None = None) -> bool:
-    """Tell whether number and unit are what *value* asks for; units are compared as written."""
+    """Tell whether number and unit are what *value* asks for; units that are none of UCUM are compared as written."""
+    if value.measure is not None and (value.system, value.code) != (entry.system, entry.code):
+        return _measures(entry, value.measure)
     if value.code is not None:
         if value.system is None:
             if value.code not in {entry.code, entry.unit}:
@@ -97,3 +100,14 @@ def matches(entry: QuantityEntry, value: QuantityValue, modifier: str | None = N
         elif (value.system, value.code) != (entry.system, entry.code):
             return False
     return compare(entry.value, value.number)
+
+
+def _measures(entry: QuantityEntry, wanted: Measure) -> bool:
+    unit = conversion(entry.system, entry.code)
+    if unit is None or unit.dimension != wanted.dimension:
+        return False
+    return any(_is_within(entry.value, *unit.interval(interval)) for interval in wanted.intervals)
+
+
+def _is_within(number: float, low: float, has_low: bool, high: float, has_high: bool) -> bool:
+    return (number > low or (has_low and number == low)) and (number < high or (has_high and number == high))

@@ -23,6 +23,7 @@ from fhir_api.search.entries import (
     TokenEntry,
 )
 from fhir_api.search.folding import fold
+from fhir_api.search.types.units import conversion
 from fhir_api.store.postgres.hashing import Hasher
 
 INDEX_VERSION = 1
@@ -170,7 +171,16 @@ class Encoder:
         for name in (code, text):
             if (parameter, unit, name) not in known:
                 self._code(codes, parameter, unit, entry.system, name)
+                self._dimension(codes, parameter, unit, entry)
         return unit
+
+    def _dimension(self, codes: Codes, parameter: int, unit: int, entry: QuantityEntry) -> None:
+        """Make a unit of UCUM findable by what it measures, with the way from base units to it."""
+        found = conversion(entry.system, entry.code)
+        if found is not None:
+            way = f"{'ln' if found.is_logarithmic else 'of'} {found.ratio} {found.offset}"
+            dimension = self.hasher.dimension(found.dimension)
+            codes.new[parameter, unit, f"\x04{found.dimension}"] = (parameter, dimension, unit, None, way)
 
     def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int, codes: Codes) -> None:
         """Lay the components into the row's slots; an identifier has several hashes and so several rows."""

@@ -60,3 +60,7 @@ class Hasher:
     def bare_logical(self, value: str) -> int:
         """Return the hash of a logical reference whatever its system."""
         return self.text(f"\x03{value}")
+
+    def dimension(self, dimension: str) -> int:
+        """Return the hash that finds the units of a dimension."""
+        return self.text(f"\x04{dimension}")

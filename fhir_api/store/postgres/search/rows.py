@@ -14,7 +14,6 @@ from fhir_api.search.query import (
     DateValue,
     NearValue,
     NumberValue,
-    Parameter,
     Prefix,
     QuantityValue,
     ReferenceValue,
@@ -27,6 +26,7 @@ from fhir_api.search.query import (
 from fhir_api.search.types.near import EARTH_RADIUS, box
 from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
 from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.search.quantities import Quantities
 from fhir_api.store.postgres.search.texts import Texts
 from fhir_api.store.postgres.statement import Arguments
 
@@ -61,26 +61,30 @@ FEW = 8
 class Ranges:
     """Rows of another table: those that satisfy one of *arms*, each of which an index serves.
 
-    *values* is empty, or a FROM item ``v`` that the one arm speaks of: any row of it will do.
+    *sources* is empty, or has for each arm a FROM item that it speaks of, any row of which will do; "" where it needs
+    none.
     """
 
     table: str
     arms: tuple[str, ...]
-    values: str = ""
+    sources: tuple[str, ...] = ()
+
+    @property
+    def _sourced(self) -> list[tuple[str, str]]:
+        return list(zip(self.arms, self.sources or ("",) * len(self.arms), strict=True))
 
     @property
     def condition(self) -> str:
         """The condition on ``x``."""
-        if self.values:
-            return f"EXISTS (SELECT FROM {self.values} WHERE {self.arms[0]})"
-        return f"({' OR '.join(self.arms)})" if self.arms else "false"
+        tests = [f"EXISTS (SELECT FROM {source} WHERE {arm})" if source else arm for arm, source in self._sourced]
+        return f"({' OR '.join(tests)})" if tests else "false"
 
     def rids(self) -> str:
         """Return a SELECT of the ``rid`` of each row."""
-        source = f"{self.values} CROSS JOIN LATERAL " if self.values else ""
-        selects = [f"SELECT x.rid FROM fhir.{self.table} x WHERE x.tenant_id = c.tenant AND {arm}" for arm in self.arms]
-        if source:
-            return f"SELECT x.rid FROM {source}({selects[0]} OFFSET 0) x"
+        selects = []
+        for arm, source in self._sourced:
+            rows = f"SELECT x.rid FROM fhir.{self.table} x WHERE x.tenant_id = c.tenant AND {arm}"
+            selects.append(f"SELECT x.rid FROM {source} CROSS JOIN LATERAL ({rows} OFFSET 0) x" if source else rows)
         return " UNION ALL ".join(selects) or "SELECT NULL::bigint WHERE false"
 
 
@@ -94,6 +98,7 @@ class RowFinder:
         self._arguments = arguments
         self._hasher = hasher
         self._texts = Texts(arguments, hasher)
+        self._numbers = Quantities(arguments, hasher)
 
     def rows(self, clause: ValueClause) -> Rows:
         """Return the rows that make *clause* true (its ``:not`` left aside)."""
@@ -112,7 +117,7 @@ class RowFinder:
                 return self._references(key, values)
             case "string" if len(values) > FEW and clause.modifier is None:
                 arm, source = self._texts.many(key, values)
-                return Ranges("string", (arm,), source)
+                return Ranges("string", (arm,), (source,))
             case "string":
                 return Ranges(
                     "string", self._each(values, lambda value: self._texts.string(key, value, clause.modifier))
@@ -122,11 +127,11 @@ class RowFinder:
             case "number":
                 return Ranges("quantity", self._each(values, lambda value: self._number(key, value)))
             case "quantity":
-                return Ranges("quantity", self._each(values, lambda value: self._quantity(key, value)))
+                return self._quantities(key, values)
             case "special":
                 return Ranges("composite", self._each(values, lambda value: self._near(key, value)))
             case _:
-                return Ranges("composite", self._each(values, lambda value: self._composite(key, parameter, value)))
+                return self._composites(key, values)
 
     @staticmethod
     def _each(values: Sequence[Value], arm: Callable[[Value], str]) -> tuple[str, ...]:
@@ -284,43 +289,16 @@ class RowFinder:
     def _number(self, key: str, value: Value) -> str:
         if not isinstance(value, NumberValue):
             return f"(x.param = {key} AND false)"
-        return f"(x.param = {key} AND x.unit = 0 AND {self._compared('x.value', value)})"
+        return f"(x.param = {key} AND x.unit = 0 AND {self._numbers.compared('x.value', value)})"
 
-    def _compared(self, column: str, value: NumberValue) -> str:
-        def bind(number: float) -> str:
-            return self._arguments.bind(number, "float8")
-
-        match value.prefix:
-            case Prefix.NE:
-                return f"NOT ({column} >= {bind(value.low)} AND {column} < {bind(value.high)})"
-            case Prefix.GT | Prefix.SA:
-                return f"{column} > {bind(value.value)}"
-            case Prefix.LT | Prefix.EB:
-                return f"{column} < {bind(value.value)}"
-            case Prefix.GE:
-                return f"{column} >= {bind(value.value)}"
-            case Prefix.LE:
-                return f"{column} <= {bind(value.value)}"
-            case Prefix.AP:
-                return f"{column} >= {bind(value.low)} AND {column} <= {bind(value.high)}"
-            case _:
-                return f"{column} >= {bind(value.low)} AND {column} < {bind(value.high)}"
-
-    def _unit(self, key: str, value: QuantityValue) -> str:
-        """Return SQL for the hashes of the units that *value* takes."""
-        if value.system is not None:
-            return self._hash_array([self._hasher.token(value.system, value.code or "")])
-        named = f" AND k.code_hash = {self._arguments.bind(self._hasher.token(None, value.code))}" if value.code else ""
-        return (
-            "ARRAY(SELECT DISTINCT k.hash FROM fhir.token_code k "
-            f"WHERE k.tenant_id = c.tenant AND k.param = {key}{named})"
-        )
-
-    def _quantity(self, key: str, value: Value) -> str:
-        if not isinstance(value, QuantityValue):
-            return f"(x.param = {key} AND false)"
-        unit = f"x.unit = ANY({self._unit(key, value)})"
-        return f"(x.param = {key} AND {unit} AND {self._compared('x.value', value.number)})"
+    def _quantities(self, key: str, values: Sequence[Value]) -> Ranges:
+        pairs = [
+            self._numbers.measured(key, value, "x.unit", "x.value")
+            for value in values
+            if isinstance(value, QuantityValue)
+        ]
+        arms = tuple(f"(x.param = {key} AND {condition})" for condition, _ in pairs)
+        return Ranges("quantity", arms, tuple(source for _, source in pairs))
 
     def _near(self, key: str, value: Value) -> str:
         """Match positions, whose latitude is in ``low`` and whose longitude in ``high``."""
@@ -343,13 +321,19 @@ class RowFinder:
             f"AND ({inside}) AND {distance} <= {bind(value.metres)})"
         )
 
-    def _composite(self, key: str, parameter: Parameter, value: Value) -> str:
-        """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components."""
-        if not isinstance(value, CompositeValue):
-            return f"(x.param = {key} AND false)"
+    def _composites(self, key: str, values: Sequence[Value]) -> Ranges:
+        pairs = [self._composite(key, value) for value in values if isinstance(value, CompositeValue)]
+        return Ranges("composite", tuple(arm for arm, _ in pairs), tuple(source for _, source in pairs))
+
+    def _composite(self, key: str, value: CompositeValue) -> tuple[str, str]:
+        """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components.
+
+        What comes with the condition is the FROM item that it speaks of, if any.
+        """
         slots = ["x.first", "x.second"]
         numbers = ["x.low", "x.high"]
         conditions = [f"x.param = {key}"]
+        sources: list[str] = []
         for component in value.components:
             match component:
                 case TokenValue():
@@ -359,14 +343,14 @@ class RowFinder:
                 case UriValue(uri):
                     conditions.append(f"{slots.pop(0)} = {self._arguments.bind(self._hasher.text(uri))}")
                 case QuantityValue():
-                    slot = slots.pop(0)
-                    if component.code is not None:
-                        conditions.append(f"{slot} = ANY({self._unit(key, component)})")
-                    conditions.append(self._compared(numbers.pop(0), component.number))
+                    alias = f"v{len(sources)}"
+                    condition, source = self._numbers.measured(key, component, slots.pop(0), numbers.pop(0), alias)
+                    conditions.append(condition)
+                    sources += [source] if source else []
                 case NumberValue():
-                    conditions.append(self._compared(numbers.pop(0), component))
+                    conditions.append(self._numbers.compared(numbers.pop(0), component))
                 case DateValue():
                     conditions.append(self._date(component)[0])
                 case StringValue(text):
                     conditions.append(self._texts.starts_with(fold(text)[:FOLDED_LENGTH]))
-        return f"({' AND '.join(conditions)})"
+        return f"({' AND '.join(conditions)})", " CROSS JOIN ".join(sources)
