@@ -5,15 +5,21 @@ Every order ends in ``rid``, so no two resources are level and a page starts exa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Parameter, SortKey
+from fhir_api.store.postgres.search.beginning import Beginning
+from fhir_api.store.postgres.search.former import Former, Values, by_date, by_sort
 from fhir_api.store.postgres.statement import Arguments
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +30,48 @@ class Key:
         expression: SQL over the alias ``b`` of ``resource``.
         descending: its direction.
         cast: the PostgreSQL type of its values.
+        former: SQL of the value that a superseded version had, the alias ``h`` of ``history``; None where only the
+            version's body tells it.
     """
 
     expression: str
     descending: bool
     cast: str = "bigint"
+    former: str | None = None
+
+
+class Start(NamedTuple):
+    """Where a page starts: behind the place with *values*, in a walk that began at *beginning*."""
+
+    order: str
+    beginning: Beginning | None
+    values: Values
+
+    @classmethod
+    def read(cls, cursor: bytes) -> Start:
+        """Return what a cursor says."""
+        order, beginning, *values = orjson.loads(cursor)
+        return cls(order, Beginning(*beginning) if beginning else None, tuple(values))
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Keys from the weightiest on; *name* goes into cursors, which fit no other order."""
+    """Keys from the weightiest on.
+
+    Attributes:
+        name: goes into cursors, which fit no other order.
+        keys: the last is the resource's number.
+        place: gives the place of a superseded version where a key's ``former`` does not.
+    """
 
     name: str
     keys: tuple[Key, ...]
+    place: Callable[[Former], Values | None] | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether an update can change a resource's place."""
+        return len(self.keys) > 1
 
     def by(self, alias: str) -> str:
         """Return the ORDER BY list over the columns ``k0, k1 …`` of *alias*."""
@@ -47,14 +82,14 @@ class Order:
         """Return the select list that names the keys ``k0, k1 …``."""
         return ", ".join(f"{key.expression} AS k{n}" for n, key in enumerate(self.keys))
 
-    def behind(self, cursor: bytes, arguments: Arguments, expressions: Sequence[str] | None = None) -> str:
-        """Return the condition that a row lies behind the place of *cursor*.
+    def behind(self, start: Start, arguments: Arguments, expressions: Sequence[str] | None = None) -> str:
+        """Return the condition that a row lies behind *start*.
 
         Raises:
             FhirError: MALFORMED when the cursor belongs to another order.
         """
-        name, *values = orjson.loads(cursor)
-        if name != self.name or len(values) != len(self.keys):
+        values = start.values
+        if start.order != self.name or len(values) != len(self.keys):
             raise refuse(ErrorKind.MALFORMED, "The page link does not belong to this search.")
         bound = [arguments.bind(value, key.cast) for value, key in zip(values, self.keys, strict=True)]
         columns = expressions or [key.expression for key in self.keys]
@@ -71,15 +106,21 @@ class Order:
             levels.append(" AND ".join([*equal, f"{columns[depth]} {'<' if key.descending else '>'} {bound[depth]}"]))
         return f"({' OR '.join(levels)})"
 
-    def cursor(self, values: Sequence[object]) -> bytes:
+    def following(self, rows: Iterable[tuple[Values, Row]], start: Start) -> list[tuple[Values, Row]]:
+        """Return those of *rows*, each with its place, that lie behind *start*, in order."""
+        behind = [row for row in rows if self._compare(row[0], start.values) > 0]
+        in_order = cmp_to_key(self._compare)
+        return sorted(behind, key=lambda row: in_order(row[0]))
+
+    def _compare(self, one: Sequence[Any], other: Sequence[Any]) -> int:
+        for key, mine, theirs in zip(self.keys, one, other, strict=True):
+            if mine != theirs:
+                return 1 if (mine > theirs) is not key.descending else -1
+        return 0
+
+    def cursor(self, values: Values, beginning: Beginning | None) -> bytes:
         """Return the place behind a row with these key values."""
-        return orjson.dumps([self.name, *values])
-
-
-def order_of(cursor: bytes) -> str:
-    """Return the name of the order that a cursor is a place in."""
-    name: str = orjson.loads(cursor)[0]
-    return name
+        return orjson.dumps([self.name, list(beginning) if beginning else None, *values])
 
 
 def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> bool:
@@ -93,12 +134,12 @@ def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> 
     return definitions.primary_date(parameter.resource_type) == parameter
 
 
-NEWEST_FIRST = Order("low", (Key("b.low", descending=True), Key("b.rid", descending=True)))
-"""By primary clinical date; the server's own order when none is asked for."""
-MADE = Order("made", (Key("b.rid", descending=True),))
-"""The resources of a type as they were made, about, the youngest first: no update moves one past a reader."""
-LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True), Key("b.rid", descending=True)))
-MARKER = Order("marker", (Key("b.marker", descending=True), Key("b.rid", descending=True)))
+_NUMBER = Key("b.rid", descending=True, former="b.rid")
+NEWEST_FIRST = Order("low", (Key("b.low", descending=True), _NUMBER), by_date)
+"""By primary clinical date: the rows of codes and references lie so."""
+MADE = Order("made", (_NUMBER,))
+"""As they were made, about, the youngest of a type first: no update moves a resource past a reader."""
+LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True, former="h.last_updated"), _NUMBER))
 _SORTABLE = {
     "date": ("fhir.date", "low", "high", "bigint", "0"),
     "string": ("fhir.string", "folded", "folded", "text", "''"),
@@ -119,13 +160,14 @@ def sorted_by(sort: Sequence[SortKey], arguments: Arguments) -> Order:
     for sort_key in sort:
         keys += _sort_keys(sort_key, arguments)
     name = ",".join(f"{'-' if key.descending else ''}{key.code}" for key in sort)
-    return Order(name, (*keys, Key("b.rid", descending=keys[-1].descending)))
+    return Order(name, (*keys, Key("b.rid", keys[-1].descending, former="b.rid")), by_sort(sort))
 
 
 def _sort_keys(sort_key: SortKey, arguments: Arguments) -> list[Key]:
     if sort_key.parameter is None:
-        expression = "b.fhir_id" if sort_key.code == "_id" else "b.last_updated"
-        return [Key(expression, sort_key.descending, "text" if sort_key.code == "_id" else "bigint")]
+        if sort_key.code == "_id":
+            return [Key("b.fhir_id", sort_key.descending, "text", former="b.fhir_id")]
+        return [Key("b.last_updated", sort_key.descending, former="h.last_updated")]
     value, cast, filler = _value(sort_key.parameter, sort_key, arguments)
     return [
         Key(f"(CASE WHEN {value} IS NULL THEN 1 ELSE 0 END)", descending=False, cast="integer"),

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import asyncpg
 from msgspec.structs import replace
 
+from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import ChainClause, Clause, HasClause, LastUpdatedClause, Query, Total, ValueClause
 from fhir_api.store.port import Page
 from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
 from fhir_api.store.postgres.search import includes
+from fhir_api.store.postgres.search.beginning import NOW, Beginning
+from fhir_api.store.postgres.search.changed import changed, places, unchanged
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
+from fhir_api.store.postgres.search.former import Values
 from fhir_api.store.postgres.search.order import (
     LAST_UPDATED,
     MADE,
-    MARKER,
     NEWEST_FIRST,
     Order,
+    Start,
     is_newest_first,
-    order_of,
     sorted_by,
 )
 from fhir_api.store.postgres.search.rows import KEYED, Ranges
@@ -44,6 +48,7 @@ from fhir_api.store.postgres.writes import Indexing
 FREQUENT = 2000
 """From so many starting points on, following references costs more than testing resources until a page is full."""
 
+_CURRENT = "r.type_id, r.fhir_id, r.version, r.last_updated, r.change, r.body"
 _VERSION_WIDTH = 6
 _RESOURCE = Candidate("b.rid", "b.low", "b.id_hash")
 _ROW = Candidate("d.rid", "d.low", None)
@@ -56,7 +61,9 @@ class Search:
     def __init__(self, query: Query, indexing: Indexing, *, walks: bool = False) -> None:
         """Choose where to start; with *walks*, resources are tested one after the other, as nearly all will match."""
         self.query = query
+        self.start = None if query.cursor is None else Start.read(query.cursor)
         self.arguments = Arguments()
+        self._indexing = indexing
         self._definitions = indexing.definitions
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
@@ -86,13 +93,42 @@ class Search:
         """Return the statement of one page and one resource more; ``order`` is the page's from then on."""
         limit = self.arguments.bind(self.query.count + 1)
         ids = self._ids(limit)
-        columns = ", ".join(f"p.k{n}" for n in range(len(self.order.keys)))
+        keys = [f"k{n}" for n in range(len(self.order.keys))]
+        shown = f"{VERSION_COLUMNS}, {', '.join(f'x.{key}' for key in keys)}"
         inner = (
-            f"SELECT r.*, {columns} FROM ({ids}) p JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.rid = p.rid "
+            f"SELECT {_CURRENT}, {', '.join(f'p.{key}' for key in keys)}{{more}} FROM ({ids}) p "
+            "JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.rid = p.rid "
             f"ORDER BY {self.order.by('p')} LIMIT {limit}"
         )
-        outer = ", ".join(f"x.k{n}" for n in range(len(self.order.keys)))
-        return f"{fenced(f'{VERSION_COLUMNS}, {outer}', inner)} ORDER BY {self.order.by('x')}"
+        ordered = f" ORDER BY {self.order.by('x')}"
+        if not self.order.moves:
+            return fenced(shown, inner.format(more="")) + ordered
+        if self.start is None:
+            return fenced(f"{shown}, {NOW} AS beginning", inner.format(more="")) + ordered
+        main = inner.format(more=", NULL::bigint AS former_updated, NULL::bytea AS former_body")
+        both = f"({main}) UNION ALL ({self._changed(self.start, limit)}) OFFSET 0"
+        return fenced(f"{shown}, x.former_updated, x.former_body", both)
+
+    def _changed(self, start: Start, limit: str) -> str:
+        tests = [self._test(clause) for clause in self.query.clauses]
+        if self.query.resource_types:
+            numbers = [type_numbers()[name] for name in self.query.resource_types]
+            tests.append(f"b.type_id = ANY({self.arguments.bind(numbers, 'smallint[]')})")
+        return changed(self.order, start, self._beginning(), self.arguments, tests, limit)
+
+    def placed(self, rows: Sequence[asyncpg.Record]) -> list[tuple[Values, asyncpg.Record]]:
+        """Return the rows of the page, and perhaps more, each with its place, in order."""
+        if self.start is None or not self.order.moves:
+            behind = _VERSION_WIDTH + len(self.order.keys)
+            return [(tuple(row)[_VERSION_WIDTH:behind], row) for row in rows]
+        found = zip(places(rows, _VERSION_WIDTH, self.order, self._indexing), rows, strict=True)
+        return self.order.following(((place, row) for place, row in found if place is not None), self.start)
+
+    def began(self, rows: Sequence[asyncpg.Record]) -> Beginning | None:
+        """Return when the walk began that the page with *rows* is of; None in an order in which nothing moves."""
+        if not self.order.moves or not rows:
+            return None
+        return Beginning.of(rows[0]["beginning"]) if self.start is None else self.start.beginning
 
     def _ids(self, limit: str) -> str:
         """Return the SELECT of a page's resources: a walk along index rows where one gives the order."""
@@ -133,7 +169,7 @@ class Search:
         rows = self._conditions.finder.rows(driver)
         if not isinstance(rows, Ranges):
             raise TypeError(f"{driver.parameter.type} rows lie in no order of their own")
-        self.order = range_order(rows)
+        self.order = range_order(rows, driver)
         single = self._definitions.is_single(driver.parameter)
         return walk_ranges(rows, self.order, self._tests(_NUMBER), limit, single=single)
 
@@ -142,7 +178,7 @@ class Search:
         if not sort:
             if self._chosen.driver is not None:
                 return NEWEST_FIRST
-            return self._walked if len(self.query.resource_types) == 1 else MARKER
+            return self._walked
         if primary:
             return NEWEST_FIRST
         if len(sort) == 1 and sort[0].code == "_lastUpdated" and sort[0].descending:
@@ -151,9 +187,10 @@ class Search:
 
     def _tests(self, candidate: Candidate) -> list[str]:
         tests = [self._conditions.holds(clause, candidate) for clause in self._chosen.others]
-        if self.query.cursor is not None:
+        if self.start is not None:
             columns = ("d.low", "d.rid") if candidate is _ROW else tuple(key.expression for key in self.order.keys)
-            tests.append(self.order.behind(self.query.cursor, self.arguments, columns))
+            tests.append(self.order.behind(self.start, self.arguments, columns))
+            tests.append(unchanged("d.rid", self._beginning(), self.arguments))
         return tests
 
     def _bounds(self) -> list[str]:
@@ -168,7 +205,11 @@ class Search:
 
     def _sorted(self, limit: str) -> str:
         """Read the whole set, or walk a type, and sort."""
-        behind = [self.order.behind(self.query.cursor, self.arguments)] if self.query.cursor is not None else []
+        behind = []
+        if self.start is not None:
+            behind.append(self.order.behind(self.start, self.arguments))
+            if self.order.moves:
+                behind.append(self._beginning().saw("b.marker", self.arguments))
         where = self._matches(behind)
         return f"SELECT b.rid, {self.order.columns()} FROM {where} ORDER BY {self.order.by('')} LIMIT {limit}"
 
@@ -178,12 +219,24 @@ class Search:
         tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._of_types()]
         if chosen.driver is not None:
             tests.append(f"b.rid IN ({self._sets.rids(chosen.driver)})")
-        for clause in chosen.others:
-            if isinstance(clause, LastUpdatedClause):
-                tests.append(self._conditions.updated(clause, "b"))
-            else:
-                tests.append(self._conditions.holds(clause, _RESOURCE))
+        tests += [self._test(clause) for clause in chosen.others]
         return f"fhir.resource b WHERE {' AND '.join([*tests, *more])}"
+
+    def _test(self, clause: Clause) -> str:
+        """Return the condition that *clause* holds for ``b``."""
+        if isinstance(clause, LastUpdatedClause):
+            return self._conditions.updated(clause, "b")
+        return self._conditions.holds(clause, _RESOURCE)
+
+    def _beginning(self) -> Beginning:
+        """Return when the walk began that this page is of.
+
+        Raises:
+            FhirError: MALFORMED when the cursor belongs to a search in another order.
+        """
+        if self.start is None or self.start.beginning is None:
+            raise refuse(ErrorKind.MALFORMED, "The page link does not belong to this search.")
+        return self.start.beginning
 
     def _of_types(self) -> list[str]:
         types = self.query.resource_types
@@ -227,13 +280,14 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
         return Page([], total=total)
     search = await _chosen(fetch, query, indexing)
     rows = await fetch(search.page(), *search.arguments.values)
-    shown = rows[: query.count]
-    # the last key of every order is the resource's number
-    more = search.order.cursor(tuple(shown[-1])[_VERSION_WIDTH:]) if len(rows) > query.count else None
-    matches = stored_versions(shown)
+    placed = search.placed(rows)
+    shown = placed[: query.count]
+    more = search.order.cursor(shown[-1][0], search.began(rows)) if len(placed) > query.count else None
+    matches = stored_versions(row for _, row in shown)
     included: list[StoredVersion] = []
     if query.includes and matches:
-        numbered = [(row[-1], version) for row, version in zip(shown, matches, strict=True)]
+        # the last key of every order is the resource's number
+        numbered = [(place[-1], version) for (place, _), version in zip(shown, matches, strict=True)]
         included = await includes.follow(fetch, indexing.encoder.hasher, numbered, query.includes)
     return Page(matches, more, total, included)
 
@@ -245,7 +299,7 @@ async def _chosen(fetch: Fetch, query: Query, indexing: Indexing) -> Search:
         return search
     if query.cursor is not None and search.is_chain:
         # what was found frequent or not at the first page stays so
-        return Search(query, indexing, walks=order_of(query.cursor) != NEWEST_FIRST.name)
+        return Search(query, indexing, walks=Start.read(query.cursor).order != NEWEST_FIRST.name)
     (row,) = await fetch(search.probe(), *search.arguments.values)
     return Search(query, indexing, walks=row[0] >= FREQUENT)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.search.query import AnyClause, Clause, Value, ValueClause
+from fhir_api.store.postgres.search.former import by_range
 from fhir_api.store.postgres.search.order import Key, Order
 from fhir_api.store.postgres.search.rows import FEW, KEYED, Keys, Ranges
 
@@ -17,13 +18,12 @@ def is_walkable(clause: ValueClause) -> bool:
     return clause.parameter.type in {"date", "string", "uri"} and len(clause.values) <= FEW
 
 
-def range_order(rows: Ranges) -> Order:
+def range_order(rows: Ranges, clause: ValueClause) -> Order:
     """Return the order in which the rows of a walkable type lie: dates newest first, texts from A to Z."""
     descending = rows.table == "date"
     columns = (*_COLUMNS[rows.table], "rid")
-    return Order(
-        f"by-{rows.table}", tuple(Key(f"d.{name}", descending, _CASTS.get(name, "bigint")) for name in columns)
-    )
+    keys = tuple(Key(f"d.{name}", descending, _CASTS.get(name, "bigint")) for name in columns)
+    return Order(f"by-{rows.table}", keys, by_range(clause))
 
 
 def walk_keys(keys: Keys, tests: Sequence[str], limit: str) -> str:

@@ -1,0 +1,105 @@
+"""Where a resource stood before it was changed: its place in an order, from a superseded version.
+
+Spec: https://hl7.org/fhir/R4/search.html#sort
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fhir_api.search.entries import DateEntry, IndexEntries, StringEntry, UriEntry
+from fhir_api.search.query import Parameter, SortKey, ValueClause
+from fhir_api.search.types.values import matches
+from fhir_api.store.postgres.encode import Codes, Encoder, IndexRows
+
+Values = tuple[Any, ...]
+"""The values of an order's keys."""
+
+_Entry = TypeVar("_Entry", DateEntry, StringEntry, UriEntry)
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A superseded version.
+
+    Attributes:
+        rid: the resource's number.
+        last_updated: milliseconds since 1970.
+        entries: what was in the index of it.
+        encoder: makes rows of entries.
+    """
+
+    rid: int
+    logical_id: str
+    last_updated: int
+    entries: IndexEntries
+    encoder: Encoder
+
+    def rows(self, entries: IndexEntries) -> IndexRows:
+        """Return the index rows of entries of this version."""
+        return self.encoder.rows(entries, self.rid, Codes(set()))
+
+
+def by_date(former: Former) -> Values:
+    """Return the place by primary clinical date."""
+    return former.entries.low, former.rid
+
+
+def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:
+    """Return what gives the place in an order by *sort*: for each parameter whether it is missing, and its value."""
+
+    def place(former: Former) -> Values:
+        rows, values = former.rows(former.entries), list[Any]()
+        for key in sort:
+            if key.parameter is None:
+                values.append(former.logical_id if key.code == "_id" else former.last_updated)
+                continue
+            found = list(_values(key.parameter, former.entries, rows, descending=key.descending))
+            values += [0, (max if key.descending else min)(found)] if found else [1, _filler(key.parameter)]
+        return *values, former.rid
+
+    return place
+
+
+def _filler(parameter: Parameter) -> object:
+    return "" if parameter.type in {"token", "string", "uri"} else 0
+
+
+def _values(parameter: Parameter, entries: IndexEntries, rows: IndexRows, *, descending: bool) -> Iterable[Any]:
+    number = parameter.key
+    match parameter.type:
+        case "token":
+            return (entry.code for entry in entries.tokens if entry.parameter == number)
+        case "date":
+            return (row[2 if descending else 1] for row in rows.date if row[0] in {number, -number})
+        case "string" | "uri":
+            return (row[1] for row in rows.string if row[0] == number)
+        case _:
+            return (row[2] for row in rows.quantity if row[0] == number)
+
+
+def by_range(clause: ValueClause) -> Callable[[Former], Values | None]:
+    """Return what gives the place along the rows of *clause*: the first that matches, None where none did.
+
+    Dates lie newest first, texts from A to Z.
+    """
+    number, modifier = clause.parameter.key, clause.modifier
+
+    def found(entries: Iterable[_Entry]) -> list[_Entry]:
+        ours = (entry for entry in entries if entry.parameter == number)
+        return [entry for entry in ours if any(matches(entry, value, modifier) for value in clause.values)]
+
+    def place(former: Former) -> Values | None:
+        entries = former.entries
+        rows = former.rows(
+            IndexEntries(
+                entries.low, dates=found(entries.dates), strings=found(entries.strings), uris=found(entries.uris)
+            )
+        )
+        if clause.parameter.type == "date":
+            return (*max(row[1:3] for row in rows.date), former.rid) if rows.date else None
+        return (*min(row[1:3] for row in rows.string), former.rid) if rows.string else None
+
+    return place
