@@ -17,6 +17,7 @@ from fhir_api.model.outcome import Issue
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.query import Clause, Parameter, Query
+from fhir_api.store.parameters import Job, OwnParameters
 
 Extract = Callable[[str, bytes], IndexEntries]
 """Give the index entries of a stored body: ``extract(resource_type, body)``."""
@@ -170,6 +171,12 @@ class Reader(Protocol):
     async def packages(self) -> list[PackageRecord]:
         """Return the packages that were added, by name and version."""
 
+    async def own_parameters(self) -> OwnParameters:
+        """Return the tenant's own search parameters; as cheap as reading one resource where it has none."""
+
+    async def reindex_jobs(self, number: int | None = None) -> list[Job]:
+        """Return jobs on index entries, the newest first: those that are open, and the last that are done."""
+
 
 class Transaction(Reader, Protocol):
     """Several reads and writes that happen together or not at all."""
@@ -203,3 +210,28 @@ class TenantStore(Reader, Protocol):
 
         A lock's name is any text, such as normalised search criteria: whoever holds it is alone with it in this tenant.
         """
+
+    async def look_after(self, share: float = 0.5) -> float | None:
+        """Do what is due next for the tenant's own search parameters and for jobs on index entries.
+
+        Registers what changed among the SearchParameters, or carries a job on by one batch. Any process may call this
+        at any time; what one process began another one goes on with.
+
+        Args:
+            share: how much of the time a job may work, between 0 and 1; the rest is left to others.
+
+        Returns:
+            Seconds until there may be more to do; None where nothing is left.
+        """
+
+    async def begin_reindex(self, resource_types: Sequence[str]) -> int:
+        """Begin to make the index entries of all resources of some types anew, and return the job's number."""
+
+    async def rebuild(self, numbers: Sequence[int]) -> int:
+        """Begin to make the entries of own parameters anew, by their numbers, and return the job's number.
+
+        They cannot be searched by until that is done.
+        """
+
+    async def reindex(self, key: ResourceKey) -> int:
+        """Make the index entries of one resource anew, and return how many it has; 0 where there is none."""

@@ -48,4 +48,4 @@ async def open_stores(options: PoolOptions, definitions: SearchDefinitions, extr
         return extractor.extract_tree(resource_type, orjson.loads(body))
 
     indexing = Indexing(Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions)
-    return PostgresStores(Shared(pool, indexing), row["cursor_key"])
+    return PostgresStores(Shared(pool, indexing, zone=extractor.zone), row["cursor_key"])

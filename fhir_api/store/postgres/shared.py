@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 from stanforis.storage.pool import Connection, Pool
 
 from fhir_api.store.postgres.encode import CodeKey
 from fhir_api.store.postgres.gathering import Gathering
+from fhir_api.store.postgres.own import LOAD, Own, loaded
 from fhir_api.store.postgres.writes import Indexing
 
 _RID_BLOCK = 1000
@@ -23,6 +25,8 @@ class Shared:
     rids: list[range] = field(default_factory=list)
     known_codes: dict[int, set[CodeKey]] = field(default_factory=dict)
     gatherings: dict[int, Gathering] = field(default_factory=dict)
+    zone: tzinfo = UTC
+    own: dict[int, Own] = field(default_factory=dict)
 
     def codes_of(self, tenant_id: int) -> set[CodeKey]:
         """Return the rows of ``token_code`` that are known to be stored for a tenant."""
@@ -30,6 +34,17 @@ class Shared:
         if len(known) > _KNOWN_CODES_LIMIT:
             known.clear()
         return known
+
+    async def own_of(self, connection: Connection, tenant_id: int) -> Own:
+        """Return what is indexed of a tenant's own parameters, as this process knows it: a write checks that it is so.
+
+        The database is asked when they are needed for the first time, and after a write was refused.
+        """
+        own = self.own.get(tenant_id)
+        if own is None:
+            rows = await connection.fetch(LOAD, str(tenant_id))
+            own = self.own[tenant_id] = Own.of(loaded(rows), self.indexing.definitions, self.zone)
+        return own
 
     async def take_rids(self, connection: Connection, count: int) -> list[int]:
         """Return *count* fresh resource numbers; the sequence is asked once for a thousand of them."""

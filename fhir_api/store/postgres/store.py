@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
+import orjson
 from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import ErrorKind, refuse
@@ -20,6 +21,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import Clause, Parameter, Query
 from fhir_api.store.collisions import CollisionError
+from fhir_api.store.parameters import Job, OwnParameters
 from fhir_api.store.port import (
     DefinitionsState,
     HistoryQuery,
@@ -30,7 +32,7 @@ from fhir_api.store.port import (
     ValueInUse,
     Write,
 )
-from fhir_api.store.postgres import history, packages, reads
+from fhir_api.store.postgres import history, own, packages, reads, upkeep
 from fhir_api.store.postgres.gathering import Gathering, Outcome
 from fhir_api.store.postgres.search import in_use, run
 from fhir_api.store.postgres.session import translated, unavailable
@@ -112,6 +114,14 @@ class _PostgresReader:
         """See :class:`fhir_api.store.port.Reader`."""
         return packages.records(await self._fetch(packages.RECORDS))
 
+    async def own_parameters(self) -> OwnParameters:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return own.loaded(await self._fetch(own.LOAD))
+
+    async def reindex_jobs(self, number: int | None = None) -> list[Job]:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return [own.job(orjson.loads(row["job"])) for row in await self._fetch(own.JOBS, number)]
+
 
 class _PostgresTransaction(_PostgresReader):
     """Reads and writes on one connection, between BEGIN and COMMIT."""
@@ -189,6 +199,27 @@ class PostgresTenantStore(_PostgresReader):
                 except BaseException:
                     await _roll_back(connection)
                     raise
+
+    async def look_after(self, share: float = 0.5) -> float | None:
+        """See :class:`fhir_api.store.port.TenantStore`."""
+        with translated():
+            return await upkeep.look_after(self._shared, self._tenant_id, share=share)
+
+    async def begin_reindex(self, resource_types: Sequence[str]) -> int:
+        """See :class:`fhir_api.store.port.TenantStore`."""
+        with translated():
+            return await upkeep.begin_reindex(self._shared, self._tenant_id, resource_types)
+
+    async def rebuild(self, numbers: Sequence[int]) -> int:
+        """See :class:`fhir_api.store.port.TenantStore`."""
+        with translated():
+            return await upkeep.rebuild(self._shared, self._tenant_id, numbers)
+
+    async def reindex(self, key: ResourceKey) -> int:
+        """See :class:`fhir_api.store.port.TenantStore`."""
+        place = self._place(key)
+        with translated():
+            return 0 if place is None else await upkeep.reindex(self._shared, self._tenant_id, place)
 
     async def _lock(self, connection: Connection, names: Sequence[str]) -> None:
         hasher = self._shared.indexing.encoder.hasher

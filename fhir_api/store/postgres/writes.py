@@ -22,6 +22,7 @@ from fhir_api.store.port import Expect, Extract, Write
 from fhir_api.store.postgres.arrays import Pack, bigints, byteas, doubles, integers, smallints, texts
 from fhir_api.store.postgres.bodies import pack, unpack
 from fhir_api.store.postgres.encode import Codes, Encoder, IndexRows, PresentBits, index_hash
+from fhir_api.store.postgres.own import NONE, Own
 from fhir_api.store.postgres.session import fenced
 from fhir_api.store.postgres.types import type_numbers
 
@@ -37,25 +38,34 @@ _INDEX = {
     "quantity": (integers, bigints, doubles, bigints),
     "composite": (integers, bigints, bigints, doubles, doubles, texts, bigints),
 }
+INDEX_TABLES = tuple(_INDEX)
 _CODES = (integers, bigints, bigints, texts, texts)
 _NEW = (bigints, bigints, bigints, bigints, smallints, smallints, texts, byteas, byteas)
 _NEXT = (bigints, integers, bigints, bigints, smallints, byteas, byteas)
-_UNINDEX_ARGUMENTS = sum(map(len, _INDEX.values()))
-_WRITE_ARGUMENTS = 2 + len(_NEW) + len(_NEXT) + _UNINDEX_ARGUMENTS + len(_CODES)
+_INDEX_ARGUMENTS = sum(map(len, _INDEX.values()))
+_WRITE_ARGUMENTS = 2 + len(_NEW) + len(_NEXT) + _INDEX_ARGUMENTS + len(_CODES)
 
 
-def _call(function: str, numbers: Iterable[int]) -> str:
+def call(function: str, numbers: Iterable[int]) -> str:
+    """Return SQL that calls *function* with the arguments of these numbers."""
     return f"{function}({', '.join(f'${number}' for number in numbers)})"
 
 
-_WRITE_CALL = _call("fhir.write", range(1, _WRITE_ARGUMENTS + 1))
-WRITE = f"SELECT {_WRITE_CALL}"
-REWRITE = (
-    "SELECT "
-    + _call("fhir.unindex", [1, *range(_WRITE_ARGUMENTS + 1, _WRITE_ARGUMENTS + 1 + _UNINDEX_ARGUMENTS)])
-    + f", {_WRITE_CALL}"
-)
-"""As :data:`WRITE`, but removes index rows first (a select list is evaluated from left to right)."""
+@cache
+def _statement(*, removes: bool, adds_own: bool) -> str:
+    """Return the statement of a write, all in one call (a select list is evaluated from left to right).
+
+    It is refused when the tenant's own parameters are not those that the writer knows. Then the resources are written,
+    which locks them, and only then rows are removed: a job that adds rows of a tenant's own parameter locks as well, so
+    what it added to the former version is seen here.
+    """
+    free = _WRITE_ARGUMENTS + 2
+    calls = [call("fhir.expect_parameters", (1, free - 1)), call("fhir.write", range(1, _WRITE_ARGUMENTS + 1))]
+    for function, is_called in (("fhir.unindex", removes), ("fhir.index_own", adds_own)):
+        if is_called:
+            calls.append(call(function, (1, *range(free, free + _INDEX_ARGUMENTS))))
+            free += _INDEX_ARGUMENTS
+    return f"SELECT {', '.join(calls)}"
 
 
 class Stored(NamedTuple):
@@ -95,11 +105,13 @@ class Plan:
 
     indexing: Indexing
     codes: Codes
+    own: Own = NONE
     now: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     new: list[tuple[Any, ...]] = field(default_factory=list)
     following: list[tuple[Any, ...]] = field(default_factory=list)
     added: IndexRows = field(default_factory=IndexRows)
     removed: IndexRows = field(default_factory=IndexRows)
+    own_rows: IndexRows = field(default_factory=IndexRows)
 
     def add(self, write: Write, stored: Stored | None, rid: int) -> StoredVersion:
         """Plan *write* over what is *stored* (else as a new resource *rid*) and return the version it will make.
@@ -122,6 +134,7 @@ class Plan:
         rows, low, present = self._rows(write, rid)
         hasher = self.indexing.encoder.hasher
         self.added.extend(rows)
+        self._index_own(write, rid, low, None)
         self.new.append((
             rid, hasher.key(write.key), low, index_hash(rows, hasher), type_numbers()[write.key.resource_type],
             int(write.change), write.key.logical_id, present, pack(write.body),
@@ -135,6 +148,7 @@ class Plan:
             before = self._stored_rows(write.key.resource_type, stored)
             self.removed.extend(before.minus(rows))
             self.added.extend(rows.minus(before))
+        self._index_own(write, stored.rid, low, stored)
         version = stored.version + 1
         self.following.append((stored.rid, version, low, hashed, int(write.change), present, pack(write.body)))
         return StoredVersion(write.key, version, max(self.now, stored.last_updated + 1), write.change, write.body)
@@ -144,6 +158,21 @@ class Plan:
             return IndexRows(), 0, b""
         present = self.indexing.present.of(write.key.resource_type, write.entries)
         return self.indexing.encoder.rows(write.entries, rid, self.codes), write.entries.low, present
+
+    def _index_own(self, write: Write, rid: int, low: int, stored: Stored | None) -> None:
+        """Plan the rows of the tenant's own parameters: those that there should be, whatever is there already."""
+        resource_type = write.key.resource_type
+        if resource_type not in self.own.extractor.types:
+            return
+        rows = IndexRows()
+        if write.entries is not None:
+            rows = self.own.rows(self.indexing.encoder, resource_type, write.body, rid, low, self.codes)
+        self.own_rows.extend(rows)
+        if stored is not None and stored.change is not Change.DELETE:
+            body = unpack(stored.packed)
+            before = self.indexing.extract(resource_type, body).low
+            old = self.own.rows(self.indexing.encoder, resource_type, body, rid, before, self.codes)
+            self.removed.extend(old.minus(rows))
 
     def _stored_rows(self, resource_type: str, stored: Stored) -> IndexRows:
         """Return the rows that the stored version has; they are not kept anywhere, but made again from its body."""
@@ -156,20 +185,28 @@ class Plan:
         """Return the statement and its arguments."""
         # writers that meet in several resources take them in one order, so that none waits for the other in a circle
         self.new.sort(key=lambda row: row[1])
-        codes = sorted(self.codes.new.values(), key=lambda row: row[:3]) if self.codes.new else ()
-        added = _index_arguments(self.added)
+        added = index_arguments(self.added)
         arguments = [tenant_id, self.now, *_columns(self.new, _NEW), *_columns(self.following, _NEXT)]
-        arguments += [*added[:4], *_columns(codes, _CODES), *added[4:]]
+        arguments += [*added[:4], *code_columns(self.codes), *added[4:]]
+        arguments.append(self.own.generation)
         if self.removed:
-            return REWRITE, [*arguments, *_index_arguments(self.removed)]
-        return WRITE, arguments
+            arguments += index_arguments(self.removed)
+        if self.own_rows:
+            arguments += index_arguments(self.own_rows)
+        return _statement(removes=bool(self.removed), adds_own=bool(self.own_rows)), arguments
 
     def __bool__(self) -> bool:
         return bool(self.new or self.following)
 
 
-def _index_arguments(rows: IndexRows) -> list[bytes]:
+def index_arguments(rows: IndexRows) -> list[bytes]:
+    """Return *rows* as the arguments of ``fhir.unindex`` and ``fhir.index_own`` behind the tenant."""
     return [column for table, packers in _INDEX.items() for column in _columns(getattr(rows, table), packers)]
+
+
+def code_columns(codes: Codes) -> Sequence[bytes]:
+    """Return the new rows of ``token_code`` as arguments, in one order for all writers."""
+    return _columns(sorted(codes.new.values(), key=lambda row: row[:3]), _CODES)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], packers: tuple[Pack, ...]) -> Sequence[bytes]:

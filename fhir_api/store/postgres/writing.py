@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import asyncpg
 from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import FhirError
 from fhir_api.model.versions import StoredVersion
+from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import Expect, Write
 from fhir_api.store.postgres.encode import CodeKey, Codes
 from fhir_api.store.postgres.gathering import Outcome
+from fhir_api.store.postgres.own import STALE
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import resource_number, type_numbers
 from fhir_api.store.postgres.writes import LOOKUP, Plan, Stored, by_identity, identity
@@ -26,10 +29,10 @@ async def write_all(
 
     With *look*, keys that are said to be absent are looked up too (as after a collision).
     """
-    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)))
+    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
     places = await _places(shared, tenant_id, connection, writes, look=look)
     versions = [plan.add(write, *place) for write, place in zip(writes, places, strict=True)]
-    await _send(plan, tenant_id, connection)
+    await _send(shared, plan, tenant_id, connection)
     return versions, plan.codes.new.keys()
 
 
@@ -37,10 +40,10 @@ async def write_each(
     shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write]
 ) -> tuple[list[Outcome], Iterable[CodeKey]]:
     """As :func:`write_all`, but a write that is refused does not keep the others from being carried out."""
-    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)))
+    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
     places = await _places(shared, tenant_id, connection, writes, look=False)
     outcomes = [_added(plan, write, place) for write, place in zip(writes, places, strict=True)]
-    await _send(plan, tenant_id, connection)
+    await _send(shared, plan, tenant_id, connection)
     return outcomes, plan.codes.new.keys()
 
 
@@ -71,7 +74,14 @@ def _fresh(write: Write, count: int) -> int:
     return resource_number(type_numbers()[write.key.resource_type], count)
 
 
-async def _send(plan: Plan, tenant_id: int, connection: Connection) -> None:
-    if plan:
-        statement, arguments = plan.statement(tenant_id)
+async def _send(shared: Shared, plan: Plan, tenant_id: int, connection: Connection) -> None:
+    if not plan:
+        return
+    statement, arguments = plan.statement(tenant_id)
+    try:
         await connection.fetch(statement, *arguments)
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != STALE:
+            raise
+        shared.own.pop(tenant_id, None)
+        raise CollisionError("the search parameters of the tenant changed") from error

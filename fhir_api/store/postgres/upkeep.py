@@ -1,0 +1,243 @@
+"""The work on index rows in the background: whoever calls does what is due next, one batch in one transaction.
+
+Several processes may call at any time. The tenant's lock lets one of them work, the others come again later. What a
+batch did and how far it came are stored together, so a process that is killed leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from stanforis.storage.pool import Connection
+
+from fhir_api.store.parameters import BUILDING, LIVE, REMOVING, OwnParameter
+from fhir_api.store.postgres import batches, registering
+from fhir_api.store.postgres.batches import Batch
+from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.shared import Shared
+from fhir_api.store.postgres.types import resource_numbers
+
+_LOCKS: Final = 0x5350
+"""Class of the advisory locks under which a tenant's parameters are looked after."""
+_BATCH: Final = 100
+_SOON: Final = 0.05
+_BUSY: Final = 0.2
+
+_DUE = fenced(
+    "x.changed, x.next_at",
+    "SELECT coalesce((SELECT g.generation FROM fhir.definitions_state g WHERE g.tenant_id = c.tenant), 0) <> "
+    "coalesce((SELECT s.definitions FROM fhir.parameter_state s WHERE s.tenant_id = c.tenant), 0) AS changed, "
+    "(SELECT min(j.next_at) FROM fhir.reindex_job j WHERE j.tenant_id = c.tenant AND j.finished IS NULL) AS next_at "
+    "OFFSET 0",
+)
+_PLACE = fenced(
+    "x.rid",
+    "SELECT r.rid FROM fhir.resource r "
+    "WHERE r.tenant_id = c.tenant AND r.id_hash = $2 AND r.type_id = $3 AND r.fhir_id = $4 LIMIT 1",
+)
+# All below run inside a transaction whose tenant is set.
+_JOB = (
+    "SELECT job, kind, types, parameters, barrier, place, seen, next_at FROM fhir.reindex_job "
+    "WHERE tenant_id = $1::text::integer AND finished IS NULL ORDER BY job LIMIT 1"
+)
+_BEGIN = (
+    "UPDATE fhir.reindex_job SET state = 'running', place = 0, seen = 0, "
+    "barrier = pg_snapshot_xmax(pg_current_snapshot())::text::bigint, total = $3 "
+    "WHERE tenant_id = $1::text::integer AND job = $2"
+)
+_IS_ALONE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1::bigint"
+_GO_ON = (
+    "UPDATE fhir.reindex_job SET place = $3, seen = seen + $4, made = made + $5, next_at = $6 "
+    "WHERE tenant_id = $1::text::integer AND job = $2"
+)
+_END = "UPDATE fhir.reindex_job SET state = 'done', finished = $3 WHERE tenant_id = $1::text::integer AND job = $2"
+_GO_LIVE = (
+    "UPDATE fhir.search_parameter SET state = 'live' "
+    "WHERE tenant_id = $1::text::integer AND number = ANY($2::int[]) AND state = 'building'"
+)
+_COUNT = (
+    "SELECT count(*) FROM fhir.resource r WHERE r.tenant_id = $1::text::integer "
+    "AND r.rid >= $2 AND r.rid < $3 AND ($4::bigint IS NULL OR r.marker < $4)"
+)
+
+
+class _Job(NamedTuple):
+    job: int
+    kind: str
+    types: list[int]
+    parameters: list[int]
+    barrier: int | None
+    place: int
+    seen: int
+    next_at: int
+
+
+async def look_after(shared: Shared, tenant_id: int, *, share: float) -> float | None:
+    """Do what is due for a tenant's parameters, and return the seconds until there may be more; None if nothing is.
+
+    Args:
+        shared: what the tenants' stores have in common.
+        tenant_id: of the tenant.
+        share: how much of the time may be work; the rest is left to others.
+    """
+    tenant = str(tenant_id)
+    async with shared.pool.acquire() as connection:
+        (due,) = await connection.fetch(_DUE, tenant)
+        if not due["changed"] and due["next_at"] is None:
+            return None
+        if not due["changed"] and due["next_at"] > _now():
+            return min(float(due["next_at"] - _now()) / 1000, _BUSY)
+        async with _alone(connection, tenant_id) as is_alone:
+            if not is_alone:
+                return _BUSY
+            if due["changed"]:
+                await registering.register(connection, tenant, shared.indexing.definitions)
+                return 0.0
+            return await _Work(shared, connection, tenant, share).next()
+
+
+@asynccontextmanager
+async def _alone(connection: Connection, tenant_id: int) -> AsyncIterator[bool]:
+    """Run a transaction; give whether it alone looks after the tenant's parameters."""
+    async with connection.transaction():
+        # a batch is short, but counting a large store is not
+        await connection.execute(
+            f"SELECT set_config('stanforis.tenant', '{tenant_id:d}', true), set_config('statement_timeout', '0', true)"
+        )
+        yield await connection.fetchval(f"SELECT pg_try_advisory_xact_lock({_LOCKS:d}, {tenant_id:d})")
+
+
+@asynccontextmanager
+async def alone(connection: Connection, tenant_id: int) -> AsyncIterator[None]:
+    """Run a transaction alone with the tenant's parameters, waiting for whoever works on them."""
+    async with connection.transaction():
+        await connection.execute(f"SELECT set_config('stanforis.tenant', '{tenant_id:d}', true)")
+        await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCKS:d}, {tenant_id:d})")
+        yield
+
+
+async def begin_reindex(shared: Shared, tenant_id: int, resource_types: Sequence[str]) -> int:
+    """Make the job that makes all rows of some types anew; see :class:`fhir_api.store.port.TenantStore`."""
+    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
+        title = ", ".join(resource_types)
+        return await registering.begin_job(connection, str(tenant_id), "reindex", title, resource_types)
+
+
+async def rebuild(shared: Shared, tenant_id: int, numbers: Sequence[int]) -> int:
+    """Make the job that builds parameters again; see :class:`fhir_api.store.port.TenantStore`."""
+    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
+        known = (await registering.load(connection, str(tenant_id))).parameters
+        again = [each for each in known if each.number in numbers and each.state in (BUILDING, LIVE)]
+        return await registering.rebuild(connection, str(tenant_id), again)
+
+
+async def reindex(shared: Shared, tenant_id: int, place: tuple[int, int, str]) -> int:
+    """Make the rows of one resource anew, and return how many it has; see :class:`fhir_api.store.port.TenantStore`."""
+    tenant = str(tenant_id)
+    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
+        found = await connection.fetch(_PLACE, tenant, *place)
+        if not found:
+            return 0
+        batch = await batches.read(connection, tenant, found[0]["rid"] - 1, found[0]["rid"] + 1, 1)
+        return await batches.reindex(shared, connection, tenant, batch)
+
+
+class _Work:
+    """One step of the oldest job."""
+
+    def __init__(self, shared: Shared, connection: Connection, tenant: str, share: float) -> None:
+        self._shared = shared
+        self._connection = connection
+        self._tenant = tenant
+        self._share = share
+
+    async def next(self) -> float | None:
+        """Do one step; see :func:`look_after`."""
+        rows = await self._connection.fetch(_JOB, self._tenant)
+        if not rows:
+            return None
+        job = _Job(*rows[0])
+        if job.barrier is None:
+            await self._execute(_BEGIN, job.job, await self._counted(job, None))
+            return 0.0
+        if not await self._connection.fetchval(_IS_ALONE, job.barrier):
+            # somebody still writes who may not know the parameters
+            return _SOON
+        began = time.monotonic()
+        if job.kind == "remove":
+            is_done = await self._remove(job)
+        else:
+            is_done = await self._index(job)
+        if is_done:
+            await self._execute(_END, job.job, _now())
+            return 0.0
+        return (time.monotonic() - began) * (1 / self._share - 1)
+
+    async def _execute(self, statement: str, *arguments: Any) -> None:
+        await self._connection.execute(statement, self._tenant, *arguments)
+
+    async def _parameters(self, job: _Job, state: str) -> list[OwnParameter]:
+        known = (await registering.load(self._connection, self._tenant)).parameters
+        return [each for each in known if each.number in job.parameters and each.state == state]
+
+    async def _remove(self, job: _Job) -> bool:
+        gone = await self._parameters(job, REMOVING)
+        removed = await batches.remove(self._connection, self._tenant, gone)
+        if removed:
+            await self._execute(_GO_ON, job.job, 0, 0, removed, self._next_at(0))
+            return False
+        await self._execute(
+            "DELETE FROM fhir.search_parameter WHERE tenant_id = $1::text::integer AND number = ANY($2::int[])",
+            [each.number for each in gone],
+        )
+        return True
+
+    async def _index(self, job: _Job) -> bool:
+        began = time.monotonic()
+        building = await self._parameters(job, BUILDING)
+        batch = await self._batch(job)
+        if batch is None:
+            return await self._finish(job)
+        if job.kind == "reindex":
+            made = await batches.reindex(self._shared, self._connection, self._tenant, batch)
+        else:
+            made = await batches.build(self._shared, self._connection, self._tenant, batch, building)
+        seen = sum(row.marker < (job.barrier or 0) for row in batch)
+        await self._execute(_GO_ON, job.job, batch[-1].rid, seen, made, self._next_at(time.monotonic() - began))
+        return False
+
+    def _next_at(self, seconds: float) -> int:
+        return _now() + int(1000 * seconds * (1 / self._share - 1))
+
+    async def _batch(self, job: _Job) -> Batch | None:
+        """Return the next resources, deletions too; None behind the last."""
+        for number in job.types:
+            first, end = resource_numbers(number)
+            if job.place < end - 1:
+                found = await batches.read(self._connection, self._tenant, max(job.place, first - 1), end, _BATCH)
+                if found:
+                    return found
+        return None
+
+    async def _finish(self, job: _Job) -> bool:
+        """End the job if it saw every resource that was not written since; begin it again otherwise."""
+        if job.seen < await self._counted(job, job.barrier):
+            await self._execute(_BEGIN, job.job, await self._counted(job, None))
+            return False
+        await self._execute(_GO_LIVE, job.parameters)
+        return True
+
+    async def _counted(self, job: _Job, barrier: int | None) -> int:
+        """Return how many resources of the job's types there are, only those that were written before *barrier*."""
+        counts = [
+            await self._connection.fetchval(_COUNT, self._tenant, *resource_numbers(number), barrier)
+            for number in job.types
+        ]
+        return sum(counts)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
