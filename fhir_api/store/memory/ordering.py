@@ -9,7 +9,7 @@ Spec: https://hl7.org/fhir/R4/search.html#sort
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cmp_to_key
+from functools import cmp_to_key, partial
 from typing import NamedTuple
 
 import orjson
@@ -24,6 +24,7 @@ from fhir_api.search.entries import (
     QuantityEntry,
     ReferenceEntry,
     StringEntry,
+    TextEntry,
     TokenEntry,
     UriEntry,
 )
@@ -48,38 +49,42 @@ def place(record: Record, sort: Sequence[SortKey]) -> Place:
     return Place(tuple(_value(record, key) for key in sort), record.number)
 
 
-def ordered(records: Sequence[Record], sort: Sequence[SortKey]) -> list[Record]:
-    """Return *records* in the order of *sort*; without one, the newest by their primary clinical date first."""
-    places = {id(record): place(record, sort) for record in records}
-    descending = _directions(sort)
-    return sorted(records, key=cmp_to_key(lambda one, other: _compare(places[id(one)], places[id(other)], descending)))
+class Start(NamedTuple):
+    """Where a page starts: behind *place*, in a walk that began when the log held *begun* versions."""
+
+    begun: int
+    place: Place
+
+    def cursor(self) -> bytes:
+        """Return it as bytes."""
+        return orjson.dumps([self.begun, list(self.place.values), self.place.number])
+
+    @classmethod
+    def read(cls, cursor: bytes, sort: Sequence[SortKey]) -> Start:
+        """Return what a cursor says.
+
+        Raises:
+            FhirError: MALFORMED for bytes that are no cursor of this order.
+        """
+        try:
+            begun, values, number = orjson.loads(cursor)
+            if len(values) == len(_directions(sort)) and isinstance(number, int) and isinstance(begun, int):
+                return cls(begun, Place(tuple(values), number))
+        except (ValueError, TypeError):
+            pass
+        raise refuse(ErrorKind.MALFORMED, "The cursor is not one of this search.")
 
 
-def after(records: Sequence[Record], sort: Sequence[SortKey], cursor: bytes) -> list[Record]:
-    """Return those of *records* that come after the place that *cursor* holds.
-
-    Raises:
-        FhirError: MALFORMED for bytes that are no cursor of this order.
-    """
-    values, number = _read(cursor, len(_directions(sort)))
-    start, descending = Place(tuple(values), number), _directions(sort)
-    return [record for record in records if _compare(place(record, sort), start, descending) > 0]
+Placed = tuple[Place, Record]
 
 
-def cursor(record: Record, sort: Sequence[SortKey]) -> bytes:
-    """Return the cursor of the page that starts after *record*."""
-    values, number = place(record, sort)
-    return orjson.dumps([list(values), number])
-
-
-def _read(cursor: bytes, length: int) -> tuple[list[SortValue], int]:
-    try:
-        values, number = orjson.loads(cursor)
-        if len(values) == length and isinstance(number, int):
-            return values, number
-    except (ValueError, TypeError):
-        pass
-    raise refuse(ErrorKind.MALFORMED, "The cursor is not one of this search.")
+def ordered(found: Sequence[Placed], sort: Sequence[SortKey], start: Start | None = None) -> list[Placed]:
+    """Return records in the order of *sort*, those behind *start*; without a sort, the newest by primary date first."""
+    compare = partial(_compare, descending=_directions(sort))
+    if start is not None:
+        found = [each for each in found if compare(each[0], start.place) > 0]
+    key = cmp_to_key(compare)
+    return sorted(found, key=lambda each: key(each[0]))
 
 
 def _directions(sort: Sequence[SortKey]) -> tuple[bool, ...]:
@@ -127,5 +132,5 @@ def _entry_value(entry: Entry) -> SortValue:
             return value
         case UriEntry(uri=uri):
             return uri
-        case CompositeEntry():
+        case CompositeEntry() | TextEntry():
             return None

@@ -11,7 +11,7 @@ from fhir_api.search.entries import TokenEntry, UriEntry
 from fhir_api.search.query import Clause, Parameter, Query, Total
 from fhir_api.store.memory.including import included
 from fhir_api.store.memory.matching import matching
-from fhir_api.store.memory.ordering import after, cursor, ordered
+from fhir_api.store.memory.ordering import Start, ordered, place
 from fhir_api.store.memory.state import Entry, Record, State
 from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, ValueInUse
 
@@ -66,14 +66,18 @@ class MemoryReader:
         """Return current resources that match, in a stable order."""
         found = matching(self._state, query.resource_types, query.clauses)
         total = None if query.total is Total.NONE else len(found)
-        if query.cursor is not None:
-            found = after(found, query.sort, query.cursor)
-        found = ordered(found, query.sort)
-        page = found[: query.count]
-        more = len(found) > len(page) and page
+        start = None if query.cursor is None else Start.read(query.cursor, query.sort)
+        begun = len(self._state.log) if start is None else start.begun
+        # a resource keeps the place that it had when the walk began; what was made since is left out
+        former = zip(found, self._state.before(found, begun), strict=True)
+        placed = [(place(was, query.sort), record) for record, was in former if was is not None]
+        following = ordered(placed, query.sort, start)
+        shown = following[: query.count]
+        page = [record for _, record in shown]
+        more = len(following) > len(shown) and shown
         return Page(
             [record.version for record in page],
-            cursor(page[-1], query.sort) if more else None,
+            Start(begun, shown[-1][0]).cursor() if more else None,
             total,
             [record.version for record in included(self._state, page, query.includes)],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +13,10 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.packages.kinds import CONSULTED_TYPES
-from fhir_api.search.entries import Component, CompositeEntry, IndexEntries
+from fhir_api.search.entries import Component, CompositeEntry, IndexEntries, TextEntry
 from fhir_api.store.port import Expect, PackageRecord, Write
 
-Entry = Component | CompositeEntry
+Entry = Component | CompositeEntry | TextEntry
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Record:
                 entries.quantities,
                 entries.uris,
                 entries.composites,
+                entries.texts,
             )
             for entry in (entry for kind in lists for entry in kind):
                 found[entry.parameter].append(entry)
@@ -85,6 +86,17 @@ class State:
     def live(self) -> Iterator[Record]:
         """Yield the newest version of each resource that is not deleted, in the order of creation."""
         return (versions[-1] for versions in self.versions.values() if not versions[-1].version.is_deletion)
+
+    def before(self, records: Sequence[Record], count: int) -> list[Record | None]:
+        """Return what was current of each resource when the log held *count* versions; None where there was nothing."""
+        later = Counter(record.version.key for record in self.log[count:])
+        found: list[Record | None] = []
+        for record in records:
+            versions = self.versions[record.version.key]
+            number = len(versions) - later[record.version.key]
+            was = versions[number - 1] if number > 0 else None
+            found.append(None if was is None or was.version.is_deletion else was)
+        return found
 
     def prepare(self, writes: Sequence[Write], now: int) -> list[Record]:
         """Return the versions that *writes* make, without storing them; one that changes nothing is there already.
