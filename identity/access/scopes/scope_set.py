@@ -1,0 +1,93 @@
+"""All scopes of a request, a client or a token: read, written, compared.
+
+Spec: https://datatracker.ietf.org/doc/html/rfc6749#section-3.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from identity.access.errors import OAuthError, Refusal
+from identity.access.scopes.resource_scope import Context, ResourceScope, read_resource_scope
+
+LAUNCH = "launch"
+LAUNCH_PATIENT = "launch/patient"
+LAUNCH_ENCOUNTER = "launch/encounter"
+OPENID = "openid"
+FHIR_USER = "fhirUser"
+PROFILE = "profile"
+OFFLINE_ACCESS = "offline_access"
+ONLINE_ACCESS = "online_access"
+NAMED = frozenset({LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, OPENID, FHIR_USER, PROFILE, OFFLINE_ACCESS, ONLINE_ACCESS})
+"""Scopes that are no scopes for resources."""
+FOR_PERSONS = NAMED
+"""None of them means anything where no person signs in."""
+_MOST_SCOPES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeSet:
+    """Several scopes; a set that is equal is written equally.
+
+    Attributes:
+        named: those such as ``openid`` and ``launch/patient``.
+        resources: those for resources.
+    """
+
+    named: frozenset[str] = frozenset()
+    resources: frozenset[ResourceScope] = frozenset()
+
+    def covers(self, other: ScopeSet) -> bool:
+        """Tell whether each of *other*'s scopes is covered by one of these."""
+        return other.named <= self.named and all(
+            any(mine.covers(theirs) for mine in self.resources) for theirs in other.resources
+        )
+
+    def shared_with(self, other: ScopeSet) -> ScopeSet:
+        """Return the scopes that both sets allow."""
+        shared = (mine.shared_with(theirs) for mine in self.resources for theirs in other.resources)
+        return ScopeSet(self.named & other.named, _without_covered(each for each in shared if each is not None))
+
+    def of(self, *contexts: Context) -> ScopeSet:
+        """Return the scopes for resources of these contexts, and no other scopes."""
+        return ScopeSet(frozenset(), frozenset(each for each in self.resources if each.context in contexts))
+
+    @property
+    def contexts(self) -> frozenset[Context]:
+        """Whose resources the set speaks of."""
+        return frozenset(each.context for each in self.resources)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is a scope at all."""
+        return bool(self.named or self.resources)
+
+    def __str__(self) -> str:
+        """Return the scopes separated by spaces, in the order of the alphabet."""
+        return " ".join([*sorted(self.named), *sorted(str(each) for each in self.resources)])
+
+
+def read_scopes(text: str) -> ScopeSet:
+    """Return the scopes in *text*, separated by single spaces.
+
+    Raises:
+        OAuthError: one of them is not understood (invalid_scope).
+    """
+    words = text.split(" ") if text else []
+    if len(words) > _MOST_SCOPES:
+        raise OAuthError(Refusal.INVALID_SCOPE, f"a request has at most {_MOST_SCOPES} scopes")
+    named: set[str] = set()
+    resources: set[ResourceScope] = set()
+    for word in words:
+        if word in NAMED:
+            named.add(word)
+        elif (scope := read_resource_scope(word)) is not None:
+            resources.add(scope)
+        else:
+            raise OAuthError(Refusal.INVALID_SCOPE, "a scope is not known to this server")
+    return ScopeSet(frozenset(named), frozenset(resources))
+
+
+def _without_covered(scopes: Iterable[ResourceScope]) -> frozenset[ResourceScope]:
+    every = frozenset(scopes)
+    return frozenset(each for each in every if not any(other != each and other.covers(each) for other in every))
