@@ -18,7 +18,7 @@ from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource
 from fhir_api.terminology import Terminology
-from fhir_api.validation.profiles import Profiles
+from fhir_api.validation.profiles import Profiles, Resolver, within_bundle
 
 POLICIES = ("off", "warn", "enforce")
 _FAULTS = frozenset({"error", "fatal"})
@@ -65,7 +65,9 @@ class Claims:
         issues: list[Issue] = []
         for claim in declared:
             if profiles.knows(claim.canonical):
-                found = profiles.issues(claim.tree, claim.canonical, path=claim.inside or None, root=claim.root)
+                found = profiles.issues(
+                    claim.tree, claim.canonical, path=claim.inside or None, root=claim.root, resolver=claim.resolver
+                )
                 issues += [_unchecked(issue, claim) for issue in found]
             else:
                 issues.append(_unknown(claim))
@@ -86,6 +88,7 @@ class Claim(NamedTuple):
         inside: where the resource stands when it is contained or an entry of a Bundle; empty for the whole.
         number: of the profile among those declared.
         root: the resource that contains it; None where none does.
+        resolver: finds other entries of the Bundle that it is an entry of; None where it is none.
     """
 
     tree: dict[str, Any]
@@ -93,6 +96,7 @@ class Claim(NamedTuple):
     inside: str
     number: int
     root: dict[str, Any] | None
+    resolver: Resolver | None = None
 
     @property
     def place(self) -> str:
@@ -106,20 +110,23 @@ def declares(tree: Mapping[str, Any]) -> bool:
     return (meta is not None and "profile" in meta) or "contained" in tree or tree["resourceType"] == "Bundle"
 
 
-def claims(tree: dict[str, Any], inside: str = "", root: dict[str, Any] | None = None) -> Iterator[Claim]:
+def claims(
+    tree: dict[str, Any], inside: str = "", root: dict[str, Any] | None = None, resolver: Resolver | None = None
+) -> Iterator[Claim]:
     """Yield the profiles that a resource declares, and those of what it contains or has as entries of a Bundle."""
     meta = tree.get("meta")
     if meta and "profile" in meta:
         for number, canonical in enumerate(meta["profile"]):
             if canonical is not None:
-                yield Claim(tree, canonical, inside, number, root)
+                yield Claim(tree, canonical, inside, number, root, resolver)
     place = inside or tree["resourceType"]
     for number, contained in enumerate(tree.get("contained", ())):
-        yield from claims(contained, f"{place}.contained[{number}]", tree)
+        yield from claims(contained, f"{place}.contained[{number}]", tree, resolver)
     if tree["resourceType"] == "Bundle":
+        resolver = within_bundle(tree, resolver)
         for number, entry in enumerate(tree.get("entry", ())):
             if "resource" in entry:
-                yield from claims(entry["resource"], f"{place}.entry[{number}].resource")
+                yield from claims(entry["resource"], f"{place}.entry[{number}].resource", resolver=resolver)
 
 
 def _unchecked(issue: Issue, claim: Claim) -> Issue:

@@ -31,6 +31,13 @@ class Codes:
         issues = binding_issues(self.terminology, binding, coded, type_code, path)
         return (issue for issue in issues if issue.severity == "error") if self.only_errors else issues
 
+    def of_no_code(self, binding: Binding, type_code: str, path: str) -> Iterable[Issue]:
+        """Return the issue of a code that is required, where extensions stand in its place."""
+        if self.only_errors or type_code != "code" or binding.strength != "required":
+            return ()
+        missing = f"Found extensions alone, expected a code of {binding.value_set}."
+        return (Issue("error", "code-invalid", missing, (path,), ("binding-required",)),)
+
     def of_coding(self, coding: Json, path: str) -> Iterable[Issue]:
         """Return the issues of a Coding in itself."""
         if self.terminology is None or self.only_errors:

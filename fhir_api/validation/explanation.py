@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from conformance.types import Element
@@ -176,6 +177,8 @@ class _Walk:
             each = rules.properties.get(name)
             if each is not None:
                 self._member(each, member, path, has_gaps=each.companion in value)
+                if name[0] == "_" and each.companion is not None:
+                    self._valueless(rules.properties[each.companion], value.get(each.companion), member, path)
         if self.faults == before:
             for rule in rules_over(rules, value):
                 if not rule.holds(value):
@@ -241,6 +244,19 @@ class _Walk:
                 self.resource(value, path, is_contained=slot is Slot.CONTAINED)
         if each.element is not None:
             self._definition(each.element, each.name, value, path, is_sound=self.faults == before)
+
+    def _valueless(self, each: Property, values: Json, companions: Json, parent: str) -> None:
+        """Tell codes that are required and have extensions in their place."""
+        if each.element is None or each.element.binding is None or not isinstance(each.content, Format | CodedFormat):
+            return
+        pairs = zip_longest(*(given if type(given) is list else [given] for given in (values, companions)))
+        for index, (value, companion) in enumerate(pairs):
+            if value is None and companion is not None:
+                place = f"{parent}.{each.step}[{index}]" if each.repeats else f"{parent}.{each.step}"
+                for issue in self._codes.of_no_code(
+                    each.element.binding, each.element.json_names()[each.name].code, place
+                ):
+                    self._tell(issue)
 
     def _definition(self, element: Element, name: str, value: Json, path: str, *, is_sound: bool) -> None:
         """Tell what the element's own definition adds to its type: invariants, and the value set of its codes."""

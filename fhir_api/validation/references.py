@@ -26,10 +26,15 @@ _VISIBLE = r"[^\s\x00-\x1f\x7f]"
 _URN = re.compile(
     r"urn:(?:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|oid:[0-2](?:\.(?:0|[1-9][0-9]*))+)"
 )
-_ABSOLUTE = re.compile(rf"(?!urn:(?:uuid|oid):)[A-Za-z][A-Za-z0-9+.\-]*:{_VISIBLE}+")
+_ABSOLUTE = re.compile(rf"(?!urn:(?:uuid|oid):$)[A-Za-z][A-Za-z0-9+.\-]*:{_VISIBLE}+")
 _FRAGMENT = re.compile(r"#(?:[A-Za-z0-9\-.]{1,64})?")
 _CONDITIONAL = re.compile(rf"([A-Za-z]+)\?{_VISIBLE}+")
 _HIDDEN = re.compile(r"[\s\x00-\x1f\x7f]")
+
+
+def is_right_urn(literal: str) -> bool:
+    """Tell whether a text is the URN of a UUID or of an OID."""
+    return _URN.fullmatch(literal) is not None
 
 
 def shown_type(literal: Json) -> str:
@@ -38,7 +43,7 @@ def shown_type(literal: Json) -> str:
     Raises:
         TypeError: *literal* is no text.
     """
-    if _URN.fullmatch(literal):
+    if is_right_urn(literal):
         return OPAQUE
     if _HIDDEN.search(literal):
         return NONE

@@ -36,12 +36,14 @@ class StructureKey(NamedTuple):
             Reference.
         value_set: the required value set of a CodeableConcept.
         is_contained: whether this is a contained resource, or the meta of one.
+        is_simple: whether it is a Quantity that may have no comparator (SimpleQuantity).
     """
 
     node: str
     targets: frozenset[str] | None = None
     value_set: str | None = None
     is_contained: bool = False
+    is_simple: bool = False
 
 
 class CodedFormat(NamedTuple):
@@ -140,6 +142,8 @@ class Structure:
             yield from _extension_problems(names)
 
     def _unknown(self, name: str) -> Problem:
+        if self.key.is_simple and name.removeprefix("_") == _COMPARATOR:
+            return Problem("structure", name, "A simple Quantity has no comparator (sqty-1).", _SQTY_1)
         if not name.isidentifier() or len(name) > _LONGEST_NAME or not name.isascii():
             return Problem("structure", None, f"Found a member that {self.key.node} does not have.", _UNKNOWN)
         where = "A contained" if self.key.is_contained else "The type"
@@ -152,6 +156,9 @@ _MISSING = ("cardinality-min",)
 _TYPES = ("choice-types",)
 _UNKNOWN = ("element-unknown",)
 _EXT_1 = ("invariant", "ext-1")
+_SQTY_1 = ("invariant", "sqty-1")
+_COMPARATOR = "comparator"
+_SIMPLE_QUANTITY = "http://hl7.org/fhir/StructureDefinition/SimpleQuantity"
 _CONTAINED_META = frozenset({"versionId", "lastUpdated", "security"})
 
 
@@ -197,7 +204,9 @@ _TYPE_NAME = CodedFormat(RESOURCE_TYPES, "http://hl7.org/fhir/ValueSet/resource-
 
 
 def _is_left_out(key: StructureKey, element: Element) -> bool:
-    """Tell what a contained resource may not have (dom-2, dom-4, dom-5)."""
+    """Tell what a contained resource (dom-2, dom-4, dom-5) or a simple Quantity (sqty-1) may not have."""
+    if key.is_simple:
+        return element.name == _COMPARATOR
     if not key.is_contained:
         return False
     return element.name in _CONTAINED_META if key.node == "Meta" else element.name == "contained"
@@ -252,6 +261,8 @@ def _content(key: StructureKey, element: Element, kind: ElementType) -> Content:
             content = StructureKey("CodeableConcept", value_set=codes.value_set)
         case "Meta":
             content = StructureKey("Meta", is_contained=key.is_contained)
+        case "Quantity" if _SIMPLE_QUANTITY in kind.profiles:
+            content = StructureKey("Quantity", is_simple=True)
         case "code" if codes is not None:
             content = codes
         case code:

@@ -5,7 +5,7 @@ Spec: https://hl7.org/fhir/R4/profiling.html
 
 from __future__ import annotations
 
-from fhir_api.validation.profiles.run import Resolver
+from fhir_api.validation.profiles.run import Resolver, within_bundle
 from fhir_api.validation.profiles.service import Profiles
 
-__all__ = ["Profiles", "Resolver"]
+__all__ = ["Profiles", "Resolver", "within_bundle"]

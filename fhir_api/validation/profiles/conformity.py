@@ -63,9 +63,15 @@ def _conforming(code: str, canonicals: tuple[str, ...], profile: str) -> Check:
     if len(canonicals) == 1:
         canonical = canonicals[0]
 
+        unknown = f"The profile {canonical}, which the profile {profile} asks for here, is not known."
+
         def check_one(value: Json, kind: str, place: Place, run: Run) -> None:
-            if is_subtype(kind, code) or kind == code:
+            if not is_subtype(kind, code) and kind != code:
+                return
+            if run.profiles.knows(canonical):
                 run.profiles.apply(canonical, value, kind, place, run)
+            else:
+                run.error("not-found", unknown, place, "profile-unknown")
 
         return check_one
     text = f"Expected an element that conforms to one of {', '.join(canonicals)} (profile {profile})."

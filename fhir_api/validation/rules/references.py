@@ -12,7 +12,7 @@ from typing import Final
 
 from fhir_api.model.outcome import Issue
 from fhir_api.model.references import parse_restful
-from fhir_api.validation.references import RESOURCE_TYPES
+from fhir_api.validation.references import RESOURCE_TYPES, is_right_urn
 from fhir_api.validation.rules.bundles.entries import Entry, absolute, is_urn
 from fhir_api.validation.rules.bundles.full_urls import needs_full_urls
 from fhir_api.validation.rules.place import EntryPlace, Place, Tree
@@ -27,6 +27,8 @@ def reference(element: Tree, place: Place) -> Iterator[Issue]:
     if literal is None:
         return
     at = place.at("reference")
+    if is_urn(literal) and not is_right_urn(literal):
+        yield at.warning("value", "Found a URN that is neither that of a UUID nor that of an OID.")
     if literal[0] == "#":
         target = place.owner.contained(literal[1:])
         if target is not None:

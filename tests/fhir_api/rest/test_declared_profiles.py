@@ -239,3 +239,22 @@ async def test_checks_are_counted(start):
     metrics = (await client.get("http://127.0.0.1:8080/metrics")).text
     assert 'stanforis_profile_checks_total{outcome="warned"} 1.0' in metrics
     assert 'stanforis_profile_checks_total{outcome="conforms"} 1.0' in metrics
+
+
+async def test_entries_of_a_bundle_see_each_other(start):
+    client = await start("enforce")
+    pointing = {"type": [{"code": "Reference", "targetProfile": [PROFILE]}]}
+    linked = {**profile(), "url": "http://profiles.example/StructureDefinition/linked", "name": "Linked"}
+    linked["differential"] = {"element": [{"id": "Patient.link.other", "path": "Patient.link.other", **pointing}]}
+    assert (await client.post("/StructureDefinition", json=linked, headers=JSON)).status_code == 201
+    other = "urn:uuid:7d444840-9dc0-11d1-b245-5ffdce74fad2"
+    linking = patient(declares=linked["url"], link=[{"type": "refer", "other": {"reference": other}}])
+    for named, status in ((True, 201), (False, 422)):
+        name = {"name": [{"family": "U"}]} if named else {"active": True}
+        resources = {
+            "urn:uuid:7d444840-9dc0-11d1-b245-5ffdce74fad3": linking,
+            other: {"resourceType": "Patient", **name},
+        }
+        entries = [{"fullUrl": full_url, "resource": tree} for full_url, tree in resources.items()]
+        collection = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+        assert (await client.post("/Bundle", json=collection, headers=JSON)).status_code == status

@@ -44,9 +44,11 @@ UUID = "7d444840-9dc0-11d1-b245-5ffdce74fad2"
         ("Persona?identifier=1", NONE),
         ("#a b", NONE),
         ("##", NONE),
-        ("urn:uuid:1", NONE),
-        ("urn:uuid:" + UUID[:-1], NONE),
-        ("urn:oid:x", NONE),
+        ("urn:uuid:1", OPAQUE),
+        ("urn:uuid:" + UUID[:-1], OPAQUE),
+        ("urn:oid:x", OPAQUE),
+        ("urn:uuid:", NONE),
+        ("urn:oid:x y", NONE),
     ],
 )
 def test_a_literal_shows_its_type_or_form(literal: str, shown: str) -> None:

@@ -16,6 +16,7 @@ from fhir_api.validation.profiles import Profiles
 from fhir_api.validation.validator import Validator, base_validator
 
 VALIDATOR = base_validator()
+ABSENT = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
 VITAL_SIGNS = "http://hl7.org/fhir/StructureDefinition/vitalsigns"
 
 
@@ -49,6 +50,8 @@ def refused(tree: dict[str, Any]) -> tuple[Issue, ...]:
         (patient(extension=[{"url": "http://a.b"}]), ("invariant", "ext-1")),
         (patient(contact=[{"gender": "male"}]), ("invariant", "pat-1")),
         (patient(managingOrganization={"reference": "x"}), ("reference-format",)),
+        (observation(referenceRange=[{"low": {"value": 1, "comparator": "<"}}]), ("invariant", "sqty-1")),
+        (observation(valueRange={"high": {"value": 1, "_comparator": {"id": "a"}}}), ("invariant", "sqty-1")),
         (patient(managingOrganization={"reference": "Patient/1"}), ("reference-target",)),
         (patient(managingOrganization={"reference": "#a"}), ("reference-contained", "ref-1")),
         (patient(managingOrganization={"reference": "Organization?name=a"}), ("reference-conditional",)),
@@ -101,6 +104,29 @@ def test_validate_tells_codes_that_do_not_refuse() -> None:
     tree = patient(maritalStatus=unknown)
     assert refused(tree) == ()
     assert {("error", "code-unknown"), ("warning", "binding-extensible")} <= set(told(tree))
+
+
+@pytest.mark.parametrize(
+    ("members", "place"),
+    [
+        ({"_gender": ABSENT}, "Patient.gender"),
+        ({"photo": [{"url": "http://a.b", "_contentType": ABSENT}]}, "Patient.photo[0].contentType"),
+        ({"_birthDate": ABSENT}, None),
+        ({"gender": "female", "_gender": ABSENT}, None),
+    ],
+)
+def test_a_required_code_has_no_extensions_in_its_place(members: dict[str, Any], place: str | None) -> None:
+    tree = patient(**members)
+    issues = [issue for issue in VALIDATOR.validate(tree) if issue.details == ("binding-required",)]
+    assert [issue.expressions for issue in issues] == ([] if place is None else [(place,)])
+    assert refused(tree) == ()
+
+
+def test_of_several_codes_the_one_without_a_value_is_told() -> None:
+    allergy = {"resourceType": "AllergyIntolerance", "patient": {"reference": "Patient/1"}, "code": {"text": "a"}}
+    issues = VALIDATOR.validate({**allergy, "category": ["food", None], "_category": [None, ABSENT]})
+    places = [issue.expressions for issue in issues if issue.details == ("binding-required",)]
+    assert places == [("AllergyIntolerance.category[1]",)]
 
 
 def test_validate_asks_for_profiles_that_are_asked_for_or_declared() -> None:

@@ -9,7 +9,7 @@ import pytest
 from fhir_api.terminology import Terminology
 from fhir_api.validation.profiles import Profiles
 from tests.support.libraries import beside_core
-from tests.support.profiles import PROFILE, by, profile
+from tests.support.profiles import PROFILE, by, extension, profile
 
 OTHER = "http://example.org/other"
 THIRD = "http://example.org/third"
@@ -82,6 +82,7 @@ def test_slices_of_slices() -> None:
     assert told(tree, own) == [(("slicing-closed",), "Patient.identifier[0]")]
 
 
+EXTENSION = extension("http://example.org/e", {})
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "A"}}
 CONCEPT = {"coding": [{"system": "http://example.org/cs", "code": "a"}]}
 
@@ -144,7 +145,7 @@ def test_each_discriminator(
     }
     tree = {**OBSERVATION, "component": [outside, inside]}
     expected = [(("slice-max", "s"), "Observation.component[1]")]
-    assert told(tree, profile("Observation", elements), value_set) == expected
+    assert told(tree, profile("Observation", elements), value_set, EXTENSION) == expected
 
 
 def test_the_element_itself_can_discriminate() -> None:
@@ -174,8 +175,10 @@ def test_choices_are_sliced_by_type() -> None:
 def test_extensions_are_sliced_by_url() -> None:
     typed = {"type": [{"code": "Extension", "profile": ["http://example.org/e"]}], "min": 1}
     own = profile("Patient", {"extension:e": typed})
-    assert told(patient("a"), own) == [(("slice-min", "e"), "Patient.extension")]
-    assert told(patient("a", extension=[{"url": "http://example.org/e", "valueString": "A"}]), own) == []
+    assert told(patient("a"), own, EXTENSION) == [(("slice-min", "e"), "Patient.extension")]
+    tree = patient("a", extension=[{"url": "http://example.org/e", "valueString": "A"}])
+    assert told(tree, own, EXTENSION) == []
+    assert told(tree, own) == [(("profile-unknown",), "Patient.extension[0]")]
 
 
 REFERRED = {

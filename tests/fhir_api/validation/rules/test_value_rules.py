@@ -104,6 +104,16 @@ def test_a_contained_target_has_an_allowed_type(reference: dict[str, str], is_re
     assert found == ({("reference-target", "Patient.managingOrganization.reference")} if is_refused else set())
 
 
+@pytest.mark.parametrize(
+    ("literal", "is_doubtful"),
+    [("urn:uuid:1", True), ("urn:oid:x", True), ("urn:oid:1.2", False), ("urn:isbn:1", False)],
+)
+def test_a_urn_is_that_of_a_uuid_or_of_an_oid(literal: str, is_doubtful: bool) -> None:
+    found = told(patient(managingOrganization={"reference": literal}))
+    expected = Told("warning", "reference-target", "Patient.managingOrganization.reference")
+    assert (expected in found) is is_doubtful
+
+
 def test_targets_exist_where_that_is_asked() -> None:
     resource = patient(generalPractitioner=[{"reference": f"Practitioner/{number}"} for number in (1, 2)])
     asked: list[ResourceKey] = []
