@@ -207,7 +207,7 @@ def _simple(resource_type: str, definition: SearchParameterDefinition, key: int)
         (),
         types,
         is_identifier=definition.type == "token" and not IDENTIFYING_TYPES.isdisjoint(types),
-        is_canonical=definition.type == "reference" and "canonical" in types,
+        is_canonical=definition.type == "reference" and "canonical" in types and "Reference" not in types,
         ignores_case=definition.type == "token" and not CASELESS_TYPES.isdisjoint(types),
     )
 

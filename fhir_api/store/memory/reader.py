@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
@@ -13,6 +14,7 @@ from fhir_api.store.memory.including import included
 from fhir_api.store.memory.matching import matching
 from fhir_api.store.memory.ordering import Start, ordered, place
 from fhir_api.store.memory.state import Entry, Record, State
+from fhir_api.store.parameters import Job, OwnParameter, OwnParameters
 from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, ValueInUse
 
 
@@ -100,6 +102,33 @@ class MemoryReader:
     async def definitions_state(self) -> DefinitionsState:
         """Return whether definitions changed, and the tenant's policy."""
         return DefinitionsState(self._state.generation, self._state.profiles)
+
+    async def own_parameters(self) -> OwnParameters:
+        """Return the tenant's own search parameters."""
+        registry = self._state.registry
+        parameters = (self._as_stored(each) for _, each in sorted(registry.parameters.items()))
+        return OwnParameters(
+            registry.generation,
+            tuple(parameters),
+            tuple(job for job in registry.jobs.values() if job.finished is None),
+        )
+
+    def _as_stored(self, parameter: OwnParameter) -> OwnParameter:
+        """Return *parameter* with what became of its resource since it was registered."""
+        newest = next(
+            (versions[-1] for versions in self._state.versions.values() if versions[-1].number == parameter.source),
+            None,
+        )
+        is_current = (
+            newest is not None
+            and not newest.version.is_deletion
+            and newest.version.version_id == parameter.source_version
+        )
+        return replace(parameter, is_current=is_current)
+
+    async def reindex_jobs(self, number: int | None = None) -> list[Job]:
+        """Return jobs on index entries, the newest first."""
+        return [job for job in reversed(self._state.registry.jobs.values()) if number in {None, job.number}]
 
     async def packages(self) -> list[PackageRecord]:
         """Return the packages that were added, by name and version."""

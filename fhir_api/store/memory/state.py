@@ -14,6 +14,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.packages.kinds import CONSULTED_TYPES
 from fhir_api.search.entries import Component, CompositeEntry, IndexEntries, TextEntry
+from fhir_api.store.memory.parameters import Registry
 from fhir_api.store.port import Expect, PackageRecord, Write
 
 Entry = Component | CompositeEntry | TextEntry
@@ -27,18 +28,19 @@ class Record:
         version: as stored.
         entries: None for a deletion.
         number: counts resources in the order of their creation; the same for all versions of one.
+        own: entries for the tenant's own parameters; None where it has none.
     """
 
     version: StoredVersion
     entries: IndexEntries | None
     number: int
+    own: IndexEntries | None = None
 
     @cached_property
     def index(self) -> Mapping[int, Sequence[Entry]]:
         """The entries of each parameter."""
         found: dict[int, list[Entry]] = defaultdict(list)
-        entries = self.entries
-        if entries is not None:
+        for entries in filter(None, (self.entries, self.own)):
             lists: tuple[Sequence[Entry], ...] = (
                 entries.tokens,
                 entries.identifiers,
@@ -66,6 +68,7 @@ class State:
         packages: by name and version.
         generation: counts changes of definitions.
         profiles: the tenant's own policy for declared profiles.
+        registry: the tenant's own search parameters, one for all copies.
     """
 
     versions: dict[ResourceKey, tuple[Record, ...]] = field(default_factory=dict)
@@ -73,10 +76,13 @@ class State:
     packages: dict[tuple[str, str], PackageRecord] = field(default_factory=dict)
     generation: int = 0
     profiles: str | None = None
+    registry: Registry = field(default_factory=Registry)
 
     def copy(self) -> State:
         """Return a state that can go its own way."""
-        return State(dict(self.versions), list(self.log), dict(self.packages), self.generation, self.profiles)
+        copied = State(dict(self.versions), list(self.log), dict(self.packages), self.generation, self.profiles)
+        copied.registry = self.registry
+        return copied
 
     def current(self, key: ResourceKey) -> Record | None:
         """Return the newest version, a deletion too."""
@@ -108,9 +114,14 @@ class State:
         records: list[Record] = []
         for write in writes:
             current = self.current(write.key)
-            records.append(_prepare(write, current, created, now))
+            record = _prepare(write, current, created, now)
+            records.append(record if record is current else self.with_own(record))
             created += current is None
         return records
+
+    def with_own(self, record: Record) -> Record:
+        """Return *record* with the entries that the tenant's own parameters give it now."""
+        return Record(record.version, record.entries, record.number, self.registry.entries(record.version))
 
     def apply(self, records: Sequence[Record]) -> list[StoredVersion]:
         """Store what :meth:`prepare` gave, but for what was there already, and return the versions."""

@@ -30,9 +30,10 @@ _AT_ONCE: Final = 20
 """Resources whose rows are worked out before others of this process have their turn."""
 
 _READ = fenced(
-    "x.rid, x.version, x.type_id, x.low, x.marker, x.change, x.body",
-    "SELECT r.rid, r.version, r.type_id, r.low, r.marker, r.change, r.body FROM fhir.resource r "
-    "WHERE r.tenant_id = c.tenant AND r.rid > $2 AND r.rid < $3 ORDER BY r.rid LIMIT $4",
+    "x.rid, x.version, x.type_id, x.low, x.change, x.body",
+    "SELECT r.rid, r.version, r.type_id, r.low, r.change, r.body FROM fhir.resource r "
+    "WHERE r.tenant_id = c.tenant AND r.rid > $2 AND r.rid < $3 AND ($5::bigint IS NULL OR r.marker < $5) "
+    "ORDER BY r.rid LIMIT $4",
 )
 _SUPERSEDED = fenced(
     "x.rid, x.type_id, x.body",
@@ -62,7 +63,6 @@ class Row(NamedTuple):
     version: int
     type_id: int
     low: int
-    marker: int
     change: int
     body: bytes
 
@@ -80,9 +80,11 @@ class Row(NamedTuple):
 Batch = Sequence[Row]
 
 
-async def read(connection: Connection, tenant: str, after: int, end: int, limit: int) -> Batch:
-    """Return the resources whose numbers follow *after*, up to *end*."""
-    return [Row(*row) for row in await connection.fetch(_READ, tenant, after, end, limit)]
+async def read(
+    connection: Connection, tenant: str, after: int, end: int, limit: int, barrier: int | None = None
+) -> Batch:
+    """Return the resources whose numbers follow *after*, up to *end*; only those written before *barrier*."""
+    return [Row(*row) for row in await connection.fetch(_READ, tenant, after, end, limit, barrier)]
 
 
 async def build(

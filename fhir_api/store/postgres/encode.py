@@ -257,9 +257,9 @@ class PresentBits:
         self._definitions = definitions
         self._bits: dict[str, dict[int, int]] = {}
 
-    def number(self, resource_type: str, parameter: int) -> int:
-        """Return the bit of a parameter key within its type."""
-        return self._of_type(resource_type)[parameter]
+    def number(self, resource_type: str, parameter: int) -> int | None:
+        """Return the bit of a parameter key within its type; None of a tenant's own parameter, which has none."""
+        return self._of_type(resource_type).get(parameter)
 
     def _of_type(self, resource_type: str) -> dict[int, int]:
         bits = self._bits.get(resource_type)

@@ -5,7 +5,7 @@ Reasons: docs/decisions/0013-search-parameters-of-tenants.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, Final
@@ -23,6 +23,22 @@ from fhir_api.store.postgres.session import fenced
 
 STALE: Final = "SP001"
 """SQLSTATE of a write whose process does not know the tenant's parameters as they are now."""
+
+PRESENCE: Final[Mapping[str, tuple[str, ...]]] = {
+    "date": ("date",),
+    "number": ("quantity",),
+    "quantity": ("quantity",),
+    "string": ("string",),
+    "uri": ("string",),
+    "token": ("string",),
+    "reference": ("reference", "string"),
+    "composite": ("string",),
+}
+"""Tables in which an own parameter of a type has a row if it has a value: those that are read by resource as well.
+
+R4's parameters have a bit in ``resource.present``; those of own parameters would move whenever one comes or goes. Where
+no table tells by resource, an empty text among the strings says that there is something.
+"""
 
 _JOB = (
     "jsonb_build_array(j.job, j.kind, j.title, j.state, j.seen, j.total, j.parameters, j.reason, j.created, j.finished)"
@@ -85,7 +101,13 @@ class Own:
         """Return the rows of the resource *rid* with *body*, whose primary clinical date is *low*."""
         entries = self.extractor.extract(resource_type, orjson.loads(body))
         entries.low = low
-        return encoder.rows(entries, rid, codes)
+        rows = encoder.rows(entries, rid, codes)
+        present = {entry.parameter for entry in entries.references if not entry.target}
+        present.update(entry.parameter for entry in entries.tokens)
+        present.update(entry.parameter for entry in entries.identifiers)
+        present.update(entry.parameter for entry in entries.composites)
+        rows.string += [(parameter, "", 0, rid) for parameter in sorted(present)]
+        return rows
 
 
 NONE: Final = Own(0, OwnExtractor(SearchDefinitions(()), (), UTC))

@@ -205,19 +205,22 @@ class _Work:
             made = await batches.reindex(self._shared, self._connection, self._tenant, batch)
         else:
             made = await batches.build(self._shared, self._connection, self._tenant, batch, building)
-        seen = sum(row.marker < (job.barrier or 0) for row in batch)
-        await self._execute(_GO_ON, job.job, batch[-1].rid, seen, made, self._next_at(time.monotonic() - began))
+        await self._execute(_GO_ON, job.job, batch[-1].rid, len(batch), made, self._next_at(time.monotonic() - began))
         return False
 
     def _next_at(self, seconds: float) -> int:
         return _now() + int(1000 * seconds * (1 / self._share - 1))
 
     async def _batch(self, job: _Job) -> Batch | None:
-        """Return the next resources, deletions too; None behind the last."""
+        """Return the next resources, deletions too; None behind the last.
+
+        What was written since the job began was indexed then: so the job ends, however many write meanwhile.
+        """
         for number in job.types:
             first, end = resource_numbers(number)
             if job.place < end - 1:
-                found = await batches.read(self._connection, self._tenant, max(job.place, first - 1), end, _BATCH)
+                after = max(job.place, first - 1)
+                found = await batches.read(self._connection, self._tenant, after, end, _BATCH, job.barrier)
                 if found:
                     return found
         return None

@@ -22,6 +22,7 @@ from fhir_api.search.query import (
     TypeClause,
     ValueClause,
 )
+from fhir_api.store.postgres.own import PRESENCE
 from fhir_api.store.postgres.search.rows import Keys, RowFinder
 from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import type_numbers
@@ -80,7 +81,7 @@ class Conditions:
             case MissingClause(parameter, missing):
                 # on a resource of another type the parameter is missing
                 of_type = f"r.type_id = {self.type_number(parameter.resource_type)}"
-                present = f"{of_type} AND {self._present(parameter)} = 1"
+                present = f"{of_type} AND {self._present(parameter)}"
                 return f"NOT ({present})" if missing else present
             case IdClause():
                 return self.has_id(clause)
@@ -90,10 +91,15 @@ class Conditions:
                 return f"r.type_id = {self.type_number(resource_type)}"
 
     def _present(self, parameter: Parameter) -> str:
-        """Return SQL for the bit of ``r`` that says whether the parameter has a value."""
+        """Return the condition on ``r`` that the parameter has a value: by its bit, or by its rows if it has none."""
         number = self._indexing.present.number(parameter.resource_type, parameter.key)
+        if number is None:
+            keys = self.arguments.bind([parameter.key, -parameter.key], "integer[]")
+            place = f"x.tenant_id = c.tenant AND x.rid = r.rid AND x.param = ANY({keys})"
+            rows = (f"EXISTS (SELECT FROM fhir.{table} x WHERE {place} {PROBED})" for table in PRESENCE[parameter.type])
+            return f"({' OR '.join(rows)})"
         bit = self.arguments.bind(number, "integer")
-        return f"CASE WHEN octet_length(r.present) * 8 > {bit} THEN get_bit(r.present, {bit}) ELSE 0 END"
+        return f"CASE WHEN octet_length(r.present) * 8 > {bit} THEN get_bit(r.present, {bit}) ELSE 0 END = 1"
 
     def alias(self) -> str:
         """Return a table alias that is not used yet."""
