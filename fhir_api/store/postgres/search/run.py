@@ -218,7 +218,8 @@ class Search:
         chosen = self._chosen
         tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._of_types()]
         if chosen.driver is not None:
-            tests.append(f"b.rid IN ({self._sets.rids(chosen.driver)})")
+            # read as a whole: else the planner may ask for each resource of the type whether it has such a row
+            tests.append(f"b.rid IN (SELECT s.rid FROM ({self._sets.rids(chosen.driver)}) s OFFSET 0)")
         tests += [self._test(clause) for clause in chosen.others]
         return f"fhir.resource b WHERE {' AND '.join([*tests, *more])}"
 
