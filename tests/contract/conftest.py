@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 
 import pytest
@@ -15,6 +15,8 @@ from fhir_api.store.postgres import migrations
 from fhir_api.store.postgres.opening import open_stores
 from tests.support.stores import DEFINITIONS, EXTRACTOR
 
+NewStore = Callable[[], TenantStore]
+
 _tenants = count(1_000_000)
 
 
@@ -26,12 +28,18 @@ def migrated(postgres: ConnectionInfo) -> ConnectionInfo:
 
 
 @pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[TenantStore]:
-    """An empty store: a tenant of its own for each test."""
+async def new_store(request: pytest.FixtureRequest) -> AsyncIterator[NewStore]:
+    """Gives empty stores: a tenant of its own each time."""
     if request.param == "memory":
-        yield MemoryStores().for_tenant("default")
+        yield lambda: MemoryStores().for_tenant("default")
         return
     connection: ConnectionInfo = request.getfixturevalue("migrated")
     stores = await open_stores(PoolOptions(dsn=connection.app_dsn), DEFINITIONS, EXTRACTOR)
-    yield stores.for_tenant(next(_tenants))
+    yield lambda: stores.for_tenant(next(_tenants))
     await stores.close()
+
+
+@pytest.fixture
+def store(new_store: NewStore) -> TenantStore:
+    """An empty store: a tenant of its own for each test."""
+    return new_store()
