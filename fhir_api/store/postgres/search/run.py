@@ -219,7 +219,7 @@ class Search:
         tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._of_types()]
         if chosen.driver is not None:
             # read as a whole: else the planner may ask for each resource of the type whether it has such a row
-            tests.append(f"b.rid IN (SELECT s.rid FROM ({self._sets.rids(chosen.driver)}) s OFFSET 0)")
+            tests.append(f"b.rid IN (SELECT s.rid FROM ({self._sets.rids(chosen.driver)}) s (rid) OFFSET 0)")
         tests += [self._test(clause) for clause in chosen.others]
         return f"fhir.resource b WHERE {' AND '.join([*tests, *more])}"
 
