@@ -42,11 +42,6 @@ class Former:
         return self.encoder.rows(entries, self.rid, Codes(set()))
 
 
-def by_date(former: Former) -> Values:
-    """Return the place by primary clinical date."""
-    return former.entries.low, former.rid
-
-
 def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:
     """Return what gives the place in an order by *sort*: for each parameter whether it is missing, and its value."""
 

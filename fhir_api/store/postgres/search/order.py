@@ -16,7 +16,7 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Parameter, SortKey
 from fhir_api.store.postgres.search.beginning import Beginning
-from fhir_api.store.postgres.search.former import Former, Values, by_date, by_sort
+from fhir_api.store.postgres.search.former import Former, Values, by_sort
 from fhir_api.store.postgres.statement import Arguments
 
 Row = TypeVar("Row")
@@ -135,7 +135,7 @@ def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> 
 
 
 _NUMBER = Key("b.rid", descending=True, former="b.rid")
-NEWEST_FIRST = Order("low", (Key("b.low", descending=True), _NUMBER), by_date)
+NEWEST_FIRST = Order("low", (Key("b.low", descending=True, former="h.low"), _NUMBER))
 """By primary clinical date: the rows of codes and references lie so."""
 MADE = Order("made", (_NUMBER,))
 """As they were made, about, the youngest of a type first: no update moves a resource past a reader."""
