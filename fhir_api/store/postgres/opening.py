@@ -47,5 +47,5 @@ async def open_stores(options: PoolOptions, definitions: SearchDefinitions, extr
     def extract(resource_type: str, body: bytes) -> IndexEntries:
         return extractor.extract_tree(resource_type, orjson.loads(body))
 
-    indexing = Indexing(Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions)
+    indexing = Indexing(Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions, extractor.zone)
     return PostgresStores(Shared(pool, indexing, zone=extractor.zone), row["cursor_key"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -91,12 +92,13 @@ def by_identity(rows: Iterable[asyncpg.Record]) -> dict[tuple[int, str], Stored]
 
 @dataclass(slots=True)
 class Indexing:
-    """How resources of one installation become index rows."""
+    """How resources of one installation become index rows; *zone* is of dates without one."""
 
     encoder: Encoder
     present: PresentBits
     extract: Extract
     definitions: SearchDefinitions
+    zone: tzinfo = UTC
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
 from fhir_api.store.postgres.bodies import unpack
 from fhir_api.store.postgres.search.beginning import Beginning
 from fhir_api.store.postgres.search.former import Former, Values
@@ -95,5 +96,5 @@ def places(rows: Sequence[asyncpg.Record], first: int, order: Order, indexing: I
 
 
 def _former(row: asyncpg.Record, number: int, indexing: Indexing) -> Former:
-    entries = indexing.extract(type_names()[row["type_id"]], unpack(row["former_body"]))
-    return Former(row[number], row["fhir_id"], row["former_updated"], entries, indexing.encoder)
+    key, body = ResourceKey(type_names()[row["type_id"]], row["fhir_id"]), unpack(row["former_body"])
+    return Former(row[number], key, row["former_updated"], body, indexing.encoder, indexing.zone)

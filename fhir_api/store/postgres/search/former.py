@@ -5,11 +5,20 @@ Spec: https://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
+from functools import lru_cache
 from typing import Any, TypeVar
 
+import orjson
+
+from fhir_api.model.dates import EARLIEST
+from fhir_api.model.errors import FhirError
+from fhir_api.model.keys import ResourceKey
+from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import DateEntry, IndexEntries, StringEntry, UriEntry
+from fhir_api.search.extract.extractor import Extractor
 from fhir_api.search.query import Parameter, SortKey, ValueClause
 from fhir_api.search.types.values import matches
 from fhir_api.store.postgres.encode import Codes, Encoder, IndexRows
@@ -27,31 +36,62 @@ class Former:
     Attributes:
         rid: the resource's number.
         last_updated: milliseconds since 1970.
-        entries: what was in the index of it.
+        body: as it was stored.
         encoder: makes rows of entries.
+        zone: of dates without one.
     """
 
     rid: int
-    logical_id: str
+    key: ResourceKey
     last_updated: int
-    entries: IndexEntries
+    body: bytes
     encoder: Encoder
+    zone: tzinfo
+
+    def entries(self, parameters: tuple[Parameter, ...]) -> IndexEntries:
+        """Return what was in the index for *parameters*."""
+        try:
+            return _extractor(parameters, self.zone).extract_tree(self.key.resource_type, orjson.loads(self.body))
+        except FhirError:
+            # the expression of a tenant's own parameter failed, as it did when the version was stored
+            return IndexEntries(EARLIEST)
 
     def rows(self, entries: IndexEntries) -> IndexRows:
         """Return the index rows of entries of this version."""
         return self.encoder.rows(entries, self.rid, Codes(set()))
 
 
+class _Only(SearchDefinitions):
+    """A few parameters, of R4 or of a tenant."""
+
+    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
+        super().__init__(())
+        self._chosen = parameters
+
+    def parameters(self, resource_type: str) -> Mapping[str, Parameter]:
+        return {each.code: each for each in self._chosen if each.resource_type == resource_type}
+
+    def primary_date(self, resource_type: str) -> Parameter | None:
+        return None
+
+
+@lru_cache(256)
+def _extractor(parameters: tuple[Parameter, ...], zone: tzinfo) -> Extractor:
+    return Extractor(_Only(parameters), zone)
+
+
 def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:
     """Return what gives the place in an order by *sort*: for each parameter whether it is missing, and its value."""
+    parameters = tuple(key.parameter for key in sort if key.parameter is not None)
 
     def place(former: Former) -> Values:
-        rows, values = former.rows(former.entries), list[Any]()
+        entries, values = former.entries(parameters), list[Any]()
+        rows = former.rows(entries)
         for key in sort:
             if key.parameter is None:
-                values.append(former.logical_id if key.code == "_id" else former.last_updated)
+                values.append(former.key.logical_id if key.code == "_id" else former.last_updated)
                 continue
-            found = list(_values(key.parameter, former.entries, rows, descending=key.descending))
+            found = list(_values(key.parameter, entries, rows, descending=key.descending))
             values += [0, (max if key.descending else min)(found)] if found else [1, _filler(key.parameter)]
         return *values, former.rid
 
@@ -87,7 +127,7 @@ def by_range(clause: ValueClause) -> Callable[[Former], Values | None]:
         return [entry for entry in ours if any(matches(entry, value, modifier) for value in clause.values)]
 
     def place(former: Former) -> Values | None:
-        entries = former.entries
+        entries = former.entries((clause.parameter,))
         rows = former.rows(
             IndexEntries(
                 entries.low, dates=found(entries.dates), strings=found(entries.strings), uris=found(entries.uris)
