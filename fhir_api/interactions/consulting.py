@@ -29,7 +29,8 @@ _ROUNDS: Final = 500
 """How often one check may ask for definitions that are not at hand."""
 _AT_ONCE: Final = 100
 _PAGE: Final = 200
-_ESCAPED = str.maketrans({character: f"\\{character}" for character in "\\,|$"})
+ESCAPED: Final = str.maketrans({character: f"\\{character}" for character in "\\,|$"})
+"""For ``str.translate``: what has to be escaped in the value of a search parameter."""
 _SEARCHED = frozenset({
     "CodeSystem",
     "ConceptMap",
@@ -98,7 +99,7 @@ class TenantDefinitions:
     async def _search(self, reader: Reader, resource_type: str, urls: list[str]) -> list[Definition]:
         if resource_type not in _SEARCHED:
             return []
-        values = ",".join(url.translate(_ESCAPED) for url in urls)
+        values = ",".join(url.translate(ESCAPED) for url in urls)
         try:
             clauses = self._criteria(resource_type, f"url={quote(values, safe='')}")
         except FhirError:
@@ -130,6 +131,11 @@ class Consultation:
         self._definitions = definitions
         self._reader = reader
         self._state: DefinitionsState | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """What the definitions are read by."""
+        return self._reader
 
     async def policy(self) -> str:
         """Return what is done about declared profiles: ``off | warn | enforce``."""

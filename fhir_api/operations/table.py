@@ -10,6 +10,7 @@ from fhir_api.operations.lastn import lastn
 from fhir_api.operations.lookup import lookup
 from fhir_api.operations.operation import Operation, declare
 from fhir_api.operations.subsumes import subsumes
+from fhir_api.operations.translate import translate
 from fhir_api.operations.validate import validate
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -24,6 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     declare("CodeSystem-validate-code", validate_code.in_code_system),
     declare("CodeSystem-lookup", lookup),
     declare("CodeSystem-subsumes", subsumes),
+    declare("ConceptMap-translate", translate),
     GRAPHQL_OPERATION,
     declare("Resource-meta", meta.meta, has_versions=True),
     declare("Resource-meta-add", meta.meta_add, affects_state=True),

@@ -7,5 +7,6 @@ Spec: https://hl7.org/fhir/R4/terminology-module.html
 
 from fhir_api.terminology.answer import Answer
 from fhir_api.terminology.service import Terminology, core_terminology
+from fhir_api.terminology.translation import Question, Translated
 
-__all__ = ["Answer", "Terminology", "core_terminology"]
+__all__ = ["Answer", "Question", "Terminology", "Translated", "core_terminology"]

@@ -20,6 +20,7 @@ from fhir_api.terminology.contained import ContainedLibrary
 from fhir_api.terminology.expansion import Expansion, expand, page
 from fhir_api.terminology.implicit import implicit_value_set
 from fhir_api.terminology.systems import MALFORMED, CodeSystems
+from fhir_api.terminology.translation import Question, Translated, translate, translate_back
 from fhir_api.terminology.value_set import CompiledValueSet
 
 _KEPT: Final = 400_000
@@ -231,6 +232,30 @@ class Terminology:
                 if system is not None and system == other:
                     found = either(found, self._systems.find(system).subsumes(upper, lower))
         return found
+
+    def translate(self, concept_map: str, asked: Question, *, is_reverse: bool = False) -> list[Translated] | None:
+        """Return what a ConceptMap makes of a code, None where there is no such map.
+
+        Args:
+            concept_map: canonical, with or without ``|version``.
+            asked: the code.
+            is_reverse: whether *asked* is what the map translates to.
+
+        Raises:
+            NotAtHandError: a ConceptMap has to be fetched first.
+        """
+        definition = self._concept_map(concept_map)
+        if definition is None:
+            return None
+        ask = translate_back(definition, asked) if is_reverse else translate(definition, asked, self._concept_map)
+        try:
+            return [*ask]
+        except MALFORMED:
+            return None
+
+    def _concept_map(self, canonical: str) -> Definition | None:
+        found = self._library.find("ConceptMap", canonical)
+        return self._outer._concept_map(canonical) if found is None and self._outer is not None else found
 
 
 @cache
