@@ -28,6 +28,7 @@ from fhir_api.search.query import (
     NotClause,
     Parameter,
     ReferenceValue,
+    StringValue,
     TypeClause,
     UriValue,
     ValueClause,
@@ -48,7 +49,7 @@ from fhir_api.search.types.token import CODE_SETS, code_set
 from fhir_api.search.types.values import parse_value
 
 MODIFIERS: dict[str, tuple[str, ...]] = {
-    "token": ("missing", "not", "in", "not-in", "above", "below", "of-type"),
+    "token": ("missing", "text", "not", "in", "not-in", "above", "below", "of-type"),
     "reference": ("missing", "identifier", "above", "below"),
     "string": ("missing", "exact", "contains"),
     "uri": ("missing", "above", "below"),
@@ -158,6 +159,8 @@ class ClauseReader:
         texts = split(value, ",")
         if not all(texts):
             raise bad_value(parameter.code, "a value between any two commas")
+        if parameter.type == "token" and modifier == "text":
+            return (self._texts(parameter, texts),)
         if parameter.type == "token" and modifier in CODE_SETS:
             codes = tuple(code for text in texts for code in code_set(parameter, modifier, text, self.reading))
             return (ValueClause(parameter, "not" if modifier == "not-in" else None, codes),)
@@ -169,6 +172,14 @@ class ClauseReader:
             tuple(parse_value(parameter, text, self.reading, modifier) for text in texts),
         )
         return self._with_version(clause)
+
+    @staticmethod
+    def _texts(parameter: Parameter, texts: Sequence[str]) -> Clause:
+        """Return the clause that one of the texts beside the parameter's codes begins with one of *texts*."""
+        values = tuple(StringValue(unescape(text)) for text in texts)
+        places = (replace(parameter, key=key, is_identifier=False) for key in parameter.texts)
+        clauses = tuple(ValueClause(place, "text", values) for place in places)
+        return clauses[0] if len(clauses) == 1 else AnyClause(clauses)
 
     def _in_hierarchy(self, parameter: Parameter, text: str) -> ReferenceValue:
         """Return a reference with the parameters that make a hierarchy of its types.
@@ -193,6 +204,8 @@ class ClauseReader:
         known: Sequence[str] = MODIFIERS[parameter.type]
         if "Identifier" not in parameter.element_types:
             known = [name for name in known if name != "of-type"]
+        if not parameter.texts:
+            known = [name for name in known if name != "text"]
         if modifier is None or modifier in known:
             return
         if parameter.type == "reference" and modifier in self.definitions.resource_types:

@@ -18,7 +18,7 @@ from fhir_api.search.evaluation import result_types
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, routes
 from fhir_api.search.types.registry import LEAVES
-from fhir_api.search.types.token import CASELESS_TYPES, IDENTIFYING_TYPES
+from fhir_api.search.types.token import CASELESS_TYPES, IDENTIFYING_TYPES, TEXTS
 
 _ANY = ("Resource",)
 
@@ -209,7 +209,24 @@ def _simple(resource_type: str, definition: SearchParameterDefinition, key: int)
         is_identifier=definition.type == "token" and not IDENTIFYING_TYPES.isdisjoint(types),
         is_canonical=definition.type == "reference" and "canonical" in types and "Reference" not in types,
         ignores_case=definition.type == "token" and not CASELESS_TYPES.isdisjoint(types),
+        texts=_texts(parameter) if definition.type == "token" else (),
     )
+
+
+def text_key(parameter: Parameter, route: Route) -> int:
+    """Return the key of the texts at the end of *route*, which parameters of the base specification share."""
+    steps = (f"{step.name}{step.where or ''}{'' if step.index is None else step.index}" for step in route.steps)
+    place = ".".join(steps)
+    is_base = parameter.key == parameter_key(parameter.resource_type, parameter.code)
+    return parameter_key(parameter.resource_type if is_base else str(parameter.key), f"{place}:text")
+
+
+def _texts(parameter: Parameter) -> tuple[int, ...]:
+    try:
+        found = leaf_routes(parameter)
+    except Unroutable:
+        return ()
+    return tuple(dict.fromkeys(text_key(parameter, way) for way in found if way.type in TEXTS))
 
 
 def _targets(parameter: Parameter) -> tuple[str, ...]:

@@ -45,6 +45,13 @@ class IdentifierEntry(NamedTuple):
     type_code: str | None = None
 
 
+class TextEntry(NamedTuple):
+    """A text that goes with a coded value; *parameter* is a key of ``Parameter.texts``."""
+
+    parameter: int
+    text: str
+
+
 class ReferenceEntry(NamedTuple):
     """A reference.
 
@@ -130,3 +137,4 @@ class IndexEntries:
     quantities: list[QuantityEntry] = field(default_factory=list)
     uris: list[UriEntry] = field(default_factory=list)
     composites: list[CompositeEntry] = field(default_factory=list)
+    texts: list[TextEntry] = field(default_factory=list)

@@ -43,6 +43,7 @@ class Parameter(Struct, frozen=True):
         is_identifier: its token values are :class:`~fhir_api.search.entries.IdentifierEntry`.
         is_canonical: a reference parameter on canonical elements.
         ignores_case: a token parameter on texts; codes in entries and values are case-folded.
+        texts: keys of the texts that go with its codes, one for each place it looks at; empty where there can be none.
     """
 
     resource_type: str
@@ -57,6 +58,7 @@ class Parameter(Struct, frozen=True):
     is_identifier: bool = False
     is_canonical: bool = False
     ignores_case: bool = False
+    texts: tuple[int, ...] = ()
 
 
 class TokenValue(Struct, frozen=True):

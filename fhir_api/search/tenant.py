@@ -93,7 +93,18 @@ class TenantSearchDefinitions(SearchDefinitions):
 
 
 Extract = Callable[[dict[str, Any]], IndexEntries]
-_LISTS = ("tokens", "identifiers", "references", "dates", "strings", "numbers", "quantities", "uris", "composites")
+_LISTS = (
+    "tokens",
+    "identifiers",
+    "references",
+    "dates",
+    "strings",
+    "numbers",
+    "quantities",
+    "uris",
+    "composites",
+    "texts",
+)
 
 
 class OwnExtractor:

@@ -12,13 +12,14 @@ from datetime import tzinfo
 
 from conformance.value_sets import required_codes
 from fhir_api.model.dates import EARLIEST
+from fhir_api.search.definitions import text_key
 from fhir_api.search.entries import CompositeEntry, IndexEntries, new_entry
 from fhir_api.search.evaluation import evaluated
 from fhir_api.search.extract.plan import Branch, Child, Component, Composite, Leaf, Plan
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route
 from fhir_api.search.types.registry import LEAVES
-from fhir_api.search.types.token import IDENTIFYING_TYPES, identifying
+from fhir_api.search.types.token import IDENTIFYING_TYPES, TEXTS, identifying
 
 _LISTS: Mapping[str, str] = {
     "reference": "references",
@@ -32,7 +33,18 @@ _LISTS: Mapping[str, str] = {
 }
 """Where :class:`IndexEntries` keeps the entries of each parameter type; tokens have two places."""
 
-_FIELDS = ("tokens", "identifiers", "references", "dates", "strings", "numbers", "quantities", "uris", "composites")
+_FIELDS = (
+    "tokens",
+    "identifiers",
+    "references",
+    "dates",
+    "strings",
+    "numbers",
+    "quantities",
+    "uris",
+    "composites",
+    "texts",
+)
 
 
 def list_name(parameter: Parameter) -> str:
@@ -171,6 +183,16 @@ def _leaves(writer: _Writer, leaves: list[Leaf], value: str, add: str | None) ->
     for leaf in leaves:
         if leaf not in references:
             _leaf(writer, leaf, value, add)
+    if add is None:
+        # parameters that look at the same place share its texts
+        for key, kind in dict.fromkeys(found for leaf in leaves if (found := _text(leaf)) is not None):
+            writer.line(f"{writer.name(TEXTS[kind])}(add_texts, {key}, {value})")
+
+
+def _text(leaf: Leaf) -> tuple[int, str] | None:
+    """Return the key and the type of the texts that go with the codes of *leaf*."""
+    is_text = leaf.parameter.type == "token" and leaf.route.type in TEXTS
+    return (text_key(leaf.parameter, leaf.route), leaf.route.type) if is_text else None
 
 
 def _leaf(writer: _Writer, leaf: Leaf, value: str, add: str | None) -> None:

@@ -15,6 +15,7 @@ from fhir_api.search.entries import (
     QuantityEntry,
     ReferenceEntry,
     StringEntry,
+    TextEntry,
     TokenEntry,
     UriEntry,
 )
@@ -49,6 +50,7 @@ PARSERS: Final[Mapping[str, Callable[[Parameter, str, Reading, str | None], Valu
 MATCHERS: Final[Mapping[type, Callable[[Any, Any, str | None], bool]]] = {
     TokenEntry: token.matches,
     IdentifierEntry: token.matches,
+    TextEntry: token.text_matches,
     ReferenceEntry: reference.matches,
     DateEntry: date.matches,
     StringEntry: string.matches,

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fhir_api.model.errors import ErrorKind, refuse
-from fhir_api.search.entries import IdentifierEntry, TokenEntry, new_entry
-from fhir_api.search.query import Parameter, TokenValue
+from fhir_api.search.entries import IdentifierEntry, TextEntry, TokenEntry, new_entry
+from fhir_api.search.folding import fold
+from fhir_api.search.query import Parameter, StringValue, TokenValue
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading, malformed
 
@@ -69,6 +70,41 @@ def string(add: Add, key: int, value: str) -> None:
 def uri(add: Add, key: int, value: str) -> None:
     """Add a uri or an id as written."""
     add(new_entry(IdentifierEntry, (key, None, value, None, None)))
+
+
+def coding_text(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add the display of a Coding."""
+    if display := value.get("display"):
+        add(new_entry(TextEntry, (key, display)))
+
+
+def concept_text(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add the text of a CodeableConcept and the displays of its codings."""
+    text = value.get("text")
+    if text:
+        add(new_entry(TextEntry, (key, text)))
+    for member in value.get("coding") or ():
+        display = member.get("display")
+        if display and display != text:
+            add(new_entry(TextEntry, (key, display)))
+
+
+def identifier_text(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add the text of an Identifier's type."""
+    kind = value.get("type")
+    if kind and (text := kind.get("text")):
+        add(new_entry(TextEntry, (key, text)))
+
+
+TEXTS: dict[str, Callable[..., None]] = {
+    "Coding": coding_text,
+    "CodeableConcept": concept_text,
+    "Identifier": identifier_text,
+}
+"""What ``:text`` looks at in each FHIR type that has texts.
+
+Spec: https://hl7.org/fhir/R4/search.html#token
+"""
 
 
 def identifying(add: Add) -> Add:
@@ -141,6 +177,12 @@ def code_set(parameter: Parameter, modifier: str, text: str, reading: Reading) -
     if len(parts) != len(("system", "code")) or not all(parts):
         raise malformed(parameter, f"'system|code' with ':{modifier}'")
     return reading.codes.below(*parts) if modifier == "below" else reading.codes.above(*parts)
+
+
+def text_matches(entry: TextEntry, value: StringValue, modifier: str | None = None) -> bool:
+    """Tell whether a text begins with the value, both folded (``:text``)."""
+    wanted = fold(value.text)
+    return bool(wanted) and fold(entry.text).startswith(wanted)
 
 
 def matches(entry: TokenEntry | IdentifierEntry, value: TokenValue, modifier: str | None = None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fhir_api.search.entries import Component, CompositeEntry
+from fhir_api.search.entries import Component, CompositeEntry, TextEntry
 from fhir_api.search.query import CompositeValue, NearValue, Parameter, Value
 from fhir_api.search.types import composite, near
 from fhir_api.search.types.reading import Reading
@@ -20,7 +20,7 @@ def parse_value(parameter: Parameter, text: str, reading: Reading, modifier: str
     return PARSERS[parameter.type](parameter, text, reading, modifier)
 
 
-def matches(entry: Component | CompositeEntry, value: Value, modifier: str | None = None) -> bool:
+def matches(entry: Component | CompositeEntry | TextEntry, value: Value, modifier: str | None = None) -> bool:
     """Tell whether one index entry is what *value* asks for."""
     if isinstance(entry, CompositeEntry):
         if isinstance(value, NearValue):

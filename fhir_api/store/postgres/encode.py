@@ -20,11 +20,12 @@ from fhir_api.search.entries import (
     QuantityEntry,
     ReferenceEntry,
     StringEntry,
+    TextEntry,
     TokenEntry,
 )
 from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
-from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.hashing import Hasher, leading
 
 INDEX_VERSION = 1
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
@@ -114,6 +115,7 @@ class Encoder:
         for quantity in entries.quantities:
             unit = self._unit(codes, quantity.parameter, quantity)
             rows.quantity.append((quantity.parameter, unit, quantity.value, rid))
+        self._texts(rows, entries.texts, rid, primary, codes)
         for composite in entries.composites:
             self._composite(rows, composite, rid, codes)
         return rows if _all_different(rows) else _distinct(rows)
@@ -130,6 +132,17 @@ class Encoder:
         key = (parameter, hashed, name)
         if key not in codes.known:
             codes.new[key] = (parameter, self.hasher.token(None, name), hashed, system, name)
+
+    def _texts(self, rows: IndexRows, texts: Iterable[TextEntry], rid: int, low: int, codes: Codes) -> None:
+        """Add a row for each text, as for a code; ``token_code`` finds it by its beginning."""
+        for parameter, text in texts:
+            folded = fold(text)[:FOLDED_LENGTH]
+            if folded:
+                hashed = self.hasher.folded(folded)
+                rows.token.append((parameter, hashed, low, rid))
+                key = (parameter, hashed, folded)
+                if key not in codes.known:
+                    codes.new[key] = (parameter, leading(folded), hashed, None, folded)
 
     def _identifier(self, entry: IdentifierEntry) -> list[int]:
         hasher = self.hasher

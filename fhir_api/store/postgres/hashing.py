@@ -61,6 +61,18 @@ class Hasher:
         """Return the hash of a logical reference whatever its system."""
         return self.text(f"\x03{value}")
 
+    def folded(self, text: str) -> int:
+        """Return the hash of a folded text beside a code (``:text``)."""
+        return self.token("\x05", text)
+
     def dimension(self, dimension: str) -> int:
         """Return the hash that finds the units of a dimension."""
         return self.text(f"\x04{dimension}")
+
+
+def leading(text: str, filler: bytes = b"\0") -> int:
+    """Return the first eight bytes of *text* as a number, so that texts with the same beginning lie together.
+
+    They lie between the number of the beginning with *filler* zero and the one with *filler* 255.
+    """
+    return int.from_bytes(text.encode("utf-8", "surrogatepass")[:8].ljust(8, filler), "big") - _SIGN

@@ -107,6 +107,8 @@ class RowFinder:
             return self._dates(parameter.key, values)
         key = self._arguments.bind(parameter.key, "integer")
         match parameter.type:
+            case "token" if clause.modifier == "text":
+                return Keys("token", key, self._texts.hashes(key, values))
             case "token":
                 return self._tokens(key, values, clause.modifier)
             case "reference" if clause.modifier == "identifier":

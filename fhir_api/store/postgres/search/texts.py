@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from fhir_api.search.folding import fold
 from fhir_api.search.query import StringValue, UriValue, Value
 from fhir_api.store.postgres.encode import FOLDED_LENGTH
-from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.hashing import Hasher, leading
 from fhir_api.store.postgres.statement import Arguments
 
+_LAST = b"\xff"
 _TEXT_OPERATORS = {"equals": "=", "gt": ">", "lt": "<", "ge": ">=", "le": "<="}
 
 
@@ -53,6 +54,19 @@ class Texts:
         highs = [_successor(start) for start in lows]
         bounds = f"{self._arguments.bind(lows, 'text[]')}, {self._arguments.bind(highs, 'text[]')}"
         return f"x.param = {key} AND x.folded >= v.low AND x.folded < v.high", f"unnest({bounds}) v(low, high)"
+
+    def hashes(self, key: str, values: Sequence[Value]) -> str:
+        """Return SQL for the hashes of the texts beside codes that begin with one of *values*."""
+        starts = [fold(value.text)[:FOLDED_LENGTH] for value in values if isinstance(value, StringValue)]
+        bind = self._arguments.bind
+        selects = [
+            f"SELECT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {key} "
+            f"AND k.code_hash BETWEEN {bind(leading(start))} AND {bind(leading(start, _LAST))} "
+            f"AND starts_with(k.code, {bind(start, 'text')})"
+            for start in starts
+            if start
+        ]
+        return f"ARRAY({' UNION '.join(selects) or 'SELECT NULL::bigint WHERE false'})"
 
     def starts_with(self, start: str) -> str:
         """Return the condition that a folded text begins with *start*."""
