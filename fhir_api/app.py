@@ -16,12 +16,14 @@ from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.interactions.context import Assessing, Context, Limits
+from fhir_api.interactions.parameters import TenantParameters
+from fhir_api.interactions.upkeep import Upkeep
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.opening import OpenStores, Stores, open_postgres
 from fhir_api.operations.table import OPERATIONS
 from fhir_api.packages.core import core_library
 from fhir_api.rest.asgi import FhirEndpoint
-from fhir_api.rest.capability import statement
+from fhir_api.rest.capability import SearchParameters, Statement, Statements, statement
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.cursors import Cursors
 from fhir_api.rest.dispatch import compile_routes
@@ -38,6 +40,8 @@ TENANT = 1
 _BASE = BASE_PATH.encode()
 _BELOW = _BASE + b"/"
 _READY_SECONDS = 2.0
+_UPKEEP_SHARE = 0.5
+"""How much of the time a job on the search index may work, in all processes together."""
 _log = logging.getLogger(__name__)
 
 
@@ -63,13 +67,8 @@ class Application:
         self._metrics = Metrics()
         self._definitions = CompiledDefinitions(settings)
         self._root = compile_routes(ROUTES)
-        self._describe = statement(
-            ROUTES,
-            self._definitions.resource_types,
-            self._definitions.search,
-            OPERATIONS,
-            deletes_multiple=settings.conditional_delete_limit > 1,
-        )
+        self._describe = Statements(self._definitions.search, self._state)
+        self._upkeep: Upkeep | None = None
         self._stores: Stores | None = None
         self._tracing: Tracing | None = None
         self._fhir: FhirEndpoint | None = None
@@ -91,6 +90,7 @@ class Application:
     async def start(self) -> None:
         """Open the stores and begin to answer below the base."""
         settings = self._settings
+        parameters = TenantParameters(self._definitions.search)
         self._tracing = configure_tracing(settings.tracing_endpoint)
         self._stores = await self._open_stores(settings, self._definitions)
         context = Context(
@@ -101,6 +101,7 @@ class Application:
             check_structure=settings.validation_on_write != "none",
             definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
             claims=Claims(self._metrics.observe_profiles),
+            parameters=parameters,
             assessing=Assessing(settings.validate_references, settings.validate_extensions),
         )
         self._fhir = FhirEndpoint(
@@ -112,6 +113,19 @@ class Application:
             prefix=BASE_PATH,
             body_limit=settings.body_limit,
             url_limit=settings.url_limit,
+        )
+
+        self._upkeep = Upkeep(context.store, parameters, share=_UPKEEP_SHARE)
+        self._upkeep.start()
+
+    def _state(self, search: SearchParameters) -> Statement:
+        """Return the CapabilityStatement with some search parameters."""
+        return statement(
+            ROUTES,
+            self._definitions.resource_types,
+            search,
+            OPERATIONS,
+            deletes_multiple=self._settings.conditional_delete_limit > 1,
         )
 
     def _api(self, cursors: Cursors) -> Api:
@@ -126,6 +140,8 @@ class Application:
     async def stop(self) -> None:
         """Close what was opened."""
         self._fhir = None
+        if self._upkeep is not None:
+            await self._upkeep.stop()
         if self._stores is not None:
             await self._stores.close()
         if self._tracing is not None:

@@ -58,9 +58,11 @@ class CompiledDefinitions:
         """See :class:`fhir_api.interactions.context.Rules`."""
         return self.extractor.extract(resource)
 
-    def criteria(self, resource_type: str, query: str) -> tuple[Clause, ...]:
+    def criteria(
+        self, resource_type: str, query: str, definitions: SearchDefinitions | None = None
+    ) -> tuple[Clause, ...]:
         """See :class:`fhir_api.interactions.context.Rules`."""
-        return criteria(self.search, resource_type, query, zone=self.zone, base_url=self._base_url)
+        return criteria(definitions or self.search, resource_type, query, zone=self.zone, base_url=self._base_url)
 
     def parse_search(
         self,
@@ -70,11 +72,12 @@ class CompiledDefinitions:
         compartment: tuple[str, str] | None = None,
         lenient: bool = False,
         codes: CodeSets | None = None,
+        definitions: SearchDefinitions | None = None,
     ) -> ParsedQuery:
         """See :class:`fhir_api.rest.wiring.ParseSearch`."""
         asked = tuple(pairs)
-        if codes is not None:
-            return self._parse(resource_type, asked, compartment, lenient, codes)
+        if codes is not None or definitions not in {None, self.search}:
+            return self._parse(resource_type, asked, compartment, lenient, codes, definitions)
         # clients ask the same again and again; what is long is rare, and "approximately" depends on the time
         length = sum(len(name) + len(value) for name, value in asked)
         if length > _REMEMBERED_LENGTH or any("ap" in value for _, value in asked):
@@ -88,9 +91,10 @@ class CompiledDefinitions:
         compartment: tuple[str, str] | None,
         lenient: bool,
         codes: CodeSets | None = None,
+        definitions: SearchDefinitions | None = None,
     ) -> ParsedQuery:
         parsed = parse_query(
-            self.search,
+            definitions or self.search,
             () if resource_type is None else (resource_type,),
             pairs,
             lenient=lenient,

@@ -43,7 +43,9 @@ class ConditionalReferences:
 
     async def _look_up(self, literal: bytes, resource_type: str) -> None:
         query = str(orjson.loads(literal)).partition("?")[2]
-        key = await one_match(self._store, resource_type, criteria(self._context, resource_type, query))
+        key = await one_match(
+            self._store, resource_type, await criteria(self._context, self._store, resource_type, query)
+        )
         if key is not None:
             self._found[literal] = f'"{key}"'.encode()
 

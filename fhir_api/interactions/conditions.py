@@ -11,22 +11,36 @@ from urllib.parse import parse_qsl
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
+from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Clause
 from fhir_api.store.port import Reader
 
 
-def criteria(context: Context, resource_type: str, query: str) -> tuple[Clause, ...]:
+async def criteria(context: Context, reader: Reader, resource_type: str, query: str) -> tuple[Clause, ...]:
     """Return the clauses of *query*, such as ``identifier=http://x|1``.
+
+    *reader* is the tenant's store, or the transaction the request is in: it tells what the tenant defines itself.
 
     Raises:
         FhirError: there are none, or one is not understood.
     """
     if not context.rules.is_resource_type(resource_type):
         raise refuse(ErrorKind.NOT_SUPPORTED, f"'{resource_type[:64]}' is not a resource type.")
-    clauses = context.rules.criteria(resource_type, query.removeprefix("?"))
+    clauses = await _clauses(context, reader, resource_type, query.removeprefix("?"))
     if not clauses:
         raise refuse(ErrorKind.PRECONDITION_FAILED, f"The criteria for {resource_type} name no search parameter.")
     return clauses
+
+
+async def _clauses(context: Context, reader: Reader, resource_type: str, query: str) -> tuple[Clause, ...]:
+    if context.parameters is None:
+        return context.rules.criteria(resource_type, query)
+
+    async def understand(definitions: SearchDefinitions, *, lenient: bool) -> tuple[Clause, ...]:
+        return context.rules.criteria(resource_type, query, definitions)
+
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return await context.parameters.understood(reader, pairs, understand, lenient=False)
 
 
 def lock_name(resource_type: str, query: str) -> str:

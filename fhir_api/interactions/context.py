@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
+from fhir_api.interactions.parameters import TenantParameters
 from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource
 from fhir_api.model.versions import StoredVersion
@@ -38,8 +39,10 @@ class Rules(Protocol):
     def extract(self, resource: Resource) -> IndexEntries:
         """Return what the resource puts into the search index."""
 
-    def criteria(self, resource_type: str, query: str) -> tuple[Clause, ...]:
-        """Parse conditional criteria such as ``identifier=http://x|1``.
+    def criteria(
+        self, resource_type: str, query: str, definitions: SearchDefinitions | None = None
+    ) -> tuple[Clause, ...]:
+        """Parse conditional criteria such as ``identifier=http://x|1``, by R4's parameters or by *definitions*.
 
         Raises:
             FhirError: a parameter is unknown, has no value, or is not a search parameter (``_sort`` and the like).
@@ -85,6 +88,7 @@ class Context:
         definitions: the tenant's own definitions; None where there is nothing but R4 itself.
         claims: how declared profiles are checked; None where they are not.
         assessing: what ``$validate`` makes of what it does not find.
+        parameters: the tenant's own search parameters; None where there are none but R4's.
     """
 
     store: TenantStore
@@ -95,6 +99,7 @@ class Context:
     definitions: TenantDefinitions | None = None
     claims: Claims | None = None
     assessing: Assessing = field(default_factory=Assessing)
+    parameters: TenantParameters | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ async def create(
     if if_none_exist is None:
         (version,) = await context.store.write([write])
         return Written(version, CREATED, write.remarks)
-    clauses = criteria(context, expected_type, if_none_exist)
+    clauses = await criteria(context, context.store, expected_type, if_none_exist)
 
     async def attempt() -> Written:
         # whoever holds the lock sees every match that another holder has made

@@ -63,7 +63,7 @@ async def matches(
     Raises:
         FhirError: as :func:`conditional_delete`.
     """
-    clauses = criteria(context, resource_type, query)
+    clauses = await criteria(context, store, resource_type, query)
     most = context.limits.conditional_delete
     keys = await store.matching_keys(resource_type, clauses, most + 1 if multiple else 2)
     if len(keys) > 1 and not multiple:

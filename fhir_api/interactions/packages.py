@@ -133,7 +133,8 @@ async def _prepared(
         for each, key in zip(packaged, keys, strict=True)
     }
     # what a definition says of its own profile concerns its authors, not the tenant's policy
-    context = replace(context, claims=None)
+    # nor does what a parameter cannot do here keep it from being stored
+    context = replace(context, claims=None, parameters=None)
     for each, key in zip(packaged, keys, strict=True):
         if progress is not None:
             progress()

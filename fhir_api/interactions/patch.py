@@ -44,7 +44,7 @@ async def conditional_patch(
     Raises:
         FhirError: NOT_FOUND when none matches, PRECONDITION_FAILED when several do; as :func:`patch`.
     """
-    clauses = criteria(context, resource_type, query)
+    clauses = await criteria(context, context.store, resource_type, query)
 
     async def attempt() -> Written:
         async with context.store.transaction([lock_name(resource_type, query)]) as transaction:

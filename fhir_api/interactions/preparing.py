@@ -45,6 +45,9 @@ async def prepare(
     resource = relative(resource, context.base_url)
     check(context, resource)
     remarks = await remarked(context, resource, consultation)
+    if resource.resource_type == "SearchParameter" and context.parameters is not None and context.check_structure:
+        reader = context.store if consultation is None else consultation.reader
+        remarks += await context.parameters.check(resource, reader)
     return Write(
         key,
         change,

@@ -73,7 +73,7 @@ class _Settling:
 
     async def _settle_one(self, step: Step, query: str) -> None:
         resource_type, name = step.resource_type, lock_name(step.resource_type, query)
-        clauses = criteria(self._context, resource_type, query)
+        clauses = await criteria(self._context, self._store, resource_type, query)
         match = await one_match(self._store, resource_type, clauses, self._leaving) or self._created.get(name)
         if step.method == "PATCH":
             if match is None:

@@ -87,7 +87,7 @@ async def conditional_update(
             CONFLICT when none does and the resource's id is taken.
     """
     expect_type(resource, resource_type)
-    clauses = criteria(context, resource_type, query)
+    clauses = await criteria(context, context.store, resource_type, query)
 
     async def attempt() -> Written:
         async with context.store.transaction([lock_name(resource_type, query)]) as transaction:

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from fhir_api.interactions.conditions import criteria
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.resource import parse_compact
@@ -123,7 +124,7 @@ def _refuse_too_wide(call: Call) -> None:
 
 
 async def _newest_first(context: Context, call: Call) -> AsyncIterator[StoredVersion]:
-    clauses = context.rules.criteria(_OBSERVATION, urlencode(call.criteria))
+    clauses = await criteria(context, context.store, _OBSERVATION, urlencode(call.criteria))
     date = SortKey("date", context.rules.search.primary_date(_OBSERVATION), descending=True)
     cursor: bytes | None = None
     while True:

@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/http.html#capabilities, https://hl7.org/fhir/R4/ca
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,7 +18,7 @@ import orjson
 from conformance.compartments import compartments
 from fhir_api.formats.xml import to_xml
 from fhir_api.interactions.context import Context
-from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.operations.operation import Operation
 from fhir_api.patching.documents import READERS
 from fhir_api.rest.negotiation import FHIR_JSON, FHIR_XML, JSON, presentation
@@ -28,6 +28,7 @@ from fhir_api.rest.request import Request
 from fhir_api.rest.response import Response
 from fhir_api.rest.subset import show_by
 from fhir_api.rest.wiring import Api, Route
+from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Parameter
 
 _CANONICAL = "http://hl7.org/fhir/"
@@ -72,12 +73,43 @@ async def capabilities(api: Api, context: Context, request: Request) -> Response
     for name, value in request.query:
         if name == "mode" and value not in ("full", "normative"):
             raise refuse(ErrorKind.NOT_SUPPORTED, "mode is full or normative.")
-    body = api.describe(context.base_url)
+    body = api.describe(context.base_url, await _searched_by(context))
     shown = show_by(request.query)("CapabilityStatement", body)
     looks = presentation(request.header(b"accept"), request.query) or JSON
     if looks.is_xml and not looks.is_pretty and shown is body:
         return Response(200, _as_xml(body), media_type=looks.content_type)
     return Response(200, shown)
+
+
+async def _searched_by(context: Context) -> SearchDefinitions | None:
+    """Return the parameters of the tenant that are live, with R4's; None where these are all."""
+    if context.parameters is None:
+        return None
+    try:
+        view = await context.parameters.view(context.store)
+    except FhirError:
+        # what the server can do is told without its database, too
+        view = context.parameters.last
+    return view.definitions
+
+
+class Statements:
+    """The statements of a server: that of R4's search parameters, and the last that was asked for with others."""
+
+    def __init__(self, search: SearchParameters, state: Callable[[SearchParameters], Statement]) -> None:
+        """Make the one of *search*; *state* makes any."""
+        self._search = search
+        self._state = state
+        self._own = self._base = state(search)
+        self._own_search = search
+
+    def __call__(self, base_url: str, search: SearchParameters | None = None) -> bytes:
+        """See :class:`fhir_api.rest.wiring.Describe`."""
+        if search is None or search is self._search:
+            return self._base(base_url)
+        if search is not self._own_search:
+            self._own, self._own_search = self._state(search), search
+        return self._own(base_url)
 
 
 @lru_cache(maxsize=2)

@@ -24,6 +24,7 @@ from fhir_api.rest.response import Response
 from fhir_api.rest.subset import show
 from fhir_api.rest.wiring import Api
 from fhir_api.search.code_sets import CodeSets, asks_for_codes
+from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.parse import ParsedQuery
 from fhir_api.terminology import Terminology
 
@@ -88,11 +89,18 @@ async def _understood(
     *,
     lenient: bool,
 ) -> ParsedQuery:
-    parse = partial(api.parse_search, resource_type, pairs, compartment=compartment, lenient=lenient)
-    if context.definitions is None or not asks_for_codes(pairs):
-        return parse()
-    consultation = context.definitions.consult(context.store)
-    return await consultation.settle(lambda library: parse(codes=CodeSets(library.made(Terminology))))
+    async def understand(definitions: SearchDefinitions | None, *, lenient: bool) -> ParsedQuery:
+        parse = partial(
+            api.parse_search, resource_type, pairs, compartment=compartment, lenient=lenient, definitions=definitions
+        )
+        if context.definitions is None or not asks_for_codes(pairs):
+            return parse()
+        consultation = context.definitions.consult(context.store)
+        return await consultation.settle(lambda library: parse(codes=CodeSets(library.made(Terminology))))
+
+    if context.parameters is None:
+        return await understand(None, lenient=lenient)
+    return await context.parameters.understood(context.store, pairs, understand, lenient=lenient)
 
 
 def _cursor(request: Request) -> str | None:

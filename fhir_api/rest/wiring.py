@@ -11,6 +11,7 @@ from fhir_api.rest.cursors import Cursors
 from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
 from fhir_api.search.code_sets import CodeSets
+from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.parse import ParsedQuery
 
 
@@ -25,8 +26,11 @@ class ParseSearch(Protocol):
         compartment: tuple[str, str] | None,
         lenient: bool,
         codes: CodeSets | None = None,
+        definitions: SearchDefinitions | None = None,
     ) -> ParsedQuery:
         """Return the search; *resource_type* None is every type, *compartment* such as ``("Patient", "1")``.
+
+        The parameters are R4's, or those of *definitions*.
 
         Raises:
             NotAtHandError: a definition that *codes* needs has to be fetched first.
@@ -37,8 +41,8 @@ class ParseSearch(Protocol):
 class Describe(Protocol):
     """Gives the CapabilityStatement."""
 
-    def __call__(self, base_url: str) -> bytes:
-        """Return it as JSON."""
+    def __call__(self, base_url: str, search: SearchDefinitions | None = None) -> bytes:
+        """Return it as JSON, with R4's search parameters or those of *search*."""
 
 
 class Route(NamedTuple):

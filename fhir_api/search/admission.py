@@ -162,6 +162,9 @@ class _Reader:
                 fault = self._fault(resource_type, definition)
             except FhirPathError as error:
                 fault = f"the expression cannot be compiled: {str(error)[:_SHOWN]}"
+            except LookupError as error:
+                self._leave(resource_type, str(error.args[0]), "not-found", "component")
+                return False
             if fault is None:
                 return True
             self._leave(resource_type, fault, "not-supported", "expression")
@@ -199,7 +202,9 @@ class _Reader:
         for place, component in enumerate(definition.components):
             parameter = self._named(resource_type, component.url)
             if parameter is None:
-                return f"component[{place}].definition is no search parameter of {resource_type} that is known here."
+                raise LookupError(
+                    f"component[{place}].definition is no search parameter of {resource_type} that is known here."
+                )
             if parameter.type in {"composite", "special"}:
                 return f"component[{place}] is of type '{parameter.type}', which cannot be part of another."
             try:
