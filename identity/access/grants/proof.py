@@ -1,0 +1,75 @@
+"""Proof that whoever sends a request holds the key that its token is bound to (DPoP).
+
+Spec: https://datatracker.ietf.org/doc/html/rfc9449#section-4.3
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from hmac import compare_digest
+
+import msgspec
+
+from identity.access.clock import Clock
+from identity.access.errors import InvalidTokenError
+from identity.access.tokens.algorithms import KeyRefusedError
+from identity.access.tokens.compact import encode, parse
+from identity.access.tokens.jwk import public_jwk, read_key, thumbprint
+
+FirstUse = Callable[[str, str, float, float], Awaitable[bool]]
+FRESH = 60
+"""Seconds for which a proof is good."""
+_LONGEST_ID = 256
+
+
+class _Proof(msgspec.Struct, frozen=True, kw_only=True):
+    jti: str
+    htm: str
+    htu: str
+    iat: float
+    ath: str | None = None
+
+
+async def proven_key(
+    proof: str, method: str, url: str, *, clock: Clock, first_use: FirstUse, access_token: str | None = None
+) -> str:
+    """Return the thumbprint of the key that made *proof*.
+
+    Args:
+        proof: the header ``DPoP``.
+        method: of the request.
+        url: of the request, without query and fragment.
+        clock: the time.
+        first_use: tells whether an id is met for the first time.
+        access_token: the token that is shown with it, at a resource server.
+
+    Raises:
+        InvalidTokenError: it is no proof for this request, or was used before.
+    """
+    jws = parse(proof, frozenset({"dpop+jwt"}), frozenset({"alg", "typ", "jwk"}))
+    try:
+        key = read_key(jws.header.get("jwk"))
+        claims = msgspec.json.decode(jws.payload, type=_Proof)
+    except (KeyRefusedError, msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidTokenError("a proof has a public jwk in its header and the claims jti, htm, htu and iat") from None
+    if jws.header.get("alg") != key.algorithm.name or not key.verify(jws.signed, jws.signature):
+        raise InvalidTokenError("the key of the proof did not make its signature by its own algorithm")
+    if claims.htm != method or claims.htu.partition("?")[0].partition("#")[0] != url:
+        raise InvalidTokenError("the proof is for another request")
+    if not abs(claims.iat - clock()) <= FRESH:
+        raise InvalidTokenError(f"iat of the proof lies more than {FRESH} seconds away")
+    if access_token is not None and not _is_of(claims, access_token):
+        raise InvalidTokenError("the proof is for another token")
+    print_of_key = thumbprint(public_jwk(key.key))
+    if not 0 < len(claims.jti) <= _LONGEST_ID or "\0" in claims.jti:
+        raise InvalidTokenError(f"jti of the proof has 1 to {_LONGEST_ID} characters")
+    if not await first_use(f"dpop {print_of_key}", claims.jti, claims.iat + FRESH + 1, clock()):
+        raise InvalidTokenError("the proof was used before")
+    return print_of_key
+
+
+def _is_of(claims: _Proof, access_token: str) -> bool:
+    return claims.ath is not None and compare_digest(
+        claims.ath.encode(), encode(sha256(access_token.encode()).digest()).encode()
+    )

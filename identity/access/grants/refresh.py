@@ -1,0 +1,74 @@
+"""Refresh tokens: each is good once and brings its successor; one that comes again ends them all.
+
+Spec: https://datatracker.ietf.org/doc/html/rfc9700#section-4.14
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from identity.access.errors import OAuthError, Refusal
+from identity.access.grants.grant import Grant
+from identity.access.grants.issuing import TokenResponse, end_grant, refresh_token, respond
+from identity.access.grants.parameters import Parameters
+from identity.access.grants.server import Server
+from identity.access.scopes.scope_set import ScopeSet, read_scopes
+from identity.access.store.records import Client, Family, User, digest, new_secret
+
+
+async def refresh(server: Server, client: Client, parameters: Parameters, key: str | None) -> TokenResponse:
+    """Return new tokens for a refresh token.
+
+    Args:
+        server: the authorization server.
+        client: who refreshes.
+        parameters: the form that was sent.
+        key: thumbprint of the key whose holding was proven.
+
+    Raises:
+        OAuthError: the token is not the newest of a living family of this client (invalid_grant), or more is asked for
+            than was granted (invalid_scope).
+    """
+    grant_id, _, secret = parameters.required("refresh_token").partition(".")
+    family = await server.store.family(grant_id, server.clock())
+    if family is None or family.client_id != client.client_id:
+        raise _refused()
+    grant = msgspec.json.decode(family.body, type=Grant)
+    if grant.key != key:
+        raise OAuthError(Refusal.INVALID_DPOP_PROOF, "the token is bound to another key, or to none")
+    user = await _granter(server, family)
+    # What cannot be granted is refused before the token is used up.
+    scope = _scope(grant, client, user, parameters)
+    successor = new_secret()
+    _, good = await server.store.rotate(grant_id, digest(secret), digest(successor), server.clock())
+    if not good:
+        await end_grant(server, grant_id)
+        raise _refused()
+    answer = respond(server, client, grant, user, scope=scope)
+    return answer | {"refresh_token": refresh_token(grant_id, successor)}
+
+
+async def _granter(server: Server, family: Family) -> User:
+    user = await server.store.user(family.user_id)
+    if user is None or not user.is_active:
+        await end_grant(server, family.grant_id)
+        raise _refused()
+    return user
+
+
+def _scope(grant: Grant, client: Client, user: User, parameters: Parameters) -> ScopeSet:
+    granted = read_scopes(grant.scope)
+    asked = read_scopes(parameters["scope"]) if "scope" in parameters else granted
+    if not granted.covers(asked):
+        raise OAuthError(Refusal.INVALID_SCOPE, "more than was granted")
+    # What client or person have lost since is lost here, too.
+    scope = asked.shared_with(read_scopes(client.scope)).shared_with(read_scopes(user.scope))
+    if not scope:
+        raise OAuthError(Refusal.INVALID_SCOPE, "nothing is left of what was granted")
+    return scope
+
+
+def _refused() -> OAuthError:
+    return OAuthError(
+        Refusal.INVALID_GRANT, "the refresh token is unknown, used, expired, revoked or of another client"
+    )

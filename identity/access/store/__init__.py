@@ -1,0 +1,1 @@
+"""What the authorization server keeps: clients, people, tickets, grants, consents, revocations."""

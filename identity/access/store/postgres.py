@@ -1,0 +1,167 @@
+"""The store in PostgreSQL: each method is one call of a function of the schema ``access``, one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from stanforis.storage.pool import Pool
+
+from identity.access.store.records import Client, Family, Ticket, TicketKind, User
+
+if TYPE_CHECKING:
+    import asyncpg
+
+Record = TypeVar("Record")
+_encode = msgspec.json.Encoder().encode
+
+
+class PostgresAccessStores:
+    """Stores of all tenants of one database."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Work with the connections of *pool*, whose role neither owns the tables nor bypasses row-level security."""
+        self._pool = pool
+
+    def for_tenant(self, tenant: int) -> PostgresAccessStore:
+        """Return the store of the tenant with this number."""
+        return PostgresAccessStore(self._pool, tenant)
+
+
+class PostgresAccessStore:
+    """What one tenant's authorization server keeps."""
+
+    def __init__(self, pool: Pool, tenant: int) -> None:
+        """Work for *tenant*."""
+        self._pool = pool
+        self._tenant = tenant
+
+    async def keep_client(self, client: Client) -> None:
+        """See the port."""
+        await self._value("keep_client", client.client_id, _encode(client))
+
+    async def client(self, client_id: str) -> Client | None:
+        """See the port."""
+        return _decoded(await self._value("find_client", client_id), Client)
+
+    async def keep_user(self, user: User) -> None:
+        """See the port."""
+        await self._value("keep_account", user.user_id, user.login_name, _encode(user))
+
+    async def user(self, user_id: str) -> User | None:
+        """See the port."""
+        return _decoded(await self._value("find_account", user_id), User)
+
+    async def user_named(self, login_name: str) -> User | None:
+        """See the port."""
+        return _decoded(await self._value("find_account_named", login_name), User)
+
+    async def consent(self, user_id: str, client_id: str) -> str:
+        """See the port."""
+        return await self._value("find_consent", user_id, client_id) or ""
+
+    async def keep_consent(self, user_id: str, client_id: str, scope: str) -> None:
+        """See the port."""
+        await self._value("keep_consent", user_id, client_id, scope)
+
+    async def note_failure(self, subject: str, now: float, forget_after: float) -> int:
+        """See the port."""
+        count: int = await self._value("note_failure", subject, now, forget_after)
+        return count
+
+    async def failures(self, subject: str, now: float, forget_after: float) -> int:
+        """See the port."""
+        count: int = await self._value("count_failures", subject, now, forget_after)
+        return count
+
+    async def forget_failures(self, subject: str) -> None:
+        """See the port."""
+        await self._value("forget_failures", subject)
+
+    async def keep_ticket(self, ticket: Ticket) -> None:
+        """See the port."""
+        await self._value("keep_ticket", ticket.kind.value, ticket.digest, ticket.body, ticket.expires_at)
+
+    async def ticket(self, kind: TicketKind, digest: str, now: float) -> Ticket | None:
+        """See the port."""
+        rows = await self._rows("find_ticket", kind.value, digest, now)
+        return _ticket(kind, digest, rows[0]) if rows else None
+
+    async def spend(self, kind: TicketKind, digest: str, now: float) -> tuple[Ticket | None, bool]:
+        """See the port."""
+        rows = await self._rows("spend_ticket", kind.value, digest, now)
+        return (_ticket(kind, digest, rows[0]), rows[0]["good"]) if rows else (None, False)
+
+    async def drop_ticket(self, kind: TicketKind, digest: str) -> None:
+        """See the port."""
+        await self._value("drop_ticket", kind.value, digest)
+
+    async def start_family(self, family: Family) -> None:
+        """See the port."""
+        await self._value(
+            "start_family",
+            family.grant_id,
+            family.client_id,
+            family.user_id,
+            family.current,
+            family.body,
+            family.expires_at,
+        )
+
+    async def rotate(self, grant_id: str, old: str, new: str, now: float) -> tuple[Family | None, bool]:
+        """See the port."""
+        rows = await self._rows("rotate_family", grant_id, old, new, now)
+        return (_family(rows[0]), rows[0]["current"] == old) if rows else (None, False)
+
+    async def family(self, grant_id: str, now: float) -> Family | None:
+        """See the port."""
+        rows = await self._rows("find_family", grant_id, now)
+        return _family(rows[0]) if rows else None
+
+    async def end_family(self, grant_id: str) -> None:
+        """See the port."""
+        await self._value("end_family", grant_id)
+
+    async def first_use(self, owner: str, token_id: str, until: float, now: float) -> bool:
+        """See the port."""
+        is_first: bool = await self._value("first_use", owner, token_id, until, now)
+        return is_first
+
+    async def revoke(self, name: str, until: float) -> None:
+        """See the port."""
+        await self._value("revoke", name, until)
+
+    async def revoked(self, now: float) -> Sequence[tuple[str, float]]:
+        """See the port."""
+        return [(row["id"], row["until_then"]) for row in await self._rows("revoked", now)]
+
+    async def tidy(self, now: float) -> int:
+        """See the port."""
+        count: int = await self._value("tidy", now)
+        return count
+
+    async def _value(self, function: str, *arguments: Any) -> Any:
+        async with self._pool.acquire() as connection:
+            return await connection.fetchval(_call(function, len(arguments)), self._tenant, *arguments)
+
+    async def _rows(self, function: str, *arguments: Any) -> list[asyncpg.Record]:
+        async with self._pool.acquire() as connection:
+            return await connection.fetch(_call(function, len(arguments)), self._tenant, *arguments)
+
+
+def _call(function: str, arguments: int) -> str:
+    marks = ", ".join(f"${number}" for number in range(1, arguments + 2))
+    return f"SELECT * FROM access.{function}({marks})"  # noqa: S608 - names are this module's, values are bound
+
+
+def _decoded(body: bytes | None, kind: type[Record]) -> Record | None:
+    return None if body is None else msgspec.json.decode(body, type=kind)
+
+
+def _ticket(kind: TicketKind, digest: str, row: asyncpg.Record) -> Ticket:
+    return Ticket(kind=kind, digest=digest, body=row["content"], expires_at=row["until"])
+
+
+def _family(row: asyncpg.Record) -> Family:
+    return Family(**{name: row[name] for name in Family.__struct_fields__})

@@ -1,0 +1,44 @@
+"""The stores that have to keep the contract of ``identity.access.store.port``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from itertools import count
+
+import pytest
+from stanforis.storage.embedded import ConnectionInfo
+from stanforis.storage.pool import Pool, PoolOptions
+
+from identity.access.store import migrations
+from identity.access.store.memory import MemoryAccessStores
+from identity.access.store.port import AccessStore
+from identity.access.store.postgres import PostgresAccessStores
+
+NewAccessStore = Callable[[], AccessStore]
+_tenants = count(3_000_000)
+
+
+@pytest.fixture(scope="session")
+def access_migrated(postgres: ConnectionInfo) -> ConnectionInfo:
+    """The private PostgreSQL with the tables of the authorization server."""
+    migrations.upgrade(postgres.owner_dsn)
+    return postgres
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def new_access_store(request: pytest.FixtureRequest) -> AsyncIterator[NewAccessStore]:
+    """Gives empty stores: a tenant of its own each time."""
+    if request.param == "memory":
+        stores = MemoryAccessStores()
+        yield lambda: stores.for_tenant(next(_tenants))
+        return
+    connection: ConnectionInfo = request.getfixturevalue("access_migrated")
+    pool = Pool(PoolOptions(dsn=connection.app_dsn))
+    yield lambda: PostgresAccessStores(pool).for_tenant(next(_tenants))
+    await pool.close()
+
+
+@pytest.fixture
+def access_store(new_access_store: NewAccessStore) -> AccessStore:
+    """An empty store of a tenant of its own."""
+    return new_access_store()
