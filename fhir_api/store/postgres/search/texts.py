@@ -31,9 +31,7 @@ class Texts:
         if modifier == "exact":
             exact = self._arguments.bind(self._hasher.text(text))
             return f"(x.param = {key} AND x.folded = {self._arguments.bind(folded, 'text')} AND x.exact = {exact})"
-        if not folded:
-            return f"(x.param = {key} AND false)"
-        return f"(x.param = {key} AND {self._compared(folded, modifier)})"
+        return f"(x.param = {key} AND {self._compared(folded, modifier) if folded else 'false'})"
 
     def _compared(self, wanted: str, modifier: str | None) -> str:
         if modifier in {None, "starts-with"}:
@@ -69,7 +67,9 @@ class Texts:
         return f"ARRAY({' UNION '.join(selects) or 'SELECT NULL::bigint WHERE false'})"
 
     def starts_with(self, start: str) -> str:
-        """Return the condition that a folded text begins with *start*."""
+        """Return the condition that a folded text begins with *start*; nothing begins with a value that is empty."""
+        if not start:
+            return "false"
         low, high = self._arguments.bind(start, "text"), self._arguments.bind(_successor(start), "text")
         return f"x.folded >= {low} AND x.folded < {high}"
 
