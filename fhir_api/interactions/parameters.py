@@ -9,6 +9,7 @@ Spec: https://hl7.org/fhir/R4/searchparameter.html
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -77,12 +78,17 @@ class View:
 
 
 class TenantParameters:
-    """One tenant's parameters, as this process saw them last."""
+    """One tenant's parameters, as this process saw them last.
+
+    Attributes:
+        stirred: set when this process is about to store a SearchParameter.
+    """
 
     def __init__(self, base: SearchDefinitions) -> None:
         """Know nothing yet; *base* are R4's."""
         self._base = base
         self._view = View(OwnParameters(0), base, frozenset())
+        self.stirred = asyncio.Event()
 
     @property
     def last(self) -> View:
@@ -138,6 +144,7 @@ class TenantParameters:
         Raises:
             FhirError: UNPROCESSABLE, naming the element.
         """
+        self.stirred.set()
         view = await self.view(reader)
         others = [each.definition for each in view.own.parameters if each.state not in (REFUSED, REMOVING)]
         admission = admit(resource.tree, self._base, others)

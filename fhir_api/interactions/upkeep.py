@@ -14,6 +14,7 @@ from fhir_api.store.port import TenantStore
 
 _IDLE: Final = 1.0
 """Seconds after which a process looks again where nothing was due."""
+_STIRRED: Final = 0.1
 _TROUBLED: Final = 5.0
 _log = logging.getLogger(__name__)
 
@@ -41,8 +42,18 @@ class Upkeep:
 
     async def _run(self) -> None:
         while True:
-            pause = await self._step()
-            await asyncio.sleep(pause)
+            await self._rest(await self._step())
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait; for less while this process stores a SearchParameter, so that it is looked at soon."""
+        stirred = self._parameters.stirred
+        try:
+            async with asyncio.timeout(seconds):
+                await stirred.wait()
+        except TimeoutError:
+            return
+        stirred.clear()
+        await asyncio.sleep(min(seconds, _STIRRED))
 
     async def _step(self) -> float:
         """Do what is due, and return the seconds until the next look."""

@@ -9,6 +9,7 @@ from fhir_api.operations.graphql.operation import GRAPHQL_OPERATION
 from fhir_api.operations.lastn import lastn
 from fhir_api.operations.lookup import lookup
 from fhir_api.operations.operation import Operation, declare
+from fhir_api.operations.reindex import REINDEX, STATUS
 from fhir_api.operations.subsumes import subsumes
 from fhir_api.operations.translate import translate
 from fhir_api.operations.validate import validate
@@ -30,4 +31,6 @@ OPERATIONS: tuple[Operation, ...] = (
     declare("Resource-meta", meta.meta, has_versions=True),
     declare("Resource-meta-add", meta.meta_add, affects_state=True),
     declare("Resource-meta-delete", meta.meta_delete, affects_state=True),
+    REINDEX,
+    STATUS,
 )
