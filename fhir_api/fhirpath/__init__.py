@@ -3,7 +3,9 @@
 Spec: https://hl7.org/fhirpath/N1/, https://hl7.org/fhir/R4/fhirpath.html
 """
 
+from fhir_api.fhirpath.budget import Budget
 from fhir_api.fhirpath.errors import (
+    FhirPathBudgetError,
     FhirPathError,
     FhirPathEvaluationError,
     FhirPathSemanticError,
@@ -18,10 +20,12 @@ from fhir_api.fhirpath.temporal import Date, DateTime, Time
 from fhir_api.fhirpath.values import Item, TypeInfo, type_of
 
 __all__ = [
+    "Budget",
     "Compiled",
     "Date",
     "DateTime",
     "Environment",
+    "FhirPathBudgetError",
     "FhirPathError",
     "FhirPathEvaluationError",
     "FhirPathSemanticError",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fhir_api.fhirpath import ast, model, navigation, operators
+from fhir_api.fhirpath.budget import bounded
 from fhir_api.fhirpath.errors import FhirPathSemanticError
 from fhir_api.fhirpath.functions import FUNCTIONS
 from fhir_api.fhirpath.functions.registry import (
@@ -30,7 +31,12 @@ from fhir_api.fhirpath.variables import external_constant
 
 
 def compile_expression(
-    expression: ast.Expression, type_name: str | None, *, is_strict: bool = False, checks_order: bool = False
+    expression: ast.Expression,
+    type_name: str | None,
+    *,
+    is_strict: bool = False,
+    checks_order: bool = False,
+    is_bounded: bool = False,
 ) -> Plan:
     """Return the plan of *expression* over an input of a FHIR type; None where that is known only at run time.
 
@@ -39,12 +45,14 @@ def compile_expression(
     """
     is_boxed = type_name is None or model.is_abstract(type_name)
     this = this_item(None if is_boxed else (str(type_name),), is_boxed=is_boxed)
-    frame = Frame(this, is_strict, checks_order, defines_variables(expression), type_name)
+    frame = Frame(this, is_strict, checks_order, defines_variables(expression), type_name, is_bounded=is_bounded)
     return _compile(expression, frame)
 
 
 def _compile(node: ast.Expression, frame: Frame) -> Plan:
     plan = _COMPILERS[type(node)](node, frame)
+    if frame.is_bounded:
+        plan = bounded(plan)
     if frame.is_repeated and type(node) in _SHARABLE:
         text = shared_text(node)
         return plan if text is None else evaluated_once(plan, text)

@@ -53,3 +53,10 @@ class FhirPathSemanticError(FhirPathError):
 
 class FhirPathEvaluationError(FhirPathError):
     """The expression met values it is not defined for."""
+
+
+class FhirPathBudgetError(FhirPathEvaluationError):
+    """The expression asks for more work than is done for a client's expression."""
+
+    def __init__(self) -> None:
+        super().__init__("The expression takes too many steps, or too long")

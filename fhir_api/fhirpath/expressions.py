@@ -6,10 +6,12 @@ Spec: https://hl7.org/fhirpath/N1/, https://hl7.org/fhir/R4/fhirpath.html
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from fhir_api.fhirpath.ast import BooleanLiteral, Expression, NullLiteral
+from fhir_api.fhirpath.budget import Budget
 from fhir_api.fhirpath.compiler import compile_expression
 from fhir_api.fhirpath.errors import FhirPathEvaluationError, FhirPathSyntaxError, Position
 from fhir_api.fhirpath.folding import folded, mentioned
@@ -45,13 +47,20 @@ class Compiled:
     __slots__ = ("_asks_environment", "_evaluators", "_expression", "_options", "text", "type_name")
 
     def __init__(
-        self, text: str, expression: Expression, type_name: str | None, *, is_strict: bool, checks_order: bool
+        self,
+        text: str,
+        expression: Expression,
+        type_name: str | None,
+        *,
+        is_strict: bool,
+        checks_order: bool,
+        is_bounded: bool,
     ) -> None:
         self.text = text
         self.type_name = type_name
         self._expression = expression
-        self._asks_environment = asks_environment(self._expression)
-        self._options = {"is_strict": is_strict, "checks_order": checks_order}
+        self._asks_environment = is_bounded or asks_environment(self._expression)
+        self._options = {"is_strict": is_strict, "checks_order": checks_order, "is_bounded": is_bounded}
         self._evaluators: dict[str | None, _Evaluator] = {}
         self._evaluators[type_name] = self._evaluator(type_name)
 
@@ -134,6 +143,8 @@ class Compiled:
     def _scope(self, element: Any, environment: Environment) -> Scope:
         if not self._asks_environment:
             return _NO_SCOPE
+        if environment.budget is None and self._options["is_bounded"]:
+            environment = replace(environment, budget=Budget())
         resource = element if environment.resource is None else environment.resource
         root = resource if environment.root_resource is None else environment.root_resource
         return Scope(environment, element, resource, root)
@@ -159,7 +170,12 @@ def _evaluation_error(failure: Exception) -> FhirPathEvaluationError:
 
 @lru_cache(maxsize=_CACHED)
 def compile(  # noqa: A001 - the verb of every engine of this language; callers write fhirpath.compile
-    text: str, *, type_name: str | None = None, is_strict: bool = False, checks_order: bool = False
+    text: str,
+    *,
+    type_name: str | None = None,
+    is_strict: bool = False,
+    checks_order: bool = False,
+    is_bounded: bool = False,
 ) -> Compiled:
     """Return an expression ready to be evaluated; the same text gives the same object.
 
@@ -168,9 +184,11 @@ def compile(  # noqa: A001 - the verb of every engine of this language; callers 
         type_name: FHIR type of the inputs, such as ``HumanName``; only resources can do without.
         is_strict: an element that the input's type does not have is an error, as is ``as`` on several items.
         checks_order: ``first() skip() []`` and the like are errors on collections without a defined order.
+        is_bounded: evaluations end with an error where they take too much work (:mod:`fhir_api.fhirpath.budget`): for
+            expressions that clients wrote.
 
     Raises:
         FhirPathSyntaxError: *text* is no expression.
         FhirPathSemanticError: a function, type or (strict) element does not exist, or takes other arguments.
     """
-    return Compiled(text, parse(text), type_name, is_strict=is_strict, checks_order=checks_order)
+    return Compiled(text, parse(text), type_name, is_strict=is_strict, checks_order=checks_order, is_bounded=is_bounded)

@@ -30,6 +30,17 @@ class Terminology(Protocol):
         """Tell whether one Coding or CodeableConcept (JSON) is the other or an ancestor of it."""
 
 
+class Spending(Protocol):
+    """Bounds the work of evaluations; see :class:`fhir_api.fhirpath.budget.Budget`."""
+
+    def spend(self, steps: int) -> None:
+        """Take some steps.
+
+        Raises:
+            FhirPathBudgetError: there are none left.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """What an evaluation knows besides its input.
@@ -43,6 +54,7 @@ class Environment:
         terminology: answers questions about codes.
         conforms_to: tells whether JSON conforms to a profile; None where the profile is not known.
         trace: told the name and the items (as ``Compiled.items`` gives them) of each ``trace()``.
+        budget: bounds the work of expressions that are compiled with a bound; None is a new one for each evaluation.
     """
 
     resource: dict[str, Any] | None = None
@@ -53,6 +65,7 @@ class Environment:
     terminology: Terminology | None = None
     conforms_to: Callable[[Any, str], bool | None] | None = None
     trace: Callable[[str, list[Any]], None] | None = None
+    budget: Spending | None = None
 
 
 class Scope:

@@ -111,7 +111,7 @@ _ACTIONS: Final[dict[str, Callable[[Tree, Operation], None]]] = {
 
 def _items(tree: Tree, path: str) -> list[Any]:
     try:
-        compiled = fhirpath.compile(path, type_name=tree.root["resourceType"], is_strict=True)
+        compiled = fhirpath.compile(path, type_name=tree.root["resourceType"], is_strict=True, is_bounded=True)
         return compiled.items(tree.root)
     except FhirPathSyntaxError as error:
         raise OperationError(f"the path is no FHIRPath, {error.position}: expected {error.expected}") from None

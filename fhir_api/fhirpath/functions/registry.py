@@ -24,6 +24,7 @@ class Frame(NamedTuple):
         defines_variables: the whole expression calls ``defineVariable``, so scopes have to be kept apart.
         root_type: the type of ``%context``; None where it is known only at run time.
         is_repeated: the expression is evaluated once for each item of a collection.
+        is_bounded: each part counts on the budget of the environment.
     """
 
     this: Plan
@@ -32,6 +33,7 @@ class Frame(NamedTuple):
     defines_variables: bool
     root_type: str | None
     is_repeated: bool = False
+    is_bounded: bool = False
 
 
 def this_item(types: tuple[str, ...] | None, *, is_boxed: bool) -> Plan:

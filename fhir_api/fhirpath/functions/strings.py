@@ -24,6 +24,9 @@ from fhir_api.fhirpath.values import kind_name
 
 MATCH_SECONDS: Final = 0.5
 """How long a regular expression may work on one text."""
+_LONGEST: Final = 10_000_000
+_GROWTH: Final = 256
+"""A replacement may make a text of so many characters, or so many times as long as it was."""
 
 
 @scalar("indexOf", STRING, plans.INTEGER, STRING)
@@ -79,6 +82,7 @@ def lower(text: str) -> str:
 @scalar("replace", STRING, plans.STRING, STRING, STRING)
 def replace(text: str, pattern: str, substitution: str) -> str:
     """Return *text* with each *pattern* replaced; an empty pattern is found between all characters."""
+    _check_size(text, text.count(pattern), substitution)
     return text.replace(pattern, substitution)
 
 
@@ -122,9 +126,16 @@ def replace_matches(text: str, pattern: str, substitution: str, flags: str = "")
     """Return *text* with each match replaced; ``$1`` and ``${name}`` stand for groups."""
     if not pattern:
         return text
+    _check_size(text, len(text) + 1, substitution)
     template = regex.sub(r"\$(?:(\d+)|\{(\w+)\})", r"\\g<\1\2>", substitution.replace("\\", "\\\\"))
     result = _run(lambda: _pattern(_flagged(pattern, flags)).sub(template, text, timeout=MATCH_SECONDS))
     return str(result)
+
+
+def _check_size(text: str, replaced: int, substitution: str) -> None:
+    """Refuse to make a text that could fill the memory."""
+    if replaced * len(substitution) > max(_LONGEST, len(text) * _GROWTH):
+        raise FhirPathEvaluationError("The text would become too long")
 
 
 def _flagged(pattern: str, flags: str) -> str:

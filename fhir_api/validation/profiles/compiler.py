@@ -7,11 +7,12 @@ Spec: https://hl7.org/fhir/R4/profiling.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from conformance.types import Element, nodes
 from fhir_api.fhirpath import model
+from fhir_api.packages.core import core_library
 from fhir_api.validation.profiles.coding import binding_checks
 from fhir_api.validation.profiles.conformity import type_checks
 from fhir_api.validation.profiles.constraints import constraint_checks
@@ -59,6 +60,10 @@ def compile_profile(snapshot: Snapshot, snapshots: Snapshots) -> CompiledProfile
     return CompiledProfile(snapshot.definition["url"], type_name, checks, (*snapshot.problems, *compiler.problems))
 
 
+def _is_of_r4(definition: Mapping[str, Any]) -> bool:
+    return core_library().find("StructureDefinition", f"{definition['url']}|{definition.get('version')}") is not None
+
+
 def _type_name(snapshot: Snapshot) -> str:
     """Return the type of what is checked, of a backbone element its path."""
     root, element_id = snapshot.root, snapshot.element_id
@@ -75,6 +80,7 @@ class _Compiler:
     def __init__(self, snapshot: Snapshot, snapshots: Snapshots) -> None:
         self.problems: list[Problem] = []
         self._profile: str = snapshot.definition["url"]
+        self._is_bounded = not _is_of_r4(snapshot.definition)
         self._definitions = Definitions(snapshots, snapshot.root)
 
     def checks(
@@ -91,7 +97,7 @@ class _Compiler:
         rules = _without(tree.rules, known)
         yield from value_checks(rules, self._profile)
         yield from type_checks(ElementTree(tree.name, rules), element, self._profile)
-        yield from constraint_checks(rules, list(kinds), element, self._profile)
+        yield from constraint_checks(rules, list(kinds), element, self._profile, is_bounded=self._is_bounded)
         yield from binding_checks(rules, element)
         if tree.children:
             members = {kind: self._members(tree, kind) for kind in kinds}

@@ -104,7 +104,7 @@ def _is_extension(expression: str, holder: Holder) -> bool:
 
 def _is_selected(expression: str, holder: Holder, run: Run) -> bool:
     try:
-        found = fhirpath.compile(expression).items(run.resource, run.environment)
+        found = fhirpath.compile(expression, is_bounded=True).items(run.resource, run.environment)
     except FhirPathError:
         return True  # what cannot be evaluated allows nothing to be told
     return any(each is holder.value or (type(each) is Item and _is_it(each, holder)) for each in found)
@@ -124,7 +124,10 @@ def context_invariant(expression: str) -> Invariant:
         environment = run.environment_with({"extension": Item(extension, "Extension")})
         value = Item(None, holder.kind, holder.value) if model.is_primitive(holder.kind) else holder.value
         try:
-            return fhirpath.compile(expression, type_name=holder.kind).boolean(value, environment) is not False
+            return (
+                fhirpath.compile(expression, type_name=holder.kind, is_bounded=True).boolean(value, environment)
+                is not False
+            )
         except FhirPathError:
             return True
 

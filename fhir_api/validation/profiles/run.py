@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from fhir_api.fhirpath import Environment, typed_only
+from fhir_api.fhirpath import Budget, Environment, typed_only
 from fhir_api.model.outcome import Issue
 from fhir_api.validation.profiles.places import Place
 
@@ -53,9 +53,21 @@ class Run:
         known: by profile and identity: the value, which so keeps its identity, and whether it conforms; True while
             that is being found out.
         depth: how many profiles led here.
+        budget: what the expressions of profiles may still take, shared by all runs that come from one.
     """
 
-    __slots__ = ("_environment", "_typed", "depth", "issues", "known", "profiles", "resolver", "resource", "root")
+    __slots__ = (
+        "_environment",
+        "_typed",
+        "budget",
+        "depth",
+        "issues",
+        "known",
+        "profiles",
+        "resolver",
+        "resource",
+        "root",
+    )
 
     def __init__(
         self,
@@ -65,6 +77,7 @@ class Run:
         resolver: Resolver | None,
         known: Known | None = None,
         depth: int = 0,
+        budget: Budget | None = None,
     ) -> None:
         self.profiles = profiles
         self.resource = resource
@@ -73,6 +86,7 @@ class Run:
         self.issues: list[Issue] = []
         self.known: Known = {} if known is None else known
         self.depth = depth
+        self.budget = budget or Budget()
         self._environment: Environment | None = None
         self._typed: Environment | None = None
 
@@ -86,6 +100,7 @@ class Run:
                 resolver=self.resolver,
                 terminology=self.profiles.terminology,
                 conforms_to=self._conforms_to,
+                budget=self.budget,
             )
         return self._environment
 
@@ -117,12 +132,12 @@ class Run:
 
     def aside(self) -> Run:
         """Return a run over the same resource whose issues are its own."""
-        return Run(self.profiles, self.resource, self.root, self.resolver, self.known, self.depth + 1)
+        return Run(self.profiles, self.resource, self.root, self.resolver, self.known, self.depth + 1, self.budget)
 
     def within(self, resource: Json, *, is_contained: bool) -> Run:
         """Return a run over a resource in this one, whose issues are its own."""
         root = self.root if is_contained else resource
-        return Run(self.profiles, resource, root, self.resolver, self.known, self.depth + 1)
+        return Run(self.profiles, resource, root, self.resolver, self.known, self.depth + 1, self.budget)
 
     @property
     def is_sound(self) -> bool:

@@ -115,6 +115,14 @@ def test_a_broken_expression_is_an_issue_that_names_the_rule() -> None:
     assert (issue.severity, issue.code, issue.details) == ("error", "processing", ("invariant", "own-1"))
 
 
+def test_a_rule_that_takes_too_much_work_is_told_and_the_others_are_asked() -> None:
+    numbers = "|".join(map(str, range(40)))
+    endless = f"({numbers}).aggregate($total.combine($total), 1).exists()"
+    own = profile("Patient", {"": {"constraint": [*rule("own-1", endless)["constraint"]]}, "name": {"min": 1}})
+    issues = Profiles(beside_core(own)).issues(PATIENT, PROFILE)
+    assert [(issue.severity, issue.code) for issue in issues] == [("warning", "too-costly"), ("error", "required")]
+
+
 def test_a_faulty_profile_warns_and_the_rest_of_it_is_checked() -> None:
     library = beside_core(profile("Patient", {"gender": {"max": "2"}, "name": {"min": 1}}))
     issues = Profiles(library).issues(PATIENT, PROFILE)
