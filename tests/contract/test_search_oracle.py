@@ -9,7 +9,7 @@ import random
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.conftest import NewStore
@@ -46,7 +46,7 @@ async def compare(new_store: NewStore, zone: ZoneInfo, resources: list[Tree], ch
 
 
 @on_postgres
-@settings(Compared, max_examples=45, derandomize=True)
+@settings(Compared, max_examples=45, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(resources=POPULATIONS, chance=st.randoms(use_true_random=True))
 async def test_searches_find_what_brute_force_finds(
     new_store: NewStore, zone: ZoneInfo, resources: list[Tree], chance: random.Random

@@ -83,7 +83,7 @@ class Oracle:
         if modifier == "missing":
             return (not any(item.value is not None for item in self.found(key, code))) is (value == "true")
         wanted_any = any(self._has_value(key, definition, modifier, text) for text in parts(value, ","))
-        return wanted_any is not (modifier == "not")
+        return wanted_any is not (modifier in {"not", "not-in"})
 
     def _has(self, key: str, name: str, value: str) -> bool:
         _, source_type, code, rest = name.split(":", 3)
@@ -148,6 +148,10 @@ class Oracle:
                 return others.is_near(item, text)
             case _ if modifier == "of-type":
                 return tokens.is_of_type(item, text)
+            case _ if modifier == "text":
+                return tokens.has_text(item, text)
+            case _ if modifier in {"in", "not-in", "above", "below"}:
+                return tokens.is_among(item, modifier, text)
             case _:
                 return tokens.holds(item, text, tokens.IMPLIED.get((resource_type, definition.code)))
 

@@ -179,6 +179,8 @@ def values(definition: SearchParameterDefinition, item: Item, resource_type: str
 
 MOST = Decimal("1e9")
 """Of greater numbers nothing near is asked."""
+LONGEST = 40
+"""How many digits a number may have."""
 NEARBY = (("30.06", "60"), ("30.5", "49"), ("-179.9", "12"), ("179.9", "60"), ("0", "20000"))
 
 
@@ -194,6 +196,12 @@ def _tokens(item: Item, implied: str | None) -> Iterator[tuple[str, str]]:
                 yield modifier, f"|{escape(code)}"
             if system:
                 yield modifier, f"{escape(system)}|"
+    for text in tokens.texts(item):
+        yield from (("text", value) for modifier, value in _texts(text) if not modifier)
+    if item.type in {"Coding", "CodeableConcept"}:
+        yield from (("in", each) for each in tokens.MEMBERS)
+        yield from (("not-in", each) for each in tokens.MEMBERS)
+        yield from ((modifier, f"http://a.org|{code}") for modifier in ("above", "below") for code in "xyX")
     if item.type == "Identifier" and "type" in item.value:
         for coding in item.value["type"].get("coding", ()):
             if {"system", "code"} <= coding.keys() and "value" in item.value:
@@ -249,13 +257,17 @@ def _quantities(item: Item) -> Iterator[tuple[str, str]]:
         units = ["", f"||{escape(code or unit or '')}", f"|{escape(system or '')}|{escape(code or 'x')}"]
         for each in units if code or unit else units[:1]:
             yield from _numbers(amount, each)
+        if system == numbers.UCUM and code in numbers.MEASURES:
+            kind, times = numbers.MEASURES[code]
+            for other, (measured, other_times) in numbers.MEASURES.items():
+                if measured == kind:
+                    yield from _numbers((amount * times / other_times).normalize(), f"|{system}|{other}")
 
 
 def _numbers(number: Decimal, unit: str) -> Iterator[tuple[str, str]]:
     near = (number, number + 1, round(number, 1), number * Decimal("1.1")) if abs(number) < MOST else (number,)
     for prefix in ("", *PREFIXES):
-        for each in near:
-            yield "", f"{prefix}{each:f}{unit}"
+        yield from (("", f"{prefix}{text}{unit}") for each in near if len(text := f"{each:f}") < LONGEST)
 
 
 def _uris(item: Item) -> Iterator[tuple[str, str]]:

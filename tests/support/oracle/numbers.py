@@ -16,14 +16,24 @@ Amount = tuple[Decimal, str | None, str | None, str | None]
 """A number with system, code and unit."""
 
 NUMBERS = frozenset({"decimal", "integer", "positiveInt", "unsignedInt"})
+UCUM = "http://unitsofmeasure.org"
+MEASURES = {
+    "mg": ("mass", Decimal("0.001")),
+    "g": ("mass", Decimal(1)),
+    "kg": ("mass", Decimal(1000)),
+    "mm[Hg]": ("pressure", Decimal(1)),
+    "%": ("number", Decimal("0.01")),
+    "1": ("number", Decimal(1)),
+}
+"""What a unit measures, and how much of it: quantities of UCUM are compared by what they mean."""
 QUANTITIES = frozenset({"Quantity", "Age", "Duration", "Count", "Distance"})
 
 
-def compare(number: Decimal, prefix: str, text: str) -> bool:
-    """Tell whether a number is what a prefix and a number ask for."""
-    value = Decimal(text)
-    exponent = value.as_tuple().exponent
-    half = Decimal(5).scaleb(int(exponent) - 1)
+def compare(number: Decimal, prefix: str, text: str, times: Decimal = Decimal(1)) -> bool:
+    """Tell whether a number is what a prefix and a number, *times* so much, ask for."""
+    exponent = Decimal(text).as_tuple().exponent
+    half = Decimal(5).scaleb(int(exponent) - 1) * times
+    value = Decimal(text) * times
     match prefix:
         case "gt" | "sa":
             return number > value
@@ -81,10 +91,14 @@ def holds_quantity(item: Item, prefix: str, text: str) -> bool:
     number, *unit = (plain(part) for part in parts(text, "|"))
     wanted_system, wanted_code = unit or ("", "")
     for amount, system, code, human in amounts(item):
-        if wanted_system:
-            fits = (system, code) == (wanted_system, wanted_code)
+        if (system, wanted_system) == (UCUM, UCUM) and {code, wanted_code} <= MEASURES.keys():
+            kind, times = MEASURES[code or ""]
+            wanted_kind, wanted_times = MEASURES[wanted_code]
+            fits = kind == wanted_kind and compare(amount * times, prefix, number, wanted_times)
+        elif wanted_system:
+            fits = (system, code) == (wanted_system, wanted_code) and compare(amount, prefix, number)
         else:
-            fits = not wanted_code or wanted_code in {code, human}
-        if fits and compare(amount, prefix, number):
+            fits = wanted_code in {"", code, human} and compare(amount, prefix, number)
+        if fits:
             return True
     return False

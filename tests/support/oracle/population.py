@@ -5,9 +5,12 @@ What no resource could be (an element without anything) is not drawn; all else t
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
+
+from tests.support.oracle.dates import span
 
 Tree = dict[str, Any]
 Drawn = st.SearchStrategy[Any]
@@ -36,10 +39,12 @@ MOMENTS = (
     *("2020-12-31T23:59:59.999Z", "2020-03-08T07:30:00Z", "2020-02-29T22:00:00Z", "2021-01-01T04:59:59Z"),
     *("2021-01-01T05:00:00Z", "2020-02-29T23:30:00.5Z"),
 )
-NUMBERS = (5.4, 5.35, 5.45, 5.449, 5, 100, 0, -3, 0.05, 99.5, 100.5, 1e-7, 1234567.125, 0.1, 0.3)
+NUMBERS = (5.4, 0.0054, 5400, 5.35, 5.45, 5.449, 5, 100, 0, -3, 0.05, 99.5, 100.5, 1e-7, 1234567.125, 0.1, 0.3)
 UNITS: tuple[Tree, ...] = (
     {"unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"},
     {"unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"},
+    {"unit": "gram", "system": "http://unitsofmeasure.org", "code": "g"},
+    {"unit": "percent", "system": "http://unitsofmeasure.org", "code": "%"},
     {"unit": "mg"},
     {"system": "http://other.org", "code": "mg"},
     {"unit": "tablet"},
@@ -76,13 +81,18 @@ def filled(drawn: Drawn) -> Drawn:
     return drawn.filter(bool)
 
 
+def _is_in_order(start: str = "0001", end: str = "9998") -> bool:
+    """Tell whether a period's end is behind its start, whatever the zone (invariant per-1)."""
+    return start == end or span(start, UTC).start + timedelta(days=1) < span(end, UTC).end
+
+
 TEXT = st.sampled_from(TEXTS)
 CODING = st.sampled_from(CODES)
 CONCEPT = filled(fields(coding=some(CODING), text=maybe(TEXT)))
 MOMENT = st.sampled_from(MOMENTS)
 DATE = st.sampled_from([moment for moment in MOMENTS if "T" not in moment])
 INSTANT = st.sampled_from([moment for moment in MOMENTS if "T" in moment])
-PERIOD = filled(fields(start=maybe(MOMENT), end=maybe(MOMENT)))
+PERIOD = filled(fields(start=maybe(MOMENT), end=maybe(MOMENT))).filter(lambda period: _is_in_order(**period))
 TIMING = filled(fields(event=some(MOMENT, 3), repeat=maybe(st.fixed_dictionaries({"boundsPeriod": PERIOD}))))
 NUMBER = st.sampled_from(NUMBERS)
 QUANTITY = st.builds(lambda value, unit: {"value": value, **unit}, NUMBER, st.sampled_from(UNITS))
@@ -91,7 +101,7 @@ IDENTIFIER = filled(
     fields(
         system=maybe(st.sampled_from(["http://a.org", "http://b.org"])),
         value=maybe(st.sampled_from(["x", "X", "a|b", "007"])),
-        type=maybe(fields(coding=st.lists(CODING, min_size=1, max_size=2))),
+        type=maybe(filled(fields(coding=some(CODING), text=maybe(TEXT)))),
     )
 )
 NAME = filled(
