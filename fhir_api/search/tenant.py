@@ -67,6 +67,15 @@ class OwnDefinitions(SearchDefinitions):
         return frozenset(base for each in self.own for base in each.definition.base)
 
 
+def own_keys(base: SearchDefinitions, own: OwnDefinition) -> set[int]:
+    """Return every number under which the index may have something for a parameter of a tenant."""
+    keys = {own_key(name, own) for name in own.definition.base}
+    if own.definition.type == "composite":
+        return keys
+    alone = OwnDefinitions(base, (own,))
+    return keys.union(*(alone.parameters(name)[own.definition.code].texts for name in own.definition.base))
+
+
 class TenantSearchDefinitions(SearchDefinitions):
     """The parameters a tenant's resources can be searched by."""
 

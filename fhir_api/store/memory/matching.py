@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.model.keys import ResourceKey
-from fhir_api.search.entries import DateEntry, ReferenceEntry
+from fhir_api.search.contained import chained, link_key
+from fhir_api.search.entries import DateEntry, ReferenceEntry, TokenEntry
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -54,7 +55,7 @@ def holds(state: State, record: Record, clause: Clause) -> bool:
             instant = record.version.last_updated
             return any(compare(instant, instant + 1, value) for value in values)
         case ChainClause(reference=reference, targets=targets):
-            return any(
+            return _leads_inside(state, record, clause) or any(
                 target.version.key.resource_type == target_type and holds(state, target, target_clause)
                 for target in targets_of(state, record, (reference,))
                 for target_type, target_clause in targets
@@ -77,6 +78,12 @@ def holds(state: State, record: Record, clause: Clause) -> bool:
             return not holds(state, record, inner)
         case TypeClause(resource_type=resource_type):
             return record.version.key.resource_type == resource_type
+
+
+def _leads_inside(state: State, record: Record, chain: ChainClause) -> bool:
+    places = record.index.get(link_key(chain.reference.key), ())
+    inside = (chained(chain, place.code) for place in places if isinstance(place, TokenEntry))
+    return any(clause is not None and holds(state, record, clause) for clause in inside)
 
 
 def _has_value(state: State, record: Record, clause: ValueClause) -> bool:
@@ -117,7 +124,7 @@ def _next(state: State, target: str, parents: Sequence[Parameter], direction: st
 def references(record: Record, parameters: Sequence[Parameter]) -> list[str]:
     """Return what a resource points at by reference *parameters*."""
     entries = (entry for parameter in parameters for entry in record.index.get(parameter.key, ()))
-    return [entry.target for entry in entries if isinstance(entry, ReferenceEntry)]
+    return [entry.target for entry in entries if isinstance(entry, ReferenceEntry) and entry.target]
 
 
 def targets_of(state: State, record: Record, parameters: Sequence[Parameter]) -> list[Record]:

@@ -14,7 +14,8 @@ from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import FhirError
 from fhir_api.model.versions import Change
-from fhir_api.search.tenant import OwnExtractor, own_key
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.tenant import OwnExtractor, own_keys
 from fhir_api.store.parameters import OwnParameter
 from fhir_api.store.postgres.arrays import bigints, byteas
 from fhir_api.store.postgres.bodies import unpack
@@ -179,9 +180,11 @@ class _Renewal:
         return self._own.rows(self._indexing.encoder, resource_type, body, rid, low, self.codes)
 
 
-async def remove(connection: Connection, tenant: str, parameters: Iterable[OwnParameter]) -> int:
+async def remove(
+    connection: Connection, tenant: str, parameters: Iterable[OwnParameter], base: SearchDefinitions
+) -> int:
     """Remove some of the rows of *parameters*, and return how many; 0 when there are none left."""
-    keys = [own_key(name, each.own) for each in parameters for name in each.definition.base]
+    keys = sorted({key for each in parameters for key in own_keys(base, each.own)})
     both = [*keys, *(-key for key in keys)]
     removed = 0
     for table in (*INDEX_TABLES, "token_code"):

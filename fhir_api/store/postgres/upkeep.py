@@ -185,7 +185,7 @@ class _Work:
 
     async def _remove(self, job: _Job) -> bool:
         gone = await self._parameters(job, REMOVING)
-        removed = await batches.remove(self._connection, self._tenant, gone)
+        removed = await batches.remove(self._connection, self._tenant, gone, self._shared.indexing.definitions)
         if removed:
             await self._execute(_GO_ON, job.job, 0, 0, removed, self._next_at(0))
             return False
