@@ -18,12 +18,15 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.outcome import Issue
 from fhir_api.search.clauses import ClauseReader
 from fhir_api.search.code_sets import CodeSets
+from fhir_api.search.contained import within_containers
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.includes import parse_include
 from fhir_api.search.query import Clause, Query, Total
 from fhir_api.search.refusals import IgnorableError, bad_value, shown, unknown_type, unsupported
 from fhir_api.search.results import (
     RESULT_PARAMETERS,
+    parse_contained,
+    parse_contained_type,
     parse_count,
     parse_elements,
     parse_sort,
@@ -33,7 +36,7 @@ from fhir_api.search.results import (
 from fhir_api.search.types.reading import Reading
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-_ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type"})
+_ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type", "_contained", "_containedType"})
 
 
 class ParsedQuery(Struct, frozen=True):
@@ -133,6 +136,7 @@ class _QueryReader:
     max_count: int
     query: Query
     clauses: list[Clause] = field(default_factory=list)
+    contained: str = "false"
 
     def read(self, name: str, value: str) -> str:
         """Take one parameter in and return its value as it was used."""
@@ -161,15 +165,17 @@ class _QueryReader:
                 self.query = replace(self.query, summary=parse_summary(value))
             case "_elements":
                 self.query = replace(self.query, elements=(*self.query.elements, *parse_elements(value)))
-            case "_contained" if value == "false":
-                pass
+            case "_contained":
+                self.contained = parse_contained(value)
+            case "_containedType":
+                parse_contained_type(value)
             case _:
-                raise unsupported(name if name != "_contained" else f"_contained={value}")
+                raise unsupported(name)
         return value
 
     def finish(self) -> Query:
         """Return the query; one for the count alone asks for an accurate total."""
-        query = replace(self.query, clauses=tuple(self.clauses))
+        query = within_containers(replace(self.query, clauses=tuple(self.clauses)), self.contained)
         if query.summary == "count":
             query = replace(query, count=0)
         if query.count == 0 and query.total is Total.NONE:

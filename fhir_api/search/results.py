@@ -29,6 +29,8 @@ RESULT_PARAMETERS = frozenset(
 """Names of parameters that are no criteria; ``_include`` and ``_revinclude`` may carry ``:iterate``."""
 
 SUMMARIES = ("true", "text", "data", "count", "false")
+CONTAINED = ("false", "true", "both")
+CONTAINED_TYPES = ("container", "contained")
 _LONGEST_COUNT = 9
 
 
@@ -93,6 +95,31 @@ def parse_summary(value: str) -> str | None:
     if value not in SUMMARIES:
         raise bad_value("_summary", f"one of {', '.join(map(shown, SUMMARIES))}")
     return None if value == "false" else value
+
+
+def parse_contained(value: str) -> str:
+    """Return whether contained resources are looked at: ``false`` (not), ``true`` (they alone) or ``both``.
+
+    Raises:
+        FhirError: MALFORMED for another value.
+
+    Spec: https://hl7.org/fhir/R4/search.html#contained
+    """
+    if value not in CONTAINED:
+        raise bad_value("_contained", "'true', 'false' or 'both'")
+    return value
+
+
+def parse_contained_type(value: str) -> None:
+    """Check what comes back for a contained resource: its container.
+
+    Raises:
+        FhirError: MALFORMED for a word that the specification does not have; NOT_SUPPORTED for the resource itself.
+    """
+    if value not in CONTAINED_TYPES:
+        raise bad_value("_containedType", "'container' or 'contained'")
+    if value == "contained":
+        raise unsupported("_containedType=contained", " The containers come back.")
 
 
 def parse_elements(value: str) -> tuple[str, ...]:

@@ -147,7 +147,10 @@ class OwnExtractor:
         found = self._functions.get(resource_type)
         if found is None:
             parameters = self.definitions.parameters(resource_type)
-            found = tuple(Extractor(_One(self.definitions, parameter), self._zone) for parameter in parameters.values())
+            found = tuple(
+                Extractor(_One(self.definitions, parameter), self._zone, contained=False)
+                for parameter in parameters.values()
+            )
             self._functions[resource_type] = found
         return found
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, tzinfo
+from functools import cache
 from typing import Any
 
 from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.resource import Resource
+from fhir_api.search.contained import add_contained
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.extract.plan import plan
@@ -24,8 +26,11 @@ class Extractor:
         zone: of dates without one.
     """
 
-    def __init__(self, definitions: SearchDefinitions, zone: tzinfo = UTC) -> None:
+    def __init__(self, definitions: SearchDefinitions, zone: tzinfo = UTC, *, contained: bool = True) -> None:
+        """Index by *definitions*, with *contained* what resources contain, too."""
         self._definitions = definitions
+        self._contained = contained
+        self._codes = cache(lambda name: {found.key: code for code, found in definitions.parameters(name).items()})
         self.zone = zone
         self._functions: dict[str, ExtractFunction] = {}
 
@@ -43,7 +48,9 @@ class Extractor:
         """Return what a resource, given as parsed JSON, puts into the index; see :meth:`extract`."""
         function = self._functions.get(resource_type) or self._compile(resource_type)
         try:
-            return function(tree)
+            entries = function(tree)
+            if self._contained and (inside := tree.get("contained")):
+                add_contained(entries, inside, self._inner, self._codes)
         except (AttributeError, TypeError, ValueError, KeyError, FhirPathEvaluationError):
             # no cause: it would carry values of a patient
             raise refuse(
@@ -51,6 +58,10 @@ class Extractor:
                 "The resource cannot be indexed: its structure is not that of its type.",
                 expression=resource_type,
             ) from None
+        return entries
+
+    def _inner(self, resource_type: str, tree: dict[str, Any]) -> IndexEntries:
+        return (self._functions.get(resource_type) or self._compile(resource_type))(tree)
 
     def _compile(self, resource_type: str) -> ExtractFunction:
         source, names = generate(plan(self._definitions, resource_type), self.zone)

@@ -288,6 +288,6 @@ class PresentBits:
                  entries.numbers, entries.quantities, entries.uris, entries.composites)  # fmt: skip
         of_type = self._of_type(resource_type)
         bits = 0
-        for parameter in {entry[0] for entries_of_kind in lists for entry in entries_of_kind}:
+        for parameter in of_type.keys() & {entry[0] for entries_of_kind in lists for entry in entries_of_kind}:
             bits |= 1 << of_type[parameter]
         return bits.to_bytes((bits.bit_length() + 7) // 8, "little")

@@ -107,8 +107,6 @@ class RowFinder:
             return self._dates(parameter.key, values)
         key = self._arguments.bind(parameter.key, "integer")
         match parameter.type:
-            case "token" if clause.modifier == "text":
-                return Keys("token", key, self._texts.hashes(key, values))
             case "token":
                 return self._tokens(key, values, clause.modifier)
             case "reference" if clause.modifier == "identifier":
@@ -170,6 +168,8 @@ class RowFinder:
         return array
 
     def _tokens(self, key: str, values: Sequence[Value], modifier: str | None) -> Keys:
+        if modifier == "text":
+            return Keys("token", key, self._texts.hashes(key, values))
         if len(values) == 1 and modifier != "of-type":
             (value,) = values
             if isinstance(value, TokenValue) and not value.any_system and value.code is not None:

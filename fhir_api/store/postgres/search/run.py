@@ -31,6 +31,7 @@ from fhir_api.store.postgres.search.order import (
     is_newest_first,
     sorted_by,
 )
+from fhir_api.store.postgres.search.places import leading_inside
 from fhir_api.store.postgres.search.rows import KEYED, Ranges
 from fhir_api.store.postgres.search.walks import (
     is_walkable,
@@ -276,6 +277,7 @@ class Search:
 
 async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     """Return one page of a search; see :class:`fhir_api.store.port.Reader`."""
+    query = replace(query, clauses=await leading_inside(fetch, query.clauses))
     total = await _total(fetch, query, indexing)
     if query.count == 0:
         return Page([], total=total)
@@ -318,6 +320,6 @@ async def matching_keys(
     fetch: Fetch, resource_type: str, clauses: Sequence[Clause], limit: int, indexing: Indexing
 ) -> list[ResourceKey]:
     """Return up to *limit* keys of current resources that match."""
-    search = Search(Query((resource_type,), tuple(clauses)), indexing)
+    search = Search(Query((resource_type,), await leading_inside(fetch, clauses)), indexing)
     rows = await fetch(search.keys(limit), *search.arguments.values)
     return [ResourceKey(type_names()[type_id], logical_id) for type_id, logical_id in rows]

@@ -1,0 +1,209 @@
+"""Contained resources: what they put into the index of their container, and searches that look at them.
+
+The entries of a contained resource stand with those of its container, under keys of their own: one for each parameter
+and position of the contained resource among those of its type. So several criteria meet in one contained resource, and
+nothing is found by them unless it is asked for.
+
+Spec: https://hl7.org/fhir/R4/search.html#contained
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from fhir_api.search.entries import IndexEntries, TokenEntry, parameter_key
+from fhir_api.search.query import (
+    AllClause,
+    AnyClause,
+    ChainClause,
+    Clause,
+    HasClause,
+    IdClause,
+    MissingClause,
+    NotClause,
+    Parameter,
+    Query,
+    TokenValue,
+    TypeClause,
+    ValueClause,
+)
+from fhir_api.search.refusals import unsupported
+
+POSITIONS: Final = 8
+"""How many contained resources of one type are told apart; those beyond count as one with the last."""
+
+_LISTS: Final = (
+    "tokens", "identifiers", "references", "dates", "strings", "numbers", "quantities", "uris", "composites", "texts",
+)  # fmt: skip
+_NEVER: Final = AnyClause(())
+_ALWAYS: Final = AllClause(())
+
+Extract = Callable[[str, dict[str, Any]], IndexEntries]
+Codes = Callable[[str], Mapping[int, str]]
+"""Gives the code of each parameter key of a type."""
+
+
+def contained_key(position: int, key: int) -> int:
+    """Return the key under which a parameter of a contained resource is indexed."""
+    return parameter_key(f"#{position}", str(key))
+
+
+def link_key(reference: int) -> int:
+    """Return the key of the positions that a reference parameter points at."""
+    return parameter_key("#", str(reference))
+
+
+def add_contained(entries: IndexEntries, contained: Iterable[dict[str, Any]], extract: Extract, codes: Codes) -> None:
+    """Add to the *entries* of a resource those of what it contains."""
+    numbers: Counter[str] = Counter()
+    places: dict[str, str] = {}
+    for inner in contained:
+        resource_type = inner["resourceType"]
+        position = min(numbers[resource_type], POSITIONS - 1)
+        numbers[resource_type] += 1
+        if logical_id := inner.get("id"):
+            places[f"#{logical_id}"] = f"{position}#{resource_type}"
+        _add(entries, extract(resource_type, inner), inner, position, codes(resource_type))
+    for reference in list(entries.references):
+        if (place := places.get(reference.target)) is not None:
+            entries.tokens.append(TokenEntry(link_key(reference.parameter), None, place))
+
+
+def _add(
+    entries: IndexEntries, found: IndexEntries, inner: dict[str, Any], position: int, codes: Mapping[int, str]
+) -> None:
+    """Add the entries *found* in *inner*, and what a row of its own would tell: its type, its id, what is present."""
+    present: set[int] = set()
+    for name in _LISTS:
+        mine, theirs = getattr(entries, name), getattr(found, name)
+        present.update(entry.parameter for entry in theirs)
+        mine += [entry._replace(parameter=contained_key(position, entry.parameter)) for entry in theirs]
+    resource_type = inner["resourceType"]
+    marks = [("_type", resource_type), ("_id", inner.get("id") or "")]
+    marks += [("_present", codes[key]) for key in present if key in codes]
+    entries.tokens += [TokenEntry(_mark(resource_type, position, mark).key, None, value) for mark, value in marks]
+
+
+def _mark(resource_type: str, position: int, mark: str) -> Parameter:
+    key = contained_key(position, parameter_key(resource_type, mark))
+    return Parameter(resource_type, mark, "token", key, "", "")
+
+
+def _marked(resource_type: str, position: int, mark: str, *values: str, modifier: str | None = None) -> Clause:
+    tokens = tuple(TokenValue(None, value) for value in values)
+    return ValueClause(_mark(resource_type, position, mark), modifier, tokens)
+
+
+def container_clause(resource_type: str, clauses: Sequence[Clause]) -> Clause:
+    """Return the clause that a resource contains one of *resource_type* for which all *clauses* hold."""
+    return AnyClause(tuple(contained_at(resource_type, position, clauses) for position in range(POSITIONS)))
+
+
+def within_containers(query: Query, contained: str) -> Query:
+    """Return *query* as ``_contained`` wants it: ``false``, ``true`` or ``both``.
+
+    Raises:
+        FhirError: NOT_SUPPORTED for a search over several types.
+    """
+    if contained == "false":
+        return query
+    if len(query.resource_types) != 1:
+        raise unsupported(f"_contained={contained}", " It needs a search of one type.")
+    (resource_type,) = query.resource_types
+    inside = container_clause(resource_type, query.clauses)
+    if contained == "both":
+        inside = AnyClause((AllClause((TypeClause(resource_type), *query.clauses)), inside))
+    return replace(query, resource_types=(), clauses=(inside,))
+
+
+def contained_at(resource_type: str, position: int, clauses: Sequence[Clause]) -> Clause:
+    """Return the clause that the contained resource of a type at *position* is there and *clauses* hold for it."""
+    inside = (_moved(clause, resource_type, position) for clause in clauses)
+    return AllClause((_marked(resource_type, position, "_type", resource_type), *inside))
+
+
+def _moved(clause: Clause, resource_type: str, position: int) -> Clause:
+    """Return what *clause* means for a contained resource, as a clause about its container."""
+
+    def moved(parameter: Parameter) -> Parameter:
+        return replace(parameter, key=contained_key(position, parameter.key))
+
+    def each(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+        return tuple(_moved(inner, resource_type, position) for inner in clauses)
+
+    match clause:
+        case ValueClause(parameter):
+            return replace(clause, parameter=moved(parameter))
+        case MissingClause(parameter, missing):
+            modifier = "not" if missing else None
+            return _marked(resource_type, position, "_present", parameter.code, modifier=modifier)
+        case IdClause(ids):
+            return _marked(resource_type, position, "_id", *ids)
+        case ChainClause(reference):
+            return replace(clause, reference=moved(reference))
+        case AnyClause(clauses):
+            return AnyClause(each(clauses))
+        case AllClause(clauses):
+            return AllClause(each(clauses))
+        case NotClause(inner):
+            return NotClause(_moved(inner, resource_type, position))
+        case TypeClause(name):
+            return _ALWAYS if name == resource_type else _NEVER
+        case HasClause():
+            # nothing outside can point at what is contained
+            return _NEVER
+        case _:
+            return clause
+
+
+def chained(clause: ChainClause, place: str) -> Clause | None:
+    """Return the clause that a chain leads into what is contained at *place*; None if it does not go to such a type.
+
+    A place is what :func:`add_contained` indexes under :func:`link_key`.
+    """
+    position, _, resource_type = place.partition("#")
+    inner = dict(clause.targets).get(resource_type)
+    if inner is None:
+        return None
+    link = replace(clause.reference, type="token", key=link_key(clause.reference.key))
+    points = ValueClause(link, None, (TokenValue(None, place),))
+    return AllClause((points, contained_at(resource_type, int(position), (inner,))))
+
+
+def chains(clauses: Iterable[Clause]) -> Iterator[ChainClause]:
+    """Yield the chains of *clauses*, those inside others too."""
+    for clause in clauses:
+        match clause:
+            case ChainClause(_, targets):
+                yield clause
+                yield from chains(inner for _, inner in targets)
+            case HasClause(_, _, inner) | NotClause(inner):
+                yield from chains((inner,))
+            case AnyClause(members) | AllClause(members):
+                yield from chains(members)
+            case _:
+                pass
+
+
+def with_contained(clause: Clause, places: Mapping[int, Sequence[str]]) -> Clause:
+    """Return *clause* with chains that lead into contained resources, too, by the *places* of each link key."""
+    match clause:
+        case ChainClause(reference, targets):
+            inside = (chained(clause, place) for place in places.get(link_key(reference.key), ()))
+            outside = replace(clause, targets=tuple((name, with_contained(one, places)) for name, one in targets))
+            alternatives = tuple(one for one in inside if one is not None)
+            return AnyClause((outside, *alternatives)) if alternatives else outside
+        case HasClause(_, _, inner):
+            return replace(clause, clause=with_contained(inner, places))
+        case NotClause(inner):
+            return NotClause(with_contained(inner, places))
+        case AnyClause(members):
+            return AnyClause(tuple(with_contained(member, places) for member in members))
+        case AllClause(members):
+            return AllClause(tuple(with_contained(member, places) for member in members))
+        case _:
+            return clause
