@@ -1,0 +1,162 @@
+"""What a message store does; memory and PostgreSQL keep the same contract.
+
+A message is *received* when it is on disk. It is then *mapped*, or *parked* until a person has decided something, or
+*dead* when nothing more will be done with it. Messages of one lane are worked on in the order they came: the first one
+that is neither mapped nor dead holds up all others of its lanes, also while it is parked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from adapters.hl7.senders import Duplicates
+
+WINDOW_SECONDS = 7 * 24 * 3600
+"""How long a message is known to have come before."""
+
+
+class State(Enum):
+    """What became of a message."""
+
+    RECEIVED = "received"
+    PARKED = "parked"
+    MAPPED = "mapped"
+    DEAD = "dead"
+
+
+class Verdict(Enum):
+    """What was done with a message that came."""
+
+    STORED = "stored"
+    REPLAYED = "replayed"
+    """The same bytes came before: nothing was stored, and the answer is that of then."""
+    HELD = "held"
+    """Its control id came before with other bytes: it is stored and parked."""
+    REFUSED = "refused"
+    """Its control id came before with other bytes: it is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message as it came.
+
+    Attributes:
+        sender: name of its sender.
+        control_id: MSH-10.
+        message_type: MSH-9.1 and MSH-9.2: ``ADT^A01``.
+        version: MSH-12.
+        charset: codec it was read in.
+        raw: its bytes.
+        answer: what it is answered when it is stored; empty where no answer is wanted.
+        lanes: numbers of the lanes it stands in.
+        duplicates: what is done when its control id came before with other bytes.
+        received_at: milliseconds since 1970.
+    """
+
+    sender: str
+    control_id: str
+    message_type: str
+    version: str
+    charset: str
+    raw: bytes
+    answer: bytes
+    lanes: tuple[int, ...]
+    duplicates: Duplicates
+    received_at: int
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of its bytes."""
+        return hashlib.sha256(self.raw).digest()
+
+
+class Receipt(NamedTuple):
+    """What the store says of an arrival.
+
+    Attributes:
+        verdict: what was done.
+        number: of the message in the store; None for one that was refused.
+        answer: what the sender is answered; empty for none.
+    """
+
+    verdict: Verdict
+    number: int | None
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message of the store.
+
+    Attributes:
+        number: its place in the order of all.
+        arrival: as it came; *duplicates* is not kept.
+        state: what became of it.
+        reason: why it is parked or dead.
+        attempts: how often it was worked on.
+    """
+
+    number: int
+    sender: str
+    control_id: str
+    message_type: str
+    raw: bytes
+    answer: bytes
+    charset: str
+    received_at: int
+    state: State
+    reason: str
+    attempts: int
+
+
+class UnavailableError(Exception):
+    """The store cannot take a message at the moment: nothing is known to be stored."""
+
+
+class MessageStore(Protocol):
+    """The messages of one tenant."""
+
+    async def receive(self, arrival: Arrival) -> Receipt:
+        """Store a message; it is on disk when this returns.
+
+        Raises:
+            UnavailableError: it may or may not be stored, and must not be acknowledged.
+        """
+        ...
+
+    async def claim(self, limit: int, *, now: int, lease_milliseconds: int) -> list[StoredMessage]:
+        """Return received messages that are first in all their lanes, the oldest first, for the caller alone.
+
+        A claim ends with the lease, so that messages of a worker that died are worked on again.
+        """
+        ...
+
+    async def settle(self, number: int, state: State, reason: str = "") -> bool:
+        """Say what became of a message; ``RECEIVED`` has it worked on again, in its order.
+
+        Return False where there is no such message.
+        """
+        ...
+
+    async def read(self, number: int) -> StoredMessage | None:
+        """Return a message, or None."""
+        ...
+
+    async def counts(self) -> dict[State, int]:
+        """Return how many messages are in each state."""
+        ...
+
+
+class MessageStores(Protocol):
+    """The stores of all tenants."""
+
+    def for_tenant(self, tenant: int) -> MessageStore:
+        """Return the store of a tenant."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

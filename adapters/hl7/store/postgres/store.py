@@ -1,0 +1,150 @@
+"""The message store in PostgreSQL: calls of the functions in the schema ``hl7``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import asyncpg
+from stanforis.storage.pool import Pool, PoolOptions, PoolTimeoutError
+
+from adapters.hl7.senders import Duplicates
+from adapters.hl7.store.port import (
+    WINDOW_SECONDS,
+    Arrival,
+    Receipt,
+    State,
+    StoredMessage,
+    UnavailableError,
+    Verdict,
+)
+from adapters.hl7.store.postgres.committing import Committing
+
+ROLE = "stanforis_app"
+"""The role the server works as: it owns nothing, and row security binds it."""
+_REASON = "its control id came before with other content"
+_RECEIVE = "SELECT * FROM hl7.receive($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+_CLAIM = "SELECT * FROM hl7.claim($1, $2, $3, $4)"
+_SETTLE = "SELECT hl7.settle($1, $2, $3::smallint, $4)"
+_READ = "SELECT * FROM hl7.read($1, $2)"
+_COUNTS = "SELECT * FROM hl7.counts($1)"
+
+_VERDICTS = {1: Verdict.STORED, 2: Verdict.REPLAYED, 3: Verdict.HELD, 4: Verdict.REFUSED}
+_DUPLICATES = {Duplicates.ACCEPT_NEW: 1, Duplicates.REJECT: 2, Duplicates.HOLD: 3}
+_STATES = {State.RECEIVED: 1, State.PARKED: 2, State.MAPPED: 3, State.DEAD: 4}
+_STATE_OF = {number: state for state, number in _STATES.items()}
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeoutError)
+
+
+async def open_message_stores(options: PoolOptions) -> PostgresMessageStores:
+    """Return the stores of a database that is migrated already; connections are made when they are needed."""
+    return PostgresMessageStores(Pool(replace(options, role=ROLE)))
+
+
+class PostgresMessageStores:
+    """The stores of all tenants."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._tenants: dict[int, PostgresMessageStore] = {}
+
+    def for_tenant(self, tenant: int) -> PostgresMessageStore:
+        """Return the store of a tenant."""
+        store = self._tenants.get(tenant)
+        if store is None:
+            store = self._tenants[tenant] = PostgresMessageStore(self._pool, tenant)
+        return store
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()
+
+
+class PostgresMessageStore:
+    """The messages of one tenant; see :class:`adapters.hl7.store.port.MessageStore`."""
+
+    def __init__(self, pool: Pool, tenant: int) -> None:
+        self._pool = pool
+        self._tenant = tenant
+        self._committing = Committing(self._receive)
+
+    async def receive(self, arrival: Arrival) -> Receipt:
+        """Store a message; it is on disk when this returns."""
+        return await self._committing.receive(arrival)
+
+    async def _receive(self, arrivals: Sequence[Arrival]) -> list[Receipt | UnavailableError]:
+        try:
+            rows = await self._call_receive(arrivals)
+        except _FAILURES as error:
+            if len(arrivals) == 1 or not isinstance(error, asyncpg.PostgresError):
+                return [UnavailableError(type(error).__name__) for _ in arrivals]
+            # one of them, or a collision with another process, spoiled it: nothing was stored
+            return [outcome for arrival in arrivals for outcome in await self._receive([arrival])]
+        return [
+            Receipt(_VERDICTS[verdict], number, arrival.answer if verdict in {1, 3} else answer or b"")
+            for arrival, (verdict, number, answer) in zip(arrivals, rows, strict=True)
+        ]
+
+    async def _call_receive(self, arrivals: Sequence[Arrival]) -> list[asyncpg.Record]:
+        async with self._pool.acquire() as connection:
+            return await connection.fetch(
+                _RECEIVE,
+                self._tenant,
+                [each.sender for each in arrivals],
+                [each.control_id for each in arrivals],
+                [each.message_type for each in arrivals],
+                [each.version for each in arrivals],
+                [each.charset for each in arrivals],
+                [each.received_at for each in arrivals],
+                [_DUPLICATES[each.duplicates] for each in arrivals],
+                [each.digest for each in arrivals],
+                [len(each.lanes) for each in arrivals],
+                [lane for each in arrivals for lane in each.lanes],
+                [each.answer for each in arrivals],
+                [each.raw for each in arrivals],
+                WINDOW_SECONDS * 1000,
+                _REASON,
+            )
+
+    async def claim(self, limit: int, *, now: int, lease_milliseconds: int) -> list[StoredMessage]:
+        """Return messages to work on."""
+        rows = await self._fetch(_CLAIM, limit, now, lease_milliseconds)
+        return [_stored(row) for row in rows]
+
+    async def settle(self, number: int, state: State, reason: str = "") -> bool:
+        """Say what became of a message."""
+        rows = await self._fetch(_SETTLE, number, _STATES[state], reason)
+        return bool(rows[0][0])
+
+    async def read(self, number: int) -> StoredMessage | None:
+        """Return a message, or None."""
+        rows = await self._fetch(_READ, number)
+        return _stored(rows[0]) if rows else None
+
+    async def counts(self) -> dict[State, int]:
+        """Return how many messages are in each state."""
+        rows = await self._fetch(_COUNTS)
+        return dict.fromkeys(State, 0) | {_STATE_OF[row["state"]]: row["messages"] for row in rows}
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        try:
+            async with self._pool.acquire() as connection:
+                return await connection.fetch(statement, self._tenant, *arguments)
+        except _FAILURES as error:
+            raise UnavailableError(type(error).__name__) from error
+
+
+def _stored(row: asyncpg.Record) -> StoredMessage:
+    return StoredMessage(
+        number=row["number"],
+        sender=row["sender"],
+        control_id=row["control_id"],
+        message_type=row["message_type"],
+        raw=row["raw"],
+        answer=row["answer"],
+        charset=row["charset"],
+        received_at=row["received_at"],
+        state=_STATE_OF[row["state"]],
+        reason=row["reason"],
+        attempts=row["attempts"],
+    )

@@ -1,0 +1,264 @@
+"""What a message store promises, in memory and in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
+
+import psycopg
+import pytest
+from stanforis.storage.embedded import ConnectionInfo
+from stanforis.storage.pool import PoolOptions
+
+from adapters.hl7.senders import Duplicates
+from adapters.hl7.store.memory import MemoryMessageStores
+from adapters.hl7.store.port import (
+    WINDOW_SECONDS,
+    Arrival,
+    MessageStore,
+    MessageStores,
+    Receipt,
+    State,
+    UnavailableError,
+    Verdict,
+)
+from adapters.hl7.store.postgres import migrations
+from adapters.hl7.store.postgres.committing import Committing
+from adapters.hl7.store.postgres.store import open_message_stores
+
+_tenants = count(2_000_000)
+_LEASE = 60_000
+
+
+@pytest.fixture(scope="session")
+def hl7_database(postgres: ConnectionInfo) -> ConnectionInfo:
+    """The private PostgreSQL with the schema ``hl7``."""
+    migrations.upgrade(postgres.owner_dsn)
+    migrations.upgrade(postgres.owner_dsn)
+    return postgres
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MessageStores]:
+    """The stores of both kinds."""
+    if request.param == "memory":
+        yield MemoryMessageStores()
+        return
+    connection: ConnectionInfo = request.getfixturevalue("hl7_database")
+    opened = await open_message_stores(PoolOptions(dsn=connection.app_dsn))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def store(stores: MessageStores) -> MessageStore:
+    """An empty store: a tenant of its own for each test."""
+    return stores.for_tenant(next(_tenants))
+
+
+def arrival(
+    control_id: str = "M1",
+    raw: bytes = b"MSH|1",
+    *,
+    lanes: tuple[int, ...] = (7,),
+    duplicates: Duplicates = Duplicates.ACCEPT_NEW,
+    at: int = 1_000,
+    sender: str = "LAB1",
+    answer: bytes = b"answer",
+) -> Arrival:
+    return Arrival(sender, control_id, "ADT^A01", "2.5.1", "ascii", raw, answer, lanes, duplicates, at)
+
+
+async def claimed(store: MessageStore, limit: int = 10, now: int = 2_000) -> list[str]:
+    return [each.control_id for each in await store.claim(limit, now=now, lease_milliseconds=_LEASE)]
+
+
+async def test_a_message_is_kept_as_it_came(store):
+    raw = bytes(range(256)) * 300
+    receipt = await store.receive(arrival(raw=raw))
+    assert (receipt.verdict, receipt.answer) == (Verdict.STORED, b"answer")
+    kept = await store.read(receipt.number)
+    assert (kept.raw, kept.answer, kept.state, kept.control_id, kept.sender) == (
+        raw,
+        b"answer",
+        State.RECEIVED,
+        "M1",
+        "LAB1",
+    )
+    assert await store.read(receipt.number + 1_000_000) is None
+
+
+async def test_the_same_bytes_are_answered_as_then(store):
+    first = await store.receive(arrival(answer=b"first"))
+    again = await store.receive(arrival(answer=b"second", at=1_000 + WINDOW_SECONDS * 1000 - 1))
+    assert again == Receipt(Verdict.REPLAYED, first.number, b"first")
+    assert (await store.counts())[State.RECEIVED] == 1
+
+
+async def test_after_the_window_they_are_a_new_message(store):
+    await store.receive(arrival())
+    later = await store.receive(arrival(at=1_000 + WINDOW_SECONDS * 1000, answer=b"new"))
+    assert (later.verdict, later.answer) == (Verdict.STORED, b"new")
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "verdict", "states"),
+    [
+        (Duplicates.ACCEPT_NEW, Verdict.STORED, (2, 0)),
+        (Duplicates.REJECT, Verdict.REFUSED, (1, 0)),
+        (Duplicates.HOLD, Verdict.HELD, (1, 1)),
+    ],
+)
+async def test_other_bytes_under_a_known_id_go_by_the_policy(store, duplicates, verdict, states):
+    await store.receive(arrival())
+    assert (await store.receive(arrival(raw=b"other", duplicates=duplicates))).verdict is verdict
+    counts = await store.counts()
+    assert (counts[State.RECEIVED], counts[State.PARKED]) == states
+
+
+async def test_a_refused_message_is_refused_again(store):
+    await store.receive(arrival())
+    for _ in range(2):
+        receipt = await store.receive(arrival(raw=b"other", duplicates=Duplicates.REJECT))
+        assert receipt == Receipt(Verdict.REFUSED, None, b"")
+
+
+async def test_an_id_belongs_to_its_sender_and_tenant(stores, store):
+    await store.receive(arrival(duplicates=Duplicates.REJECT))
+    other = arrival(raw=b"other", sender="LAB2", duplicates=Duplicates.REJECT)
+    assert (await store.receive(other)).verdict is Verdict.STORED
+    elsewhere = stores.for_tenant(next(_tenants))
+    assert (await elsewhere.receive(arrival())).verdict is Verdict.STORED
+    assert (await elsewhere.counts())[State.RECEIVED] == 1
+
+
+async def test_of_the_same_message_at_once_one_is_stored(store):
+    receipts = await asyncio.gather(*(store.receive(arrival()) for _ in range(20)))
+    assert sorted(each.verdict.value for each in receipts) == ["replayed"] * 19 + ["stored"]
+    assert len({each.number for each in receipts}) == 1
+
+
+async def test_many_messages_at_once_keep_their_order(store):
+    receipts = await asyncio.gather(*(store.receive(arrival(f"M{n}", b"%d" % n, lanes=(n,))) for n in range(300)))
+    numbers = [each.number for each in receipts]
+    assert numbers == sorted(numbers)
+    assert await claimed(store, 300) == [f"M{n}" for n in range(300)]
+
+
+async def test_a_lane_is_worked_on_in_order(store):
+    first = await store.receive(arrival("A", b"a", lanes=(1,)))
+    await store.receive(arrival("B", b"b", lanes=(1,)))
+    await store.receive(arrival("C", b"c", lanes=(2,)))
+    assert await claimed(store) == ["A", "C"]
+    assert await claimed(store) == []
+    await store.settle(first.number, State.MAPPED)
+    assert await claimed(store) == ["B"]
+
+
+async def test_a_merge_locks_both_lanes(store):
+    await store.receive(arrival("A", b"a", lanes=(1,)))
+    merge = await store.receive(arrival("M", b"m", lanes=(1, 2)))
+    last = await store.receive(arrival("C", b"c", lanes=(2,)))
+    [first] = await store.claim(10, now=2_000, lease_milliseconds=_LEASE)
+    await store.settle(first.number, State.MAPPED)
+    assert await claimed(store) == ["M"]
+    await store.settle(merge.number, State.DEAD, "not understood")
+    assert await claimed(store) == ["C"]
+    assert (await store.read(merge.number)).reason == "not understood"
+    assert (await store.read(last.number)).attempts == 1
+
+
+async def test_a_parked_message_holds_up_its_lane(store):
+    first = await store.receive(arrival("A", b"a"))
+    await store.receive(arrival("B", b"b"))
+    await store.settle(first.number, State.PARKED, "unknown code")
+    assert await claimed(store) == []
+    await store.settle(first.number, State.RECEIVED)
+    assert await claimed(store) == ["A"]
+
+
+async def test_a_settled_message_can_be_worked_on_again(store):
+    first = await store.receive(arrival("A", b"a"))
+    await store.settle(first.number, State.DEAD)
+    await store.receive(arrival("B", b"b"))
+    await store.settle(first.number, State.RECEIVED)
+    assert await claimed(store) == ["A"]
+    assert not await store.settle(first.number + 1_000_000, State.MAPPED)
+
+
+async def test_a_claim_ends_with_its_lease(store):
+    await store.receive(arrival("A", b"a"))
+    assert await claimed(store, now=2_000) == ["A"]
+    assert await claimed(store, now=2_000 + _LEASE - 1) == []
+    assert await claimed(store, now=2_000 + _LEASE) == ["A"]
+
+
+async def test_no_more_are_claimed_than_asked_for(store):
+    for number in range(5):
+        await store.receive(arrival(f"M{number}", b"%d" % number, lanes=(number,)))
+    assert await claimed(store, 2) == ["M0", "M1"]
+    assert await claimed(store, 9) == ["M2", "M3", "M4"]
+
+
+async def test_without_its_database_nothing_is_received():
+    stores = await open_message_stores(PoolOptions(dsn="postgresql://nobody@127.0.0.1:1/none", acquire_seconds=1))
+    with pytest.raises(UnavailableError):
+        await stores.for_tenant(1).receive(arrival())
+    with pytest.raises(UnavailableError):
+        await stores.for_tenant(1).counts()
+    await stores.close()
+
+
+async def test_messages_that_cannot_be_stored_spoil_no_others(hl7_database):
+    stores = await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn))
+    store = stores.for_tenant(next(_tenants))
+    outcomes = await asyncio.gather(
+        *(store.receive(arrival(each, each.encode(), lanes=(1,))) for each in ("A", "B", "\0", "C")),
+        return_exceptions=True,
+    )
+    await stores.close()
+    assert [isinstance(each, Receipt) for each in outcomes] == [True, True, False, True]
+    assert isinstance(outcomes[2], UnavailableError)
+
+
+def test_row_security_is_forced(hl7_database):
+    with psycopg.connect(hl7_database.owner_dsn) as connection:
+        rows = connection.execute(
+            "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class "
+            "WHERE relnamespace = 'hl7'::regnamespace AND relkind = 'r'"
+        ).fetchall()
+    assert sorted(rows) == [(name, True, True) for name in ("control", "lane", "message")]
+
+
+async def test_what_comes_meanwhile_shares_a_transaction():
+    calls: list[list[str]] = []
+    go = asyncio.Event()
+
+    async def together(arrivals):
+        calls.append([each.control_id for each in arrivals])
+        await go.wait()
+        return [Receipt(Verdict.STORED, 1, b"") for _ in arrivals]
+
+    committing = Committing(together)
+    tasks = [asyncio.create_task(committing.receive(arrival(name))) for name in "AB"]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(committing.receive(arrival(name))) for name in "CDE"]
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*tasks)
+    assert calls == [["A", "B"], ["C", "D", "E"]]
+
+
+async def test_a_transaction_holds_only_so_much():
+    sizes: list[int] = []
+
+    async def together(arrivals):
+        sizes.append(len(arrivals))
+        return [Receipt(Verdict.STORED, 1, b"") for _ in arrivals]
+
+    committing = Committing(together)
+    big = b"x" * (5 << 20)
+    await asyncio.gather(*(committing.receive(arrival(raw=raw)) for raw in (big, big, *[b"s"] * 200)))
+    assert sizes == [1, 128, 73]
