@@ -54,8 +54,11 @@ async def update(
 
 
 def written_status(version: StoredVersion) -> int:
-    """Return 201 for a first version, else 200."""
-    return CREATED if version.version_id == 1 and not version.unchanged else OK
+    """Return 201 where the resource was created or brought back to life, else 200.
+
+    Spec: https://hl7.org/fhir/R4/http.html#update
+    """
+    return CREATED if version.is_new else OK
 
 
 async def vacancy(store: Reader, key: ResourceKey, kind: ErrorKind) -> int | Expect:

@@ -54,6 +54,7 @@ class StoredVersion(Struct, frozen=True, gc=False):
         change: what made this version.
         body: compact JSON as :func:`fhir_api.model.resource.body` lays it out; empty for a deletion.
         unchanged: given back by a write that found it stored already, and so stored nothing.
+        is_new: given back by a write that found nothing there: nothing ever, or a deletion.
     """
 
     key: ResourceKey
@@ -62,6 +63,7 @@ class StoredVersion(Struct, frozen=True, gc=False):
     change: Change
     body: bytes
     unchanged: bool = False
+    is_new: bool = False
 
     @property
     def is_deletion(self) -> bool:

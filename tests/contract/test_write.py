@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_api.model.errors import ErrorKind, FhirError
-from fhir_api.model.versions import Change
+from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.store.port import Expect, TenantStore
 from tests.support.stores import deletion, key_of, tree_of, update, write
 
@@ -15,10 +15,15 @@ CHANGED = {"resourceType": "Patient", "id": "p", "active": False}
 KEY = key_of("Patient/p")
 
 
+def as_read(written: StoredVersion) -> StoredVersion:
+    """Return a version as reading gives it: whether something was there before is told by the write alone."""
+    return replace(written, is_new=False)
+
+
 async def test_a_created_resource_is_read_back_as_version_1(store: TenantStore) -> None:
     (stored,) = await store.write([write(PATIENT)])
-    assert (stored.key, stored.version_id, stored.change) == (KEY, 1, Change.CREATE)
-    assert await store.current(KEY) == stored
+    assert (stored.key, stored.version_id, stored.change, stored.is_new) == (KEY, 1, Change.CREATE, True)
+    assert await store.current(KEY) == as_read(stored)
     assert tree_of(stored) == PATIENT
 
 
@@ -31,10 +36,10 @@ async def test_what_was_never_stored_is_not_there(store: TenantStore) -> None:
 async def test_an_update_adds_a_version_and_keeps_the_old_one(store: TenantStore) -> None:
     (first,) = await store.write([write(PATIENT)])
     (second,) = await store.write([update(CHANGED, expected=1)])
-    assert second.version_id == 2
+    assert (second.version_id, second.is_new) == (2, False)
     assert second.last_updated >= first.last_updated
     assert await store.current(KEY) == second
-    assert await store.version(KEY, 1) == first
+    assert await store.version(KEY, 1) == as_read(first)
     assert await store.version(KEY, 2) == second
     assert await store.version(KEY, 3) is None
     assert await store.version(KEY, 0) is None
@@ -42,7 +47,7 @@ async def test_an_update_adds_a_version_and_keeps_the_old_one(store: TenantStore
 
 async def test_currents_leaves_out_what_was_never_stored(store: TenantStore) -> None:
     (stored,) = await store.write([write(PATIENT)])
-    assert await store.currents([KEY, key_of("Patient/other"), key_of("Group/p")]) == {KEY: stored}
+    assert await store.currents([KEY, key_of("Patient/other"), key_of("Group/p")]) == {KEY: as_read(stored)}
 
 
 @pytest.mark.parametrize("expected", [2, 7])
@@ -73,7 +78,7 @@ async def test_absent_conflicts_with_what_is_there_even_deleted(store: TenantSto
 
 async def test_unchanged_bytes_are_not_stored_again_when_asked(store: TenantStore) -> None:
     (first,) = await store.write([write(PATIENT)])
-    assert await store.write([update(PATIENT, skip_unchanged=True)]) == [replace(first, unchanged=True)]
+    assert await store.write([update(PATIENT, skip_unchanged=True)]) == [replace(as_read(first), unchanged=True)]
     (second,) = await store.write([update(PATIENT)])
     assert second.version_id == 2
 
@@ -84,7 +89,7 @@ async def test_a_deletion_is_a_version_and_the_history_goes_on_after_it(store: T
     assert (gone.version_id, gone.is_deletion, gone.body) == (2, True, b"")
     assert await store.current(KEY) == gone
     (again,) = await store.write([update(PATIENT, skip_unchanged=True)])
-    assert (again.version_id, again.change) == (3, Change.UPDATE)
+    assert (again.version_id, again.change, again.is_new) == (3, Change.UPDATE, True)
 
 
 async def test_deleting_what_is_deleted_gives_the_deletion_that_is_there(store: TenantStore) -> None:

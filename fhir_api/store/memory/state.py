@@ -134,7 +134,8 @@ class State:
             self.versions[record.version.key] = (*versions, record)
             self.log.append(record)
             self.generation += record.version.key.resource_type in CONSULTED_TYPES
-            given.append(record.version)
+            is_new = not versions or versions[-1].version.is_deletion
+            given.append(structs.replace(record.version, is_new=is_new))
         return given
 
 

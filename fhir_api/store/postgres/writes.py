@@ -36,8 +36,8 @@ _INDEX = {
     "reference": (integers, bigints, bigints, bigints),
     "date": (integers, bigints, bigints, bigints),
     "string": (integers, texts, bigints, bigints),
-    "quantity": (integers, bigints, doubles, bigints),
-    "composite": (integers, bigints, bigints, doubles, doubles, texts, bigints),
+    "quantity": (integers, bigints, doubles, bigints, bigints),
+    "composite": (integers, bigints, bigints, doubles, doubles, texts, bigints, bigints),
 }
 INDEX_TABLES = tuple(_INDEX)
 _CODES = (integers, bigints, bigints, texts, texts)
@@ -141,7 +141,7 @@ class Plan:
             rid, hasher.key(write.key), low, index_hash(rows, hasher), type_numbers()[write.key.resource_type],
             int(write.change), write.key.logical_id, present, pack(write.body),
         ))  # fmt: skip
-        return StoredVersion(write.key, 1, self.now, write.change, write.body)
+        return StoredVersion(write.key, 1, self.now, write.change, write.body, is_new=True)
 
     def _follow(self, write: Write, stored: Stored) -> StoredVersion:
         rows, low, present = self._rows(write, stored.rid)
@@ -153,7 +153,9 @@ class Plan:
         self._index_own(write, stored.rid, low, stored)
         version = stored.version + 1
         self.following.append((stored.rid, version, low, hashed, int(write.change), present, pack(write.body)))
-        return StoredVersion(write.key, version, max(self.now, stored.last_updated + 1), write.change, write.body)
+        updated = max(self.now, stored.last_updated + 1)
+        is_new = stored.change is Change.DELETE
+        return StoredVersion(write.key, version, updated, write.change, write.body, is_new=is_new)
 
     def _rows(self, write: Write, rid: int) -> tuple[IndexRows, int, bytes]:
         if write.entries is None:

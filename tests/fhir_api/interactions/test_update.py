@@ -45,7 +45,7 @@ async def test_if_none_match_any_creates_only_where_nothing_is(client):
     assert (refused.status_code, issue_code(refused)) == (412, "conflict")
     await client.delete("/Patient/a")
     revived = await put(client, "/Patient/a", patient(id="a"), if_none_match="*")
-    assert (revived.status_code, revived.headers["etag"]) == (200, 'W/"3"')
+    assert (revived.status_code, revived.headers["etag"]) == (201, 'W/"3"')
 
 
 async def test_if_match_of_what_was_never_there_fails(client):
@@ -85,7 +85,7 @@ async def test_conditional_update_revives_a_deleted_id(client, store):
     await store("Patient", "a")
     await client.delete("/Patient/a")
     response = await put(client, URL, identified("1", id="a"))
-    assert (response.status_code, response.headers["etag"]) == (200, 'W/"3"')
+    assert (response.status_code, response.headers["etag"]) == (201, 'W/"3"')
 
 
 @pytest.mark.parametrize(
