@@ -22,7 +22,7 @@ def type_names() -> dict[int, str]:
     return {number: name for name, number in type_numbers().items()}
 
 
-_PLACES = 40
+PLACES = 40
 """Bits of a resource's number that count within its type."""
 
 
@@ -32,7 +32,7 @@ def resource_number(type_number: int, count: int) -> int:
     The type stands in front: so the resources of a type lie together in the key, in the order in which they were made,
     about, and no update changes their place.
     """
-    return type_number << _PLACES | count
+    return type_number << PLACES | count
 
 
 def resource_numbers(type_number: int) -> tuple[int, int]:

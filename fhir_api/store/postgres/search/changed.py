@@ -6,6 +6,7 @@ and come with the version that was current when the walk began, which says where
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import asyncpg
@@ -20,8 +21,9 @@ from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.writes import Indexing
 
-MOST = 2000
+MOST = 5000
 """So many superseded versions are read for a page where their places have to be found out from their bodies."""
+_AT_ONCE = 100
 
 _CURRENT = "b.type_id, b.fhir_id, b.version, b.last_updated, b.change, b.body"
 
@@ -72,7 +74,7 @@ def changed(
     )
 
 
-def places(rows: Sequence[asyncpg.Record], first: int, order: Order, indexing: Indexing) -> list[Values | None]:
+async def places(rows: Sequence[asyncpg.Record], first: int, order: Order, indexing: Indexing) -> list[Values | None]:
     """Return the place of each of *rows*, whose keys begin at column *first*; None where it had none.
 
     Raises:
@@ -91,6 +93,9 @@ def places(rows: Sequence[asyncpg.Record], first: int, order: Order, indexing: I
                 "Too many of the resources found were changed since the first page; search again.",
                 code="expired",
             )
+        if read % _AT_ONCE == 0:
+            # other requests have their turn
+            await asyncio.sleep(0)
         found.append(order.place(_former(row, first + len(order.keys) - 1, indexing)))
     return found
 

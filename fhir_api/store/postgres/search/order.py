@@ -134,12 +134,14 @@ def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> 
     return definitions.primary_date(parameter.resource_type) == parameter
 
 
+_RISING = Key("b.rid", descending=False, former="b.rid")
 _NUMBER = Key("b.rid", descending=True, former="b.rid")
 NEWEST_FIRST = Order("low", (Key("b.low", descending=True, former="h.low"), _NUMBER))
 """By primary clinical date: the rows of codes and references lie so."""
 MADE = Order("made", (_NUMBER,))
 """As they were made, about, the youngest of a type first: no update moves a resource past a reader."""
 LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True, former="h.last_updated"), _NUMBER))
+FIRST_UPDATED = Order("first-updated", (Key("b.last_updated", descending=False, former="h.last_updated"), _RISING))
 _SORTABLE = {
     "date": ("fhir.date", "low", "high", "bigint", "0"),
     "string": ("fhir.string", "folded", "folded", "text", "''"),

@@ -23,6 +23,7 @@ from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
 from fhir_api.store.postgres.search.former import Values
 from fhir_api.store.postgres.search.order import (
+    FIRST_UPDATED,
     LAST_UPDATED,
     MADE,
     NEWEST_FIRST,
@@ -34,12 +35,14 @@ from fhir_api.store.postgres.search.order import (
 from fhir_api.store.postgres.search.places import leading_inside
 from fhir_api.store.postgres.search.rows import KEYED, Ranges
 from fhir_api.store.postgres.search.walks import (
+    WALKS_OF_TYPES,
     is_walkable,
     range_order,
     same_targets,
     walk_keys,
     walk_ranges,
     walk_targets,
+    walk_types,
 )
 from fhir_api.store.postgres.session import Fetch, fenced
 from fhir_api.store.postgres.statement import Arguments
@@ -117,12 +120,12 @@ class Search:
             tests.append(f"b.type_id = ANY({self.arguments.bind(numbers, 'smallint[]')})")
         return changed(self.order, start, self._beginning(), self.arguments, tests, limit)
 
-    def placed(self, rows: Sequence[asyncpg.Record]) -> list[tuple[Values, asyncpg.Record]]:
+    async def placed(self, rows: Sequence[asyncpg.Record]) -> list[tuple[Values, asyncpg.Record]]:
         """Return the rows of the page, and perhaps more, each with its place, in order."""
         if self.start is None or not self.order.moves:
             behind = _VERSION_WIDTH + len(self.order.keys)
             return [(tuple(row)[_VERSION_WIDTH:behind], row) for row in rows]
-        found = zip(places(rows, _VERSION_WIDTH, self.order, self._indexing), rows, strict=True)
+        found = zip(await places(rows, _VERSION_WIDTH, self.order, self._indexing), rows, strict=True)
         return self.order.following(((place, row) for place, row in found if place is not None), self.start)
 
     def began(self, rows: Sequence[asyncpg.Record]) -> Beginning | None:
@@ -150,7 +153,17 @@ class Search:
             if not sort and isinstance(driver, ValueClause) and is_walkable(driver):
                 return self._walk_ranges(driver, limit)
         self.order = self._sorting(primary=primary)
+        # a key leads through all types in the order in which they were made, but not in that of updates
+        if driver is None and len(self.query.resource_types) != 1 and self.order in WALKS_OF_TYPES:
+            names = self.query.resource_types or (() if self.order is MADE else tuple(type_numbers()))
+            if names:
+                return self._walk_types(names, limit)
         return self._sorted(limit)
+
+    def _walk_types(self, names: Sequence[str], limit: str) -> str:
+        numbers = self.arguments.bind([type_numbers()[name] for name in names], "smallint[]")
+        tests = [*self._behind(), *(self._test(clause) for clause in self._chosen.others)]
+        return walk_types(numbers, self.order, tests, limit)
 
     def _walk_targets(self, driver: Clause | None, limit: str) -> str | None:
         """Return a walk along all references to the same few targets, as those of a compartment; None if it is none."""
@@ -182,8 +195,8 @@ class Search:
             return self._walked
         if primary:
             return NEWEST_FIRST
-        if len(sort) == 1 and sort[0].code == "_lastUpdated" and sort[0].descending:
-            return LAST_UPDATED
+        if len(sort) == 1 and sort[0].code == "_lastUpdated":
+            return LAST_UPDATED if sort[0].descending else FIRST_UPDATED
         return sorted_by(sort, self.arguments)
 
     def _tests(self, candidate: Candidate) -> list[str]:
@@ -206,13 +219,15 @@ class Search:
 
     def _sorted(self, limit: str) -> str:
         """Read the whole set, or walk a type, and sort."""
-        behind = []
-        if self.start is not None:
-            behind.append(self.order.behind(self.start, self.arguments))
-            if self.order.moves:
-                behind.append(self._beginning().saw("b.marker", self.arguments))
-        where = self._matches(behind)
+        where = self._matches(self._behind())
         return f"SELECT b.rid, {self.order.columns()} FROM {where} ORDER BY {self.order.by('')} LIMIT {limit}"
+
+    def _behind(self) -> list[str]:
+        """Return the conditions that ``b`` lies on this page or behind, and is where it was when the walk began."""
+        if self.start is None:
+            return []
+        behind = self.order.behind(self.start, self.arguments)
+        return [behind, self._beginning().saw("b.marker", self.arguments)] if self.order.moves else [behind]
 
     def _matches(self, more: Sequence[str] = ()) -> str:
         """Return FROM and WHERE of all resources that match, as ``b``."""
@@ -283,7 +298,7 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
         return Page([], total=total)
     search = await _chosen(fetch, query, indexing)
     rows = await fetch(search.page(), *search.arguments.values)
-    placed = search.placed(rows)
+    placed = await search.placed(rows)
     shown = placed[: query.count]
     more = search.order.cursor(shown[-1][0], search.began(rows)) if len(placed) > query.count else None
     matches = stored_versions(row for _, row in shown)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from fhir_api.search.query import AnyClause, Clause, Value, ValueClause
 from fhir_api.store.postgres.search.former import by_range
-from fhir_api.store.postgres.search.order import Key, Order
+from fhir_api.store.postgres.search.order import FIRST_UPDATED, LAST_UPDATED, MADE, Key, Order
 from fhir_api.store.postgres.search.rows import FEW, KEYED, Keys, Ranges
+from fhir_api.store.postgres.types import PLACES
 
 _COLUMNS = {"date": ("low", "high"), "string": ("folded", "exact")}
 _CASTS = {"folded": "text"}
+_NUMBERED = f"b.rid >= t.number::bigint << {PLACES} AND b.rid < (t.number + 1)::bigint << {PLACES}"
 
 
 def is_walkable(clause: ValueClause) -> bool:
@@ -42,6 +44,24 @@ def walk_keys(keys: Keys, tests: Sequence[str], limit: str) -> str:
     return (
         f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM unnest({keys.hashes}) h(hash) "
         f"CROSS JOIN LATERAL (SELECT d.low, d.rid {rows}) w ORDER BY w.low DESC, w.rid DESC LIMIT {limit}"
+    )
+
+
+WALKS_OF_TYPES = {MADE: _NUMBERED, LAST_UPDATED: "b.type_id = t.number", FIRST_UPDATED: "b.type_id = t.number"}
+"""Orders in which an index has the resources of each type, and the condition that one is of the type ``t.number``."""
+
+
+def walk_types(numbers: str, order: Order, tests: Sequence[str], limit: str) -> str:
+    """Return a SELECT of the first resources of each type in *order*, one of :data:`WALKS_OF_TYPES`, joined.
+
+    *tests* are conditions on ``b``.
+    """
+    conditions = " AND ".join(["b.tenant_id = c.tenant", "b.change <> 3", WALKS_OF_TYPES[order], *tests])
+    keys = ", ".join(f"w.k{n}" for n in range(len(order.keys)))
+    return (
+        f"SELECT {keys}, w.rid FROM unnest({numbers}) t (number) CROSS JOIN LATERAL (SELECT b.rid, {order.columns()} "
+        f"FROM fhir.resource b WHERE {conditions} ORDER BY {order.by('')} LIMIT {limit}) w "
+        f"ORDER BY {order.by('w')} LIMIT {limit}"
     )
 
 
