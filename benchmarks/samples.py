@@ -6,6 +6,8 @@ import bz2
 import gzip
 import re
 from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -16,6 +18,10 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.resource import body, compact, parse
 
 _URN = re.compile(rb"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_UUID = re.compile(rb"\b([0-9a-f]{8})(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
+_DAY = re.compile(rb'(?<=")\d{4}-\d\d-\d\d')
+_SPREAD = 0x9E3779B1
+_WEEKS = 520
 _EXPAND = {".gz": gzip.decompress, ".bz2": bz2.decompress}
 
 
@@ -39,7 +45,27 @@ def texts(folder: Path | None, patients: int = 100, seed: int = 1) -> Iterator[b
     """Yield transaction Bundles: every ``*.json[.gz|.bz2]`` of *folder*, or *patients* generated ones."""
     if folder is None:
         yield from bundles(patients, seed=seed)
-        return
+    else:
+        yield from _read(folder)
+
+
+def copy(bundle: bytes, number: int) -> bytes:
+    """Return the *number*-th copy of a bundle: about other patients, up to ten years earlier; the 0th is the bundle."""
+    if number == 0:
+        return bundle
+    days = timedelta(weeks=number % _WEEKS)
+
+    def other(uuid: re.Match[bytes]) -> bytes:
+        return b"%08x" % (int(uuid[1], 16) ^ number * _SPREAD & 0xFFFFFFFF) + uuid[2]
+
+    @cache
+    def earlier(day: bytes) -> bytes:
+        return (date.fromisoformat(day.decode()) - days).isoformat().encode()
+
+    return _DAY.sub(lambda day: earlier(day[0]), _UUID.sub(other, bundle))
+
+
+def _read(folder: Path) -> Iterator[bytes]:
     for path in sorted(folder.iterdir()):
         if path.suffix in _EXPAND and ".json" in path.suffixes:
             yield _EXPAND[path.suffix](path.read_bytes())

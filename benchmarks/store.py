@@ -3,9 +3,9 @@
     python -m benchmarks.store [--sizes 50000 500000] [--data DIR] [--folder DIR] [--only WORD …] [--json FILE]
 
 Without ``--data`` (a folder of transaction bundles) the records are synthetic. Bundles are stored as often as is
-needed, each time under fresh ids. ``--folder`` keeps the database, and a later run goes on with what is there. CPU is
-the backend's and this process's own, one request at a time; pages are counted by EXPLAIN with the generic plan that
-the server uses too.
+needed, as copies: fresh ids and identifiers, other dates. ``--folder`` keeps the database, and a later run goes on
+with what is there. CPU is the backend's and this process's own, one request at a time; pages are counted by EXPLAIN
+with the generic plan that the server uses too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.pool import Pool, PoolOptions
 
 from benchmarks.cost import Cost, cost, cpu_seconds, pages
-from benchmarks.samples import texts
+from benchmarks.samples import copy, texts
 from benchmarks.searches import Values, chosen, kinds
 from benchmarks.write_path import WritePath
 from fhir_api.model.keys import ResourceKey
@@ -158,9 +158,10 @@ async def already_stored(bench: Bench) -> int:
 
 
 def endless(folder: Path | None, first_seed: int) -> Iterator[bytes]:
-    """Yield bundles for ever: those of *folder* again and again, or ever new synthetic ones."""
+    """Yield bundles for ever: copies of those of *folder*, or ever new synthetic ones."""
     for seed in itertools.count(first_seed):
-        yield from texts(folder, _PATIENTS, seed)
+        for text in texts(folder, _PATIENTS, seed):
+            yield text if folder is None else copy(text, seed)
 
 
 async def measured(bench: Bench, name: str, work: Callable[[int], Any], seconds: float) -> dict[str, Any]:

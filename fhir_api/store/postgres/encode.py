@@ -111,13 +111,13 @@ class Encoder:
         rows.string = [self._string(entry, rid) for entry in entries.strings]
         # uris are texts that are compared as they are
         rows.string += [(parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid) for parameter, uri in entries.uris]
-        rows.quantity = [(parameter, 0, value, rid) for parameter, value in entries.numbers]
+        rows.quantity = [(parameter, 0, value, primary, rid) for parameter, value in entries.numbers]
         for quantity in entries.quantities:
             unit = self._unit(codes, quantity.parameter, quantity)
-            rows.quantity.append((quantity.parameter, unit, quantity.value, rid))
+            rows.quantity.append((quantity.parameter, unit, quantity.value, primary, rid))
         self._texts(rows, entries.texts, rid, primary, codes)
         for composite in entries.composites:
-            self._composite(rows, composite, rid, codes)
+            self._composite(rows, composite, rid, primary, codes)
         return rows if _all_different(rows) else _distinct(rows)
 
     def _tokens(self, rows: IndexRows, tokens: Iterable[TokenEntry], rid: int, low: int, codes: Codes) -> None:
@@ -195,7 +195,7 @@ class Encoder:
             dimension = self.hasher.dimension(found.dimension)
             codes.new[parameter, unit, f"\x04{found.dimension}"] = (parameter, dimension, unit, None, way)
 
-    def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int, codes: Codes) -> None:
+    def _composite(self, rows: IndexRows, entry: CompositeEntry, rid: int, dated: int, codes: Codes) -> None:
         """Lay the components into the row's slots; an identifier has several hashes and so several rows."""
         exact: list[list[int]] = []
         ordered: list[tuple[float, float]] = []
@@ -225,7 +225,7 @@ class Encoder:
         low, high = _span(ordered)
         firsts, seconds = [*exact, [0], [0]][:2]
         rows.composite += [
-            (entry.parameter, first, second, low, high, folded, rid) for first in firsts for second in seconds
+            (entry.parameter, first, second, low, high, folded, dated, rid) for first in firsts for second in seconds
         ]
 
 
