@@ -105,7 +105,7 @@ class Application:
             assessing=Assessing(settings.validate_references, settings.validate_extensions),
         )
         self._fhir = FhirEndpoint(
-            self._api(Cursors(self._stores.cursor_key, str(TENANT))),
+            self._api(Cursors(self._stores.cursor_key, str(TENANT), lifetime=settings.page_lifetime)),
             Contexts(context),
             self._metrics,
             RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
@@ -135,6 +135,8 @@ class Application:
             parse_search=self._definitions.parse_search,
             cursors=cursors,
             describe=self._describe,
+            slow_search=self._settings.slow_search,
+            explains_searches=self._settings.explain_searches,
         )
 
     async def stop(self) -> None:

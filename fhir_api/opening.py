@@ -8,6 +8,7 @@ from typing import Protocol
 from stanforis.settings import Settings
 
 from fhir_api.definitions import CompiledDefinitions
+from fhir_api.store.limits import Limit, Limits, RequestClass
 from fhir_api.store.port import TenantStore
 
 
@@ -38,6 +39,18 @@ OpenStores = Callable[[Settings, CompiledDefinitions], Awaitable[Stores]]
 """Opens the stores of an installation."""
 
 
+def limits(settings: Settings) -> Limits:
+    """Return what requests may cost, as *settings* say."""
+    search = Limit(settings.search_timeout, settings.search_cost)
+    of = {
+        RequestClass.SEARCH: search,
+        RequestClass.CONDITIONAL: Limit(settings.conditional_timeout, settings.search_cost),
+        RequestClass.HISTORY: Limit(settings.history_timeout),
+        RequestClass.OPERATION: Limit(settings.operation_timeout, settings.operation_cost),
+    }
+    return Limits(of, settings.costly_connections)
+
+
 async def open_postgres(settings: Settings, definitions: CompiledDefinitions) -> Stores:
     """Open the stores on the PostgreSQL that *settings* name."""
     from stanforis.storage.pool import PoolOptions  # noqa: PLC0415 - the same
@@ -50,4 +63,4 @@ async def open_postgres(settings: Settings, definitions: CompiledDefinitions) ->
         acquire_seconds=settings.database_wait,
         statement_milliseconds=settings.statement_timeout * 1000,
     )
-    return await open_stores(options, definitions.search, definitions.extractor)
+    return await open_stores(options, definitions.search, definitions.extractor, limits(settings))

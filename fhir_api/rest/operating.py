@@ -26,6 +26,7 @@ from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
 from fhir_api.rest.subset import show
 from fhir_api.rest.wiring import Api, Handler, Route
+from fhir_api.store.limits import RequestClass, counted_as
 
 _PATHS = {Level.SYSTEM: "/${code}", Level.TYPE: "/{{type}}/${code}", Level.INSTANCE: "/{{type}}/{{id}}/${code}"}
 _OF_VERSION = "/{{type}}/{{id}}/_history/{{version}}/${code}"
@@ -60,7 +61,8 @@ def _handler(level: Level, operations: list[Operation]) -> Handler:
         cursor = _cursor(request)
         if cursor is not None:
             call = replace(call, cursor=api.cursors.open(query_text(path, pairs), cursor))
-        answer = await operation.handler(context, call)
+        with counted_as(RequestClass.OPERATION):
+            answer = await operation.handler(context, call)
         if isinstance(answer, Listing):
             return _searchset(api, context, request, pairs, answer)
         if isinstance(answer, Findings):

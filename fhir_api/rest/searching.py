@@ -22,13 +22,14 @@ from fhir_api.rest.paging import page_links, query_text
 from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
 from fhir_api.rest.subset import show
+from fhir_api.rest.watching import EXPLAIN_PARAMETER, asks_for_plan, plans, slow_logged
 from fhir_api.rest.wiring import Api
 from fhir_api.search.code_sets import CodeSets, asks_for_codes
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.parse import ParsedQuery
 from fhir_api.terminology import Terminology
 
-_NOT_SEARCHED = PRESENTATION_PARAMETERS | {CURSOR_PARAMETER}
+_NOT_SEARCHED = PRESENTATION_PARAMETERS | {CURSOR_PARAMETER, EXPLAIN_PARAMETER}
 
 
 async def search_system(api: Api, context: Context, request: Request) -> Response:
@@ -72,7 +73,10 @@ async def _search(
     cursor = _cursor(request)
     if cursor is not None:
         query = replace(query, cursor=api.cursors.open(text, cursor))
-    page = await search_interaction.search(context.store, query)
+    if asks_for_plan(request, allowed=api.explains_searches):
+        return await plans(context, query, understood.used)
+    with slow_logged(api.slow_search, resource_type or "*", understood.used):
+        page = await search_interaction.search(context.store, query)
     following = None if page.next_cursor is None else api.cursors.seal(text, page.next_cursor)
     shown = [*understood.used, *(pair for pair in request.query if pair[0] in _NOT_SEARCHED)]
     links = page_links(context.base_url, path, shown, following)

@@ -93,6 +93,8 @@ class Api:
         parse_search: from parameters to a query.
         cursors: signs and opens page cursors.
         describe: the CapabilityStatement.
+        slow_search: milliseconds from which on a search is logged; 0 for never.
+        explains_searches: whether the plans of searches are shown.
     """
 
     root: Node
@@ -100,6 +102,8 @@ class Api:
     parse_search: ParseSearch
     cursors: Cursors
     describe: Describe
+    slow_search: int = 0
+    explains_searches: bool = False
 
 
 Handler = Callable[[Api, Context, Request], Awaitable[Response]]

@@ -126,6 +126,40 @@ class Settings:
         30, 1, 3600, "seconds", "How long one database statement may run before the request is answered with 503."
     )
 
+    search_timeout: int = _number(
+        4, 1, 3600, "seconds", "How long a search may take before it is answered with 503 and `too-costly`."
+    )
+    conditional_timeout: int = _number(
+        4, 1, 3600, "seconds", "How long the criteria of a conditional interaction may take, likewise."
+    )
+    history_timeout: int = _number(4, 1, 3600, "seconds", "How long a page of a history may take, likewise.")
+    operation_timeout: int = _number(
+        20, 1, 3600, "seconds", "How long each search inside an operation, such as `$everything`, may take, likewise."
+    )
+    search_cost: int = _number(
+        20_000_000,
+        0,
+        10**15,
+        "planner's units",
+        "What one statement of a search may cost by the database's own estimate; 0 for anything.",
+    )
+    operation_cost: int = _number(
+        100_000_000, 0, 10**15, "planner's units", "The same for searches inside operations; 0 for anything."
+    )
+    costly_connections: int = _number(
+        2, 1, 1000, "connections", "How many connections of one API process costly searches may hold at once."
+    )
+    slow_search: int = _number(
+        1000,
+        0,
+        3_600_000,
+        "milliseconds",
+        "Searches that take longer are logged by type and parameter names; 0 for none.",
+    )
+    explain_searches: bool = _switch(
+        default=False, doc="Answer `_explain=true` in a search with its SQL and plan: for operators, not for clients."
+    )
+
     time_zone: str = _setting(
         "UTC", "Zone of dates and times that name none, when they are searched.", "", _zone, "an IANA zone"
     )
@@ -135,6 +169,7 @@ class Settings:
         64 * _MEBIBYTE, 1024, 4096 * _MEBIBYTE, "bytes", "Largest request body, also once it is unpacked."
     )
     url_limit: int = _number(8192, 256, 65536, "bytes", "Longest request URL.")
+    page_lifetime: int = _number(86_400, 60, 2_592_000, "seconds", "How long links to further pages are good.")
     conditional_delete_limit: int = _number(
         1000, 1, 100_000, "resources", "Most resources that one conditional delete removes."
     )

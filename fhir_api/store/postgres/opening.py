@@ -10,8 +10,10 @@ from stanforis.storage.pool import Pool, PoolOptions
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.extract.extractor import Extractor
+from fhir_api.store.limits import Limits
 from fhir_api.store.postgres.arrays import pass_arrays_through
 from fhir_api.store.postgres.encode import Encoder, PresentBits
+from fhir_api.store.postgres.guard import Guard
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.session import translated
 from fhir_api.store.postgres.shared import Shared
@@ -31,7 +33,9 @@ ROLE = "stanforis_app"
 """The role the server works as: it owns nothing, and row security binds it."""
 
 
-async def open_stores(options: PoolOptions, definitions: SearchDefinitions, extractor: Extractor) -> PostgresStores:
+async def open_stores(
+    options: PoolOptions, definitions: SearchDefinitions, extractor: Extractor, limits: Limits | None = None
+) -> PostgresStores:
     """Return the stores of a database that is migrated already.
 
     Raises:
@@ -47,5 +51,7 @@ async def open_stores(options: PoolOptions, definitions: SearchDefinitions, extr
     def extract(resource_type: str, body: bytes) -> IndexEntries:
         return extractor.extract_tree(resource_type, orjson.loads(body))
 
-    indexing = Indexing(Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions, extractor.zone)
-    return PostgresStores(Shared(pool, indexing, zone=extractor.zone), row["cursor_key"])
+    indexing = Indexing(
+        Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions, extractor.zone
+    )
+    return PostgresStores(Shared(pool, indexing, Guard(limits or Limits()), zone=extractor.zone), row["cursor_key"])

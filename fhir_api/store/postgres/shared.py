@@ -7,8 +7,10 @@ from datetime import UTC, tzinfo
 
 from stanforis.storage.pool import Connection, Pool
 
+from fhir_api.store.limits import Limits
 from fhir_api.store.postgres.encode import CodeKey
 from fhir_api.store.postgres.gathering import Gathering
+from fhir_api.store.postgres.guard import Guard
 from fhir_api.store.postgres.own import LOAD, Own, loaded
 from fhir_api.store.postgres.writes import Indexing
 
@@ -22,6 +24,7 @@ class Shared:
 
     pool: Pool
     indexing: Indexing
+    guard: Guard = field(default_factory=lambda: Guard(Limits()))
     rids: list[range] = field(default_factory=list)
     known_codes: dict[int, set[CodeKey]] = field(default_factory=dict)
     gatherings: dict[int, Gathering] = field(default_factory=dict)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import orjson
@@ -21,6 +21,8 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import Clause, Parameter, Query
 from fhir_api.store.collisions import CollisionError
+from fhir_api.store.explaining import ExplainedStatement
+from fhir_api.store.limits import RequestClass
 from fhir_api.store.parameters import Job, OwnParameters
 from fhir_api.store.port import (
     DefinitionsState,
@@ -35,11 +37,13 @@ from fhir_api.store.port import (
 from fhir_api.store.postgres import history, own, packages, reads, upkeep
 from fhir_api.store.postgres.gathering import Gathering, Outcome
 from fhir_api.store.postgres.search import in_use, run
-from fhir_api.store.postgres.session import translated, unavailable
+from fhir_api.store.postgres.search.explain import explained
+from fhir_api.store.postgres.session import Fetch, translated, unavailable
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.writes import identity
 from fhir_api.store.postgres.writing import write_all, write_each
 
+_Answer = TypeVar("_Answer")
 _ATTEMPTS = 10
 _LOCK_NAMES = 4096
 """Named locks are folded into this many, so that a large transaction cannot fill the database's lock table."""
@@ -64,6 +68,9 @@ class _PostgresReader:
         with translated():
             async with self._connections() as connection:
                 return await connection.fetch(statement, self._tenant, *arguments)
+
+    async def _guarded(self, own: RequestClass, work: Callable[[Fetch], Awaitable[_Answer]]) -> _Answer:
+        return await self._shared.guard.bounded(own, self._connections, self._tenant, work)
 
     def _place(self, key: ResourceKey) -> tuple[int, int, str] | None:
         """Return how a key is looked up: hash, type number, id; None for a type that does not exist."""
@@ -92,15 +99,25 @@ class _PostgresReader:
 
     async def history(self, query: HistoryQuery) -> Page:
         """See :class:`fhir_api.store.port.Reader`."""
-        return await history.page(self._fetch, query, self._shared.indexing.encoder.hasher)
+        hasher = self._shared.indexing.encoder.hasher
+        return await self._guarded(RequestClass.HISTORY, lambda fetch: history.page(fetch, query, hasher))
 
     async def search(self, query: Query) -> Page:
         """See :class:`fhir_api.store.port.Reader`."""
-        return await run.page(self._fetch, query, self._shared.indexing)
+        return await self._guarded(RequestClass.SEARCH, lambda fetch: run.page(fetch, query, self._shared.indexing))
+
+    async def explain(self, query: Query) -> list[ExplainedStatement]:
+        """See :class:`fhir_api.store.explaining.Explaining`."""
+        with translated():
+            async with self._connections() as connection:
+                return await explained(connection, self._tenant, query, self._shared.indexing)
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """See :class:`fhir_api.store.port.Reader`."""
-        return await run.matching_keys(self._fetch, resource_type, clauses, limit, self._shared.indexing)
+        indexing = self._shared.indexing
+        return await self._guarded(
+            RequestClass.CONDITIONAL, lambda fetch: run.matching_keys(fetch, resource_type, clauses, limit, indexing)
+        )
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
         """See :class:`fhir_api.store.port.Reader`."""
@@ -125,6 +142,9 @@ class _PostgresReader:
 
 class _PostgresTransaction(_PostgresReader):
     """Reads and writes on one connection, between BEGIN and COMMIT."""
+
+    async def _guarded(self, own: RequestClass, work: Callable[[Fetch], Awaitable[_Answer]]) -> _Answer:
+        return await self._shared.guard.in_transaction(own, self._connections, self._tenant, work)
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """See :class:`fhir_api.store.port.Transaction`; a collision ends the transaction."""
