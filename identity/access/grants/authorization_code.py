@@ -53,7 +53,7 @@ async def hand_out(server: Server, request: AuthorizationRequest, user: User, ag
         OAuthError: less was asked for, or the user may not allow it (invalid_scope).
     """
     scope = read_scopes(agreement.scope)
-    if not read_scopes(request.scope).covers(scope) or not read_scopes(user.scope).covers(scope):
+    if not read_scopes(request.scope).covers(scope) or scope.narrowed_to(read_scopes(user.scope)) != scope:
         raise OAuthError(Refusal.INVALID_SCOPE, "more than was asked for, or than the person may allow")
     grant = Grant(
         grant_id=new_id(),
@@ -107,6 +107,11 @@ async def redeem(server: Server, client: Client, parameters: Parameters, key: st
     grant = msgspec.structs.replace(code.grant, key=key)
     answer = respond(server, client, grant, user)
     token = await start_family(server, client, grant)
+    await server.refresh_revocations()
+    if server.revocations.include(grant.grant_id):
+        # The code came a second time meanwhile, before there was a family that could end.
+        await server.store.end_family(grant.grant_id)
+        raise _refused()
     return answer if token is None else answer | {"refresh_token": token}
 
 

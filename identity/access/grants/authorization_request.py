@@ -42,6 +42,8 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defau
         prompt: ``none``, ``login``, ``consent``.
         max_age: seconds since the person last signed in, at most.
         key: thumbprint of the key that the code is bound to (DPoP).
+        asked_at: when it arrived, seconds since 1970.
+        patient: logical id of the patient whom the person chose.
     """
 
     client_id: str
@@ -54,6 +56,8 @@ class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defau
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
     key: str | None = None
+    asked_at: float = 0
+    patient: str | None = None
 
     def answer(self, issuer: str, **members: str) -> str:
         """Return the URL that takes an answer to the client (RFC 9207: with ``iss``)."""
@@ -132,6 +136,28 @@ async def request_under_way(server: Server, handle: str) -> AuthorizationRequest
     return msgspec.json.decode(ticket.body, type=AuthorizationRequest)
 
 
+async def choose_patient(server: Server, handle: str, patient: str) -> None:
+    """Note in the request under way which patient the person chose.
+
+    Raises:
+        OAuthError: there is no such request.
+    """
+    request = msgspec.structs.replace(await request_under_way(server, handle), patient=patient)
+    lifetime = request.asked_at + server.lifetimes.request - server.clock()
+    await _keep(server, TicketKind.REQUEST, handle, msgspec.json.encode(request), lifetime)
+
+
+async def finish(server: Server, handle: str) -> None:
+    """Use the request up: it is answered once only.
+
+    Raises:
+        OAuthError: it was answered before.
+    """
+    _, good = await server.store.spend(TicketKind.REQUEST, digest(handle), server.clock())
+    if not good:
+        raise OAuthError(Refusal.INVALID_REQUEST, "the request was answered, has expired or never was")
+
+
 def _redirect_uri(client: Client, parameters: Parameters) -> str:
     redirect_uri = parameters.required("redirect_uri")
     if redirect_uri not in client.redirect_uris:
@@ -176,6 +202,7 @@ async def _read(server: Server, client: Client, redirect_uri: str, parameters: P
         prompt=_prompt(parameters),
         max_age=_max_age(parameters),
         key=_key(parameters),
+        asked_at=server.clock(),
     )
 
 
@@ -218,6 +245,6 @@ def _key(parameters: Parameters) -> str | None:
     return key
 
 
-async def _keep(server: Server, kind: TicketKind, secret: str, body: bytes, lifetime: int) -> None:
+async def _keep(server: Server, kind: TicketKind, secret: str, body: bytes, lifetime: float) -> None:
     expires_at = server.clock() + lifetime
     await server.store.keep_ticket(Ticket(kind=kind, digest=digest(secret), body=body, expires_at=expires_at))

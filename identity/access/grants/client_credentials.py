@@ -31,4 +31,4 @@ def issue_to_client(server: Server, client: Client, parameters: Parameters, key:
     if not scope:
         raise OAuthError(Refusal.INVALID_SCOPE, "nothing of the scope is registered for this client")
     grant = Grant(grant_id=new_id(), client_id=client.client_id, scope=str(scope), key=key)
-    return respond(server, client, grant, None, scope=scope)
+    return respond(server, client, grant, client, scope=scope)

@@ -5,6 +5,7 @@ Spec: https://datatracker.ietf.org/doc/html/rfc8693
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from identity.access.errors import InvalidTokenError, OAuthError, Refusal
@@ -32,12 +33,12 @@ async def exchange(server: Server, client: Client, parameters: Parameters, key: 
     _check_supported(client, parameters)
     await server.refresh_revocations()
     claims = _subject(server, parameters["subject_token"], key)
-    user = await _user(server, claims)
+    subject = await _owner(server, claims)
     grant = Grant(
         grant_id=claims.grant_id or claims.token_id,
         client_id=client.client_id,
         scope=str(_scope(claims, client, parameters)),
-        user_id="" if user is None else user.user_id,
+        user_id=subject.user_id if isinstance(subject, User) else "",
         patient=claims.patient,
         encounter=claims.encounter,
         methods=("mfa",) if claims.identity.assurance > 1 else (),
@@ -45,8 +46,7 @@ async def exchange(server: Server, client: Client, parameters: Parameters, key: 
         actor=_actor(claims, client),
         audience=_audience(server, client, parameters),
     )
-    acting_for = client if user is not None else await _client(server, claims)
-    answer = respond(server, acting_for, grant, user, until=claims.expires_at)
+    answer = respond(server, client, grant, subject, until=claims.expires_at)
     return answer | {"issued_token_type": ACCESS_TOKEN}
 
 
@@ -72,20 +72,13 @@ def _subject(server: Server, token: str, key: str | None) -> AccessToken:
     return claims
 
 
-async def _user(server: Server, claims: AccessToken) -> User | None:
-    if claims.subject == claims.client_id:
-        return None
-    user = await server.store.user(claims.subject)
-    if user is None or not user.is_active:
+async def _owner(server: Server, claims: AccessToken) -> User | Client:
+    is_person = claims.identity.subject_type in ("person", "practitioner")
+    find: Callable[[str], Awaitable[User | Client | None]] = server.store.user if is_person else server.store.client
+    subject = await find(claims.subject)
+    if subject is None or not subject.is_active:
         raise OAuthError(Refusal.INVALID_GRANT, "the subject may do nothing any more")
-    return user
-
-
-async def _client(server: Server, claims: AccessToken) -> Client:
-    client = await server.store.client(claims.subject)
-    if client is None or not client.is_active:
-        raise OAuthError(Refusal.INVALID_GRANT, "the subject may do nothing any more")
-    return client
+    return subject
 
 
 def _scope(claims: AccessToken, client: Client, parameters: Parameters) -> ScopeSet:

@@ -40,7 +40,7 @@ def respond(
     server: Server,
     client: Client,
     grant: Grant,
-    user: User | None,
+    subject: User | Client,
     *,
     scope: ScopeSet | None = None,
     until: int | None = None,
@@ -51,7 +51,7 @@ def respond(
         server: the authorization server.
         client: who gets it.
         grant: what it follows from.
-        user: who granted; None where the client acts for itself.
+        subject: the person who granted, or the client that acts for itself.
         scope: less than the grant allows, if that was asked for.
         until: the time the token ends at the latest, seconds since 1970.
 
@@ -59,7 +59,7 @@ def respond(
         OAuthError: more scopes than fit into a token (invalid_scope).
     """
     allowed = read_scopes(grant.scope) if scope is None else scope
-    claims = _claims(server, client, grant, user, str(allowed), until)
+    claims = _claims(server, client, grant, subject, str(allowed), until)
     token = signed_access_token(claims, server.keys.signer())
     answer: TokenResponse = grant.launch | {
         "access_token": token,
@@ -70,8 +70,8 @@ def respond(
     for name in ("patient", "encounter"):
         if getattr(grant, name) is not None:
             answer[name] = getattr(grant, name)
-    if user is not None and OPENID in allowed.named:
-        answer["id_token"] = _id_token(server, client, grant, user, allowed, token)
+    if isinstance(subject, User) and OPENID in allowed.named:
+        answer["id_token"] = _id_token(server, client, grant, subject, allowed, token)
     return answer
 
 
@@ -101,25 +101,27 @@ def refresh_token(grant_id: str, secret: str) -> str:
 
 async def end_grant(server: Server, grant_id: str) -> None:
     """Let all tokens of a grant die, access tokens too."""
-    await server.store.end_family(grant_id)
+    # In this order: whoever starts the family at this moment looks at the revocations afterwards.
     await server.revoke(grant_id, server.clock() + SYSTEM_SECONDS)
+    await server.store.end_family(grant_id)
 
 
 def _claims(
-    server: Server, client: Client, grant: Grant, user: User | None, scope: str, until: int | None
+    server: Server, client: Client, grant: Grant, subject: User | Client, scope: str, until: int | None
 ) -> AccessToken:
     now = int(server.clock())
+    user = subject if isinstance(subject, User) else None
     ends = now + (SYSTEM_SECONDS if user is None else STAFF_SECONDS)
     return AccessToken(
         issuer=server.issuer,
-        subject=client.client_id if user is None else user.user_id,
+        subject=subject.user_id if isinstance(subject, User) else subject.client_id,
         audience=grant.audience or server.fhir_base,
         issued_at=now,
         expires_at=ends if until is None else min(ends, until),
         token_id=new_id(),
         client_id=client.client_id,
         scope=scope,
-        identity=_identity(server, client, grant, user),
+        identity=_identity(server, grant, subject),
         grant_id=grant.grant_id,
         patient=grant.patient,
         encounter=grant.encounter,
@@ -129,24 +131,24 @@ def _claims(
     )
 
 
-def _identity(server: Server, client: Client, grant: Grant, user: User | None) -> DigitalIdentity:
-    if user is None:
+def _identity(server: Server, grant: Grant, subject: User | Client) -> DigitalIdentity:
+    if isinstance(subject, Client):
         return DigitalIdentity(
-            subject_type=client.subject_type,
-            subject=server.keyed_hash("client", client.client_id),
+            subject_type=subject.subject_type,
+            subject=server.keyed_hash("client", subject.client_id),
             tenant=server.tenant,
-            organisation=client.organisation,
-            device=client.client_id if client.subject_type == "device" else None,
+            organisation=subject.organisation,
+            device=subject.client_id if subject.subject_type == "device" else None,
             assurance=2,
             policy_epoch=server.policy_epoch,
         )
     return DigitalIdentity(
-        subject_type=user.subject_type,
-        subject=server.hashed_subject(user),
+        subject_type=subject.subject_type,
+        subject=server.hashed_subject(subject),
         tenant=server.tenant,
-        organisation=user.organisation,
-        facility=user.facility,
-        roles=user.roles,
+        organisation=subject.organisation,
+        facility=subject.facility,
+        roles=subject.roles,
         assurance=2 if "mfa" in grant.methods else 1,
         policy_epoch=server.policy_epoch,
     )

@@ -62,7 +62,7 @@ def _scope(grant: Grant, client: Client, user: User, parameters: Parameters) -> 
     if not granted.covers(asked):
         raise OAuthError(Refusal.INVALID_SCOPE, "more than was granted")
     # What client or person have lost since is lost here, too.
-    scope = asked.shared_with(read_scopes(client.scope)).shared_with(read_scopes(user.scope))
+    scope = asked.shared_with(read_scopes(client.scope)).narrowed_to(read_scopes(user.scope))
     if not scope:
         raise OAuthError(Refusal.INVALID_SCOPE, "nothing is left of what was granted")
     return scope

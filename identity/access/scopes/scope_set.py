@@ -21,8 +21,6 @@ OFFLINE_ACCESS = "offline_access"
 ONLINE_ACCESS = "online_access"
 NAMED = frozenset({LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, OPENID, FHIR_USER, PROFILE, OFFLINE_ACCESS, ONLINE_ACCESS})
 """Scopes that are no scopes for resources."""
-FOR_PERSONS = NAMED
-"""None of them means anything where no person signs in."""
 _MOST_SCOPES = 200
 
 
@@ -49,9 +47,9 @@ class ScopeSet:
         shared = (mine.shared_with(theirs) for mine in self.resources for theirs in other.resources)
         return ScopeSet(self.named & other.named, _without_covered(each for each in shared if each is not None))
 
-    def of(self, *contexts: Context) -> ScopeSet:
-        """Return the scopes for resources of these contexts, and no other scopes."""
-        return ScopeSet(frozenset(), frozenset(each for each in self.resources if each.context in contexts))
+    def narrowed_to(self, wider: ScopeSet) -> ScopeSet:
+        """Return the set with its scopes for resources cut down to what *wider* allows."""
+        return ScopeSet(self.named, self.shared_with(wider).resources)
 
     @property
     def contexts(self) -> frozenset[Context]:

@@ -37,6 +37,10 @@ class Revocations:
             now = self._clock()
             self._until = {name: until for name, until in self._until.items() if until > now}
 
+    def include(self, name: str) -> bool:
+        """Tell whether this very id is revoked."""
+        return name in self._until
+
     def concern(self, token: AccessToken) -> bool:
         """Tell whether *token* or its grant is revoked."""
         return token.token_id in self._until or (token.grant_id is not None and token.grant_id in self._until)

@@ -13,6 +13,7 @@ from identity.access.store import migrations
 from identity.access.store.memory import MemoryAccessStores
 from identity.access.store.port import AccessStore
 from identity.access.store.postgres import PostgresAccessStores
+from tests.support.access import Access
 
 NewAccessStore = Callable[[], AccessStore]
 _tenants = count(3_000_000)
@@ -42,3 +43,9 @@ async def new_access_store(request: pytest.FixtureRequest) -> AsyncIterator[NewA
 def access_store(new_access_store: NewAccessStore) -> AccessStore:
     """An empty store of a tenant of its own."""
     return new_access_store()
+
+
+@pytest.fixture
+async def access() -> Access:
+    """An authorization server with one app, one system and one nurse."""
+    return await Access().set_up()

@@ -1,0 +1,1 @@
+"""Signing people in: passwords, second factors, attempts, sessions, and the choice of a patient."""
