@@ -107,9 +107,7 @@ class ClauseReader:
             return (AnyClause(tuple(AllClause((TypeClause(each), *clauses)) for each, clauses in typed)),)
         if all(_excludes(clause) for clauses in found for clause in clauses):
             return tuple(clause for clauses in found for clause in clauses)
-        if any(len(clauses) > 1 for clauses in found):
-            raise bad_value(name, "a value without '|version' in a search over several types")
-        return (AnyClause(tuple(clauses[0] for clauses in found)),)
+        return (AnyClause(tuple(_together(clauses) for clauses in found)),)
 
     def typed(self, resource_type: str, name: str, value: str) -> tuple[Clause, ...]:
         """Return clauses that together mean ``name=value`` in a search over one type; see :meth:`clauses`."""
@@ -124,9 +122,7 @@ class ClauseReader:
             only = modifier if colon else None
             return (self._chain(resource_type, code, only, rest, lambda target: self._one(target, rest, value)),)
         if code in {"_id", "_lastUpdated"}:
-            if colon:
-                raise unsupported_modifier(code, modifier, ("no modifier",))
-            return (_ids(value) if code == "_id" else self._last_updated(value),)
+            return (self._of_itself(code, modifier if colon else None, value),)
         if name == "_filter":
             expressed = self._expressed(resource_type, parse_filter(value))
             return expressed.clauses if isinstance(expressed, AllClause) else (expressed,)
@@ -152,9 +148,7 @@ class ClauseReader:
 
     def _values(self, parameter: Parameter, modifier: str | None, value: str) -> tuple[Clause, ...]:
         if modifier == "missing" and parameter.type != "composite":
-            if value not in {"true", "false"}:
-                raise bad_value(f"{parameter.code}:missing", "'true' or 'false'")
-            return (MissingClause(parameter, value == "true"),)
+            return (MissingClause(parameter, _is_missing(parameter.code, value)),)
         self._check_modifier(parameter, modifier)
         texts = split(value, ",")
         if not all(texts):
@@ -220,15 +214,28 @@ class ClauseReader:
         Spec: https://hl7.org/fhir/R4/search.html#uri
         """
         parameter = clause.parameter
-        if parameter.type != "uri" or parameter.code != "url" or len(clause.values) != 1 or clause.modifier is not None:
-            return (clause,)
         versions = self.definitions.parameter(parameter.resource_type, "version")
-        (value,) = clause.values
-        if versions is None or not isinstance(value, UriValue) or "|" not in value.uri:
+        if parameter.type != "uri" or parameter.code != "url" or versions is None or clause.modifier is not None:
             return (clause,)
-        url, _, version = value.uri.rpartition("|")
-        version_value = parse_value(versions, version, self.reading)
-        return ValueClause(parameter, None, (UriValue(url),)), ValueClause(versions, None, (version_value,))
+        uris = [value.uri for value in clause.values if isinstance(value, UriValue)]
+        if not any("|" in uri for uri in uris):
+            return (clause,)
+        found: list[tuple[Clause, ...]] = []
+        for uri in uris:
+            url, bar, version = uri.partition("|")
+            named = ValueClause(parameter, None, (UriValue(url),))
+            found.append((named, *self._values(versions, None, version)) if bar and version else (named,))
+        return found[0] if len(found) == 1 else (AnyClause(tuple(map(_together, found))),)
+
+    def _of_itself(self, code: str, modifier: str | None, value: str) -> Clause:
+        """Return the clause about the id or the last update, which every resource has."""
+        if modifier == "missing":
+            return AnyClause(()) if _is_missing(code, value) else AllClause(())
+        if code == "_lastUpdated" and modifier is None:
+            return self._last_updated(value)
+        if code == "_id" and modifier in {None, "not"}:
+            return NotClause(_ids(value)) if modifier else _ids(value)
+        raise unsupported_modifier(code, modifier or "", ("missing", "not") if code == "_id" else ("missing",))
 
     def _last_updated(self, value: str) -> LastUpdatedClause:
         return LastUpdatedClause(tuple(date.parse(_LAST_UPDATED, text, self.reading) for text in split(value, ",")))
@@ -313,14 +320,10 @@ class ClauseReader:
         return NotClause(_ids(comparison.value)) if negated else _ids(comparison.value)
 
     def _modified(self, parameter: Parameter, modifier: str | None, value: str) -> Clause:
-        (clause,) = self._values(parameter, modifier, value)
-        return clause
+        return _together(self._values(parameter, modifier, value))
 
     def _one(self, resource_type: str, name: str, value: str) -> Clause:
-        clauses = self.typed(resource_type, name, value)
-        if len(clauses) > 1:
-            raise bad_value(name, "a value without '|version' inside a chain")
-        return clauses[0]
+        return _together(self.typed(resource_type, name, value))
 
     def _reference(self, resource_type: str, code: str) -> Parameter:
         parameter = self._parameter(resource_type, code)
@@ -346,11 +349,21 @@ class ClauseReader:
         return sorted(self.definitions.resource_types)
 
 
+def _is_missing(code: str, value: str) -> bool:
+    if value not in {"true", "false"}:
+        raise bad_value(f"{code}:missing", "'true' or 'false'")
+    return value == "true"
+
+
 def _ids(value: str, name: str = "_id") -> IdClause:
     ids = tuple(unescape(text) for text in split(value, ","))
     if not all(map(is_logical_id, ids)):
         raise bad_value(name, "logical ids (letters, digits, '-' and '.', 64 at most)")
     return IdClause(ids)
+
+
+def _together(clauses: Sequence[Clause]) -> Clause:
+    return clauses[0] if len(clauses) == 1 else AllClause(tuple(clauses))
 
 
 def _may_target(parameter: Parameter, resource_type: str) -> bool:

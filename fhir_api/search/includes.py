@@ -11,6 +11,7 @@ from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Include, Parameter
 from fhir_api.search.refusals import bad_value, unknown_parameter, unknown_type, unsupported_modifier
 
+_EVERYTHING = frozenset({"*", "*:*"})
 _ITERATE = frozenset({"iterate", "recurse"})
 """``recurse`` is what STU3 called it."""
 
@@ -33,7 +34,7 @@ def parse_include(
     if colon and modifier not in _ITERATE:
         raise unsupported_modifier(code, modifier, ("iterate",))
     reverse, iterate = code == "_revinclude", bool(colon)
-    if value == "*":
+    if value in _EVERYTHING:
         return _wildcard(definitions, resource_types, reverse, iterate)
     source_type, _, rest = value.partition(":")
     parameter_code, colon, target_type = rest.partition(":")

@@ -165,6 +165,8 @@ class _QueryReader:
                 self.query = replace(self.query, summary=parse_summary(value))
             case "_elements":
                 self.query = replace(self.query, elements=(*self.query.elements, *parse_elements(value)))
+            case "_score":
+                raise unsupported(name, " Matches are not ranked.")
             case "_contained":
                 self.contained = parse_contained(value)
             case "_containedType":
