@@ -19,7 +19,7 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 
 CURSOR_PARAMETER = "_cursor"
 LIFETIME = 24 * 3600
-"""Seconds a cursor is good for."""
+"""Seconds a cursor is good for where nothing else is said."""
 
 _EXPIRY_BYTES = 5
 _TAG_BYTES = 16
@@ -28,14 +28,20 @@ _TAG_BYTES = 16
 class Cursors:
     """Makes and reads the cursors of one tenant."""
 
-    def __init__(self, secret: bytes, tenant: str, now: Callable[[], float] = time.time) -> None:
-        """Derive the tenant's key from *secret*, which all workers share; *now* gives seconds since 1970."""
+    def __init__(
+        self, secret: bytes, tenant: str, now: Callable[[], float] = time.time, lifetime: int = LIFETIME
+    ) -> None:
+        """Derive the tenant's key from *secret*, which all workers share.
+
+        *now* gives seconds since 1970, *lifetime* is the seconds that a cursor is good for.
+        """
         self._key = hmac_digest(secret, b"page cursor\0" + tenant.encode(), "sha256")
         self._now = now
+        self._lifetime = lifetime
 
     def seal(self, query: bytes, position: bytes) -> str:
         """Return the cursor of *position* in *query*."""
-        payload = int(self._now() + LIFETIME).to_bytes(_EXPIRY_BYTES, "big") + position
+        payload = int(self._now() + self._lifetime).to_bytes(_EXPIRY_BYTES, "big") + position
         return _encoded(payload + self._tag(query, payload))
 
     def open(self, query: bytes, cursor: str) -> bytes:

@@ -57,6 +57,17 @@ def test_a_cursor_expires():
     assert refused.value.issues[0].code == "expired"
 
 
+def test_how_long_a_cursor_is_good_can_be_set():
+    now = 1_000_000.0
+    cursors = Cursors(SECRET, "1", lambda: now, lifetime=60)
+    cursor = cursors.seal(QUERY, b"x")
+    now += 60
+    assert cursors.open(QUERY, cursor) == b"x"
+    now += 1
+    with pytest.raises(FhirError):
+        cursors.open(QUERY, cursor)
+
+
 def test_what_is_signed_leaves_out_place_and_looks_only():
     plain = query_text("Patient", [("name", "a"), ("_count", "2")])
     assert query_text("Patient", [("name", "a"), ("_count", "2"), ("_cursor", "x"), ("_format", "xml")]) == plain
