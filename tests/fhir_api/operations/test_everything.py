@@ -124,6 +124,21 @@ async def test_pages_give_each_once(client, record, count):
         assert sum(each["search"]["mode"] == "match" for each in bundle["entry"]) <= count
 
 
+async def test_what_is_changed_while_pages_are_read_comes_once(client, record):
+    url, found, turn = "/Patient/a/$everything?_count=1", [], 0
+    while url:
+        bundle = (await client.get(url)).json()
+        found += keys(bundle)
+        url = link(bundle, "next")
+        for name in ("obs-a", "of-a"):
+            turn += 1
+            tree = (await client.get(f"/Observation/{name}")).json()
+            # before all others and behind them, in turn
+            tree["effectiveDateTime"] = f"{(1950, 2025)[turn // 2 % 2]}-01-01"
+            assert (await client.put(f"/Observation/{name}", json=tree, headers=JSON)).status_code == 200
+    assert Counter(found) == Counter(OF_A | BESIDE)
+
+
 async def test_by_post_and_on_by_get(client, record):
     parameters = [{"name": "_count", "valueInteger": 4}, {"name": "_type", "valueCode": "Observation,Patient"}]
     body = {"resourceType": "Parameters", "parameter": parameters}

@@ -48,7 +48,33 @@ async def test_a_cursor_opens_only_its_own_search(client, patients):
     for url in (other, swapped, following + "x", following.replace("/Patient?", "/Person?")):
         response = await client.get(url)
         assert response.status_code == 400, url
-        assert "_cursor" in response.json()["issue"][0]["diagnostics"] or response.json()
+        assert issue_code(response) == "value"
+        assert "_cursor" in response.json()["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize("sort", ["", "&_sort=-_lastUpdated", "&_sort=family", "&gender=male,female&_sort=-birthdate"])
+async def test_what_is_changed_while_pages_are_read_comes_once(client, patients, store, sort):
+    url: str | None = f"/Patient?_count=1{sort}"
+    seen: list[str] = []
+    turn = 0
+    while url:
+        bundle = (await client.get(url)).json()
+        seen += ids(bundle)
+        url = link(bundle, "next")
+        for number in (0, 4):
+            turn += 1
+            changed = {"resourceType": "Patient", "id": f"p{number}", "gender": "male", "birthDate": f"19{10 + turn}"}
+            changed["name"] = [{"family": f"{'ZA'[turn % 2]}{turn}"}]
+            assert (await client.put(f"/Patient/p{number}", json=changed)).status_code == 200
+    assert sorted(seen) == ["p0", "p1", "p2", "p3", "p4"]
+
+
+async def test_a_link_can_be_followed_again(client, patients):
+    following = link((await client.get("/Patient?_count=2&_sort=family")).json(), "next")
+    first, again = [(await client.get(following)).json() for _ in range(2)]
+    assert ids(first) == ids(again) == ["p2", "p3"]
+    assert link(first, "self") == following
+    assert link(first, "first") == "http://127.0.0.1:8080/fhir/Patient?_count=2&_sort=family"
 
 
 async def test_search_by_post_takes_form_and_url_together(client, patients):
