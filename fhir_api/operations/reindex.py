@@ -12,11 +12,11 @@ import orjson
 
 from conformance.operations import OperationDefinition, OperationParameter
 from fhir_api.interactions.context import Context
-from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.interactions.reindexing import begin
+from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.versions import instant
 from fhir_api.operations.operation import ANY_TYPE, Answer, Call, Level, Operation
-from fhir_api.search.refusals import shown
-from fhir_api.store.parameters import BUILDING, LIVE, Job, OwnParameter
+from fhir_api.store.parameters import Job, OwnParameter
 
 _ACCEPTED: Final = 202
 _CANONICAL: Final = "https://fhir.stanforis.example/OperationDefinition/"
@@ -35,63 +35,10 @@ async def reindex(context: Context, call: Call) -> Answer:
         if not entries and await context.store.current(call.key) is None:
             raise refuse(ErrorKind.NOT_FOUND, f"{call.key} is not known.")
         return Answer(_parameters([{"name": "entries", "valueInteger": entries}]))
-    job = await _begin(context, call)
+    arguments = call.arguments
+    types = [call.resource_type] if call.level is Level.TYPE else [each.value for each in arguments.all("type")]
+    job = await begin(context, types, url=arguments.value("url"), code=arguments.value("code"))
     return Answer(_parameters([{"name": "job", "valueInteger": job}]), _ACCEPTED)
-
-
-async def _begin(context: Context, call: Call) -> int:
-    """Begin the job that a call asks for, and return its number."""
-    types = [call.resource_type] if call.level is Level.TYPE else [each.value for each in call.arguments.all("type")]
-    for name in types:
-        if not context.rules.is_resource_type(name):
-            raise refuse(ErrorKind.MALFORMED, f"{shown(name)} is not a resource type.", code="value")
-    url, code = call.arguments.value("url"), call.arguments.value("code")
-    if url is None and code is None:
-        if not types:
-            raise refuse(ErrorKind.MALFORMED, "$reindex needs 'url', 'type', or 'code' and 'type'.", code="required")
-        return await context.store.begin_reindex(types)
-    if url is None and not types:
-        raise refuse(ErrorKind.MALFORMED, "$reindex needs 'type' beside 'code'.", code="required")
-    own = [
-        each.number
-        for each in (await context.store.own_parameters()).parameters
-        if each.state in (BUILDING, LIVE) and _is_meant(each, url, code, types)
-    ]
-    if own:
-        return await context.store.rebuild(own)
-    return await context.store.begin_reindex(_types_of(context, url, code, types))
-
-
-def _is_meant(parameter: OwnParameter, url: str | None, code: str | None, types: list[str]) -> bool:
-    definition = parameter.definition
-    return (
-        url in (None, definition.url)
-        and code in (None, definition.code)
-        and (not types or not set(types).isdisjoint(definition.base))
-    )
-
-
-def _types_of(context: Context, url: str | None, code: str | None, types: list[str]) -> list[str]:
-    """Return the types that have the parameter of R4 that is asked for.
-
-    Raises:
-        FhirError: NOT_FOUND.
-    """
-    found = [
-        name
-        for name in types or sorted(context.rules.search.resource_types)
-        if any(
-            url in (None, each.url) and code in (None, each.code)
-            for each in context.rules.search.parameters(name).values()
-        )
-    ]
-    if not found:
-        raise _unknown(url or code or "")
-    return found
-
-
-def _unknown(name: str) -> FhirError:
-    return refuse(ErrorKind.NOT_FOUND, f"There is no search parameter {shown(name)} that is indexed here.")
 
 
 async def status(context: Context, call: Call) -> Answer:

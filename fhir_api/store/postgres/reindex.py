@@ -23,6 +23,7 @@ from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.session import fenced
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import type_names
+from fhir_api.store.postgres.upkeep import build_anew
 from fhir_api.store.postgres.writes import Plan
 
 _BATCH = 500
@@ -75,6 +76,7 @@ async def reindex(
     try:
         for tenant_id in tenants:
             await _reindex_tenant(stores.shared, tenant_id, progress)
+            await build_anew(stores.shared, tenant_id)
     finally:
         await stores.close()
     with psycopg.connect(owner_dsn) as connection:
@@ -86,7 +88,7 @@ async def _reindex_tenant(shared: Shared, tenant_id: int, progress: Progress) ->
     encoder = indexing.encoder
     async with shared.pool.acquire() as connection:
         while rows := await connection.fetch(_BODIES, str(tenant_id), last, _BATCH):
-            plan = Plan(indexing, Codes(shared.codes_of(tenant_id)))
+            plan = Plan(indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
             changed = []
             for rid, type_id, packed in rows:
                 resource_type = type_names()[type_id]

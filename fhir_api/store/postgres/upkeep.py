@@ -6,6 +6,7 @@ batch did and how far it came are stored together, so a process that is killed l
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -132,6 +133,17 @@ async def rebuild(shared: Shared, tenant_id: int, numbers: Sequence[int]) -> int
         known = (await registering.load(connection, str(tenant_id))).parameters
         again = [each for each in known if each.number in numbers and each.state in (BUILDING, LIVE)]
         return await registering.rebuild(connection, str(tenant_id), again)
+
+
+async def build_anew(shared: Shared, tenant_id: int) -> None:
+    """Make the rows of a tenant's own parameters, of which there are none, as the whole index is made anew."""
+    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
+        await registering.build_again(connection, str(tenant_id))
+    while True:
+        pause = await look_after(shared, tenant_id, share=1)
+        if pause is None:
+            return
+        await asyncio.sleep(pause)
 
 
 async def reindex(shared: Shared, tenant_id: int, place: tuple[int, int, str]) -> int:

@@ -113,14 +113,39 @@ def database_check(data: Data = None, database_url: DatabaseUrl = None) -> None:
 
 
 @database_commands.command("reindex")
-def database_reindex(data: Data = None, database_url: DatabaseUrl = None) -> None:
-    """Make the search index anew from the stored resources; stop the server first."""
+def database_reindex(
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Resource type to index anew; may be repeated.")
+    ] = None,
+    parameter: Annotated[
+        str | None, typer.Option(help="Search parameter: its canonical, or its code beside a type.")
+    ] = None,
+    tenant: Annotated[str, typer.Option(help="Name of the tenant, with a type or parameter.")] = "default",
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the search index anew from the stored resources; stop the server first.
+
+    With a type or a parameter only a part of it is made anew, and the server may go on.
+    """
+    settings = Settings.from_environment(data=data, database_url=database_url)
+    if types or parameter:
+        from stanforis.cli import indexing  # noqa: PLC0415 - heavy, and needed here only
+
+        asked = indexing.Asked(tuple(types or ()), parameter)
+        indexing.reindex(settings, asked, tenant=tenant, as_json=as_json)
+        return
+    _reindex_all(settings)
+
+
+def _reindex_all(settings: Settings) -> None:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     from stanforis.cli import databases  # noqa: PLC0415
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} resources indexed"), TimeElapsedColumn())
-    with databases.opened(Settings.from_environment(data=data, database_url=database_url), "stanforis db") as database:
+    with databases.opened(settings, "stanforis db") as database:
         databases.upgrade(database)
         with Progress(*columns) as shown:
             task = shown.add_task("", total=None)

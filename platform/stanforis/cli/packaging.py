@@ -81,7 +81,7 @@ def _path(source: str, shipped: Mapping[str, Path]) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Installation:
+class Installation:
     """A database that is open: its tenants and their stores."""
 
     settings: Settings
@@ -113,13 +113,14 @@ class _Installation:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[_Installation]:
+async def opened(settings: Settings) -> AsyncIterator[Installation]:
+    """Open what *settings* name; its database is up to date already."""
     definitions = CompiledDefinitions(settings)
     stores = await open_postgres(settings, definitions)
     try:
         async with administering(settings.database_url) as administration:
             tenants = await administration.tenants()
-            yield _Installation(settings, definitions, stores, administration, tenants)
+            yield Installation(settings, definitions, stores, administration, tenants)
     finally:
         await stores.close()
 
@@ -132,7 +133,7 @@ def add(settings: Settings, wanted: Wanted, *, tenant: str | None, as_json: bool
     """
 
     async def run(settings: Settings) -> dict[str, list[packages.Added]]:
-        async with _opened(settings) as installation:
+        async with opened(settings) as installation:
             return {
                 name: await _add(installation, name, wanted, is_shared=tenant is None, as_json=as_json)
                 for name in installation.named(tenant)
@@ -145,7 +146,7 @@ def add(settings: Settings, wanted: Wanted, *, tenant: str | None, as_json: bool
 
 
 async def _add(
-    installation: _Installation, tenant: str, wanted: Wanted, *, is_shared: bool, as_json: bool
+    installation: Installation, tenant: str, wanted: Wanted, *, is_shared: bool, as_json: bool
 ) -> list[packages.Added]:
     context = installation.context(tenant)
     added: list[packages.Added] = []
@@ -174,7 +175,7 @@ def equip(settings: Settings, tenant: str, *, as_json: bool) -> bool:
     """
 
     async def run(settings: Settings) -> list[packages.Added]:
-        async with _opened(settings) as installation:
+        async with opened(settings) as installation:
             (name,) = installation.named(tenant)
             return [
                 await packages.add(installation.context(name), package_of(source, archived_files(source, BytesIO(raw))))
@@ -196,7 +197,7 @@ def remove(settings: Settings, package: str, *, tenant: str | None, force: bool,
     name, _, version = package.partition("@")
 
     async def run(settings: Settings) -> dict[str, packages.Removed]:
-        async with _opened(settings) as installation:
+        async with opened(settings) as installation:
             removed = {
                 each: await packages.remove(installation.context(each), name, version or None, force=force)
                 for each in installation.named(tenant)
@@ -219,7 +220,7 @@ def show(settings: Settings, tenant: str, *, as_json: bool) -> None:
     """
 
     async def run(settings: Settings) -> list[PackageRecord]:
-        async with _opened(settings) as installation:
+        async with opened(settings) as installation:
             (name,) = installation.named(tenant)
             return await installation.context(name).store.packages()
 

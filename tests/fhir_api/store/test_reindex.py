@@ -64,6 +64,21 @@ async def test_the_index_made_anew_is_the_one_that_was(database: ConnectionInfo)
     await stores.close()
 
 
+async def test_own_parameters_are_built_with_the_rest(database: ConnectionInfo) -> None:
+    stores = await open_stores(PoolOptions(database.app_dsn), DEFINITIONS, EXTRACTOR)
+    store = stores.for_tenant(1)
+    own = {"resourceType": "SearchParameter", "id": "own", "url": "http://example.org/own", "status": "active",
+           "code": "own", "base": ["Patient"], "type": "token", "expression": "Patient.name.family"}  # fmt: skip
+    await store.write([write(RESOURCES[0]), write(own)])
+    while await store.look_after(1) is not None:
+        pass
+    before = rows(database)
+    await reindex(database.owner_dsn, PoolOptions(database.app_dsn), DEFINITIONS, EXTRACTOR, lambda _: None)
+    assert rows(database) == before
+    assert [each.state for each in (await store.own_parameters()).parameters] == ["live"]
+    await stores.close()
+
+
 async def test_another_zone_needs_another_index(database: ConnectionInfo) -> None:
     require_index(database.owner_dsn, "UTC")
     require_index(database.owner_dsn, "UTC")
