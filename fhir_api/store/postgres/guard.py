@@ -1,6 +1,6 @@
 """The guard in front of statements whose cost depends on what was asked: searches, criteria, histories.
 
-See docs/decisions/0013-cost-limits.md.
+See docs/decisions/0015-cost-limits.md.
 """
 
 from __future__ import annotations
