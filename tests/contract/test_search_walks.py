@@ -189,6 +189,15 @@ async def test_what_is_there_all_along_comes_exactly_once(new_store: Callable[[]
         await walk_while_writing(new_store(), replace(query(url), count=2 + seed % 2), seed)
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("url", SEARCHES)
+async def test_what_is_there_all_along_comes_exactly_once_in_many_walks(
+    new_store: Callable[[], TenantStore], url: str
+) -> None:
+    for seed in range(10, 50):
+        await walk_while_writing(new_store(), replace(query(url), count=1 + seed % 4), seed)
+
+
 @pytest.mark.parametrize("url", ["Observation?", "Observation?_sort=-date", "?", "Observation?_sort=code"])
 async def test_a_compartment_is_walked_as_exactly(new_store: Callable[[], TenantStore], url: str) -> None:
     wanted = query(url)
