@@ -252,7 +252,8 @@ class Access:
         """Return the tokens that signing in gives."""
         response = await self.token(self.redeemed(await self.code(**changed)))
         assert response.status_code == 200, response.text
-        return response.json()
+        tokens: dict[str, Any] = response.json()
+        return tokens
 
     async def refresh(self, token: str, **changed: str) -> Response:
         form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": "app"}

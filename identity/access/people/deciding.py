@@ -82,7 +82,7 @@ async def answer(
         await use_up(server, request.launch)
     agreement = Agreement(
         scope=str(where.scope),
-        auth_time=session.auth_time,
+        auth_time=int(session.auth_time),
         methods=session.methods,
         patient=where.patient,
         encounter=where.launch.encounter,
@@ -96,9 +96,9 @@ def has_to_sign_in(request: AuthorizationRequest, session: Session | None, now: 
     if session is None:
         return True
     is_old = request.max_age is not None and now - session.auth_time > request.max_age
-    is_wanted = "login" in request.prompt and session.auth_time < int(request.asked_at)
+    is_wanted = "login" in request.prompt and session.auth_time < request.asked_at
     # With max_age=0 every session that began before the request is too old, and none that began for it.
-    return is_wanted or (is_old and session.auth_time < int(request.asked_at))
+    return is_wanted or (is_old and session.auth_time < request.asked_at)
 
 
 async def _patient(

@@ -21,7 +21,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     user_id: str
-    auth_time: int
+    auth_time: float
     methods: tuple[str, ...]
 
 
@@ -31,7 +31,7 @@ async def start_session(server: Server, signed_in: SignedIn, before: str | None)
         await end_session(server, before)
     secret = new_secret()
     now = server.clock()
-    session = Session(user_id=signed_in.user.user_id, auth_time=int(now), methods=signed_in.methods)
+    session = Session(user_id=signed_in.user.user_id, auth_time=now, methods=signed_in.methods)
     kept = Ticket(
         kind=TicketKind.SESSION,
         digest=digest(secret),

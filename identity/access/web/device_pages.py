@@ -74,7 +74,7 @@ async def _device_answer(people: People, request: Request) -> Response:
     session, user = found
     allow = sent.get("answer") == "allow"
     if not await device.answer(
-        people.server, user_code, user, allow=allow, auth_time=session.auth_time, methods=session.methods
+        people.server, user_code, user, allow=allow, auth_time=int(session.auth_time), methods=session.methods
     ):
         return page(request, "device.html", status=404, unknown=True)
     return message(request, "device_title", "done")

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import jwt
 import pytest
+from jwt.types import Options
 from msgspec.structs import replace
 
 from identity.access.tokens.compact import encode
@@ -49,7 +50,7 @@ async def test_somebody_signs_in_and_the_app_gets_tokens(access_store):
 async def test_the_id_token_tells_who_signed_in(access):
     tokens = await access.tokens(scope="openid fhirUser profile user/Patient.rs")
     key = next(key for key in server_keys() if key.algorithm.name == "ES256")
-    options = {"verify_exp": False, "verify_iat": False}
+    options: Options = {"verify_exp": False, "verify_iat": False}
     told = jwt.decode(
         tokens["id_token"], key.private.public_key(), ["ES256"], audience="app", issuer=ISSUER, options=options
     )
