@@ -260,11 +260,20 @@ Clause = (
 
 
 class SortKey(Struct, frozen=True):
-    """``_sort``: *parameter* is None for ``_lastUpdated`` (and ``_id`` has code ``_id``)."""
+    """``_sort``: *parameter* is None for ``_lastUpdated`` (and ``_id`` has code ``_id``).
+
+    In a search over several types, *others* are the parameters of the types behind the first.
+    """
 
     code: str
     parameter: Parameter | None
     descending: bool
+    others: tuple[Parameter, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of all types, all of one parameter type; none for what every resource has."""
+        return () if self.parameter is None else (self.parameter, *self.others)
 
 
 class Include(Struct, frozen=True):

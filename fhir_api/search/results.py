@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.search.definitions import SearchDefinitions
-from fhir_api.search.query import SortKey, Total
+from fhir_api.search.query import Parameter, SortKey, Total
 from fhir_api.search.refusals import bad_value, shown, unknown_parameter, unsupported
 from fhir_api.search.types.escapes import split
 
@@ -52,15 +52,21 @@ def _sort_key(definitions: SearchDefinitions, resource_types: Sequence[str], tex
         return SortKey(code, None, descending)
     if code == "_score":
         raise unsupported("_sort=_score")
-    if len(resource_types) != 1:
-        raise unsupported(f"_sort={code}", " A search over several types is sorted by '_id' or '_lastUpdated'.")
-    (resource_type,) = resource_types
+    parameter, *others = (_sortable(definitions, resource_type, code) for resource_type in resource_types)
+    if any(other.type != parameter.type for other in others):
+        raise unsupported(f"_sort={code}", " It is not of one type in all the types searched.")
+    return SortKey(code, parameter, descending, tuple(others))
+
+
+def _sortable(definitions: SearchDefinitions, resource_type: str, code: str) -> Parameter:
     parameter = definitions.parameter(resource_type, code)
     if parameter is None:
         raise unknown_parameter(resource_type, code, definitions.parameters(resource_type))
     if parameter.type in {"composite", "special"}:
         raise unsupported(f"_sort={code}", f" Nothing can be sorted by a parameter of type {parameter.type}.")
-    return SortKey(code, parameter, descending)
+    if parameter.is_identifier:
+        raise unsupported(f"_sort={code}", " What names one thing has no order; sort by what it is called.")
+    return parameter
 
 
 def parse_count(value: str, max_count: int) -> int:

@@ -111,7 +111,7 @@ def _compare_values(one: str | float, other: str | float) -> int:
 def _value(record: Record, key: SortKey) -> SortValue:
     if key.parameter is None:
         return record.version.key.logical_id if key.code == "_id" else record.version.last_updated
-    entries = record.index.get(key.parameter.key, ())
+    entries = [entry for parameter in key.parameters for entry in record.index.get(parameter.key, ())]
     values = [value for entry in entries if (value := _entry_value(entry)) is not None]
     if not values:
         return None

@@ -22,6 +22,7 @@ from fhir_api.search.extract.extractor import Extractor
 from fhir_api.search.query import Parameter, SortKey, ValueClause
 from fhir_api.search.types.values import matches
 from fhir_api.store.postgres.encode import Codes, Encoder, IndexRows
+from fhir_api.store.postgres.types import type_numbers
 
 Values = tuple[Any, ...]
 """The values of an order's keys."""
@@ -82,7 +83,7 @@ def _extractor(parameters: tuple[Parameter, ...], zone: tzinfo) -> Extractor:
 
 def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:
     """Return what gives the place in an order by *sort*: for each parameter whether it is missing, and its value."""
-    parameters = tuple(key.parameter for key in sort if key.parameter is not None)
+    parameters = tuple(parameter for key in sort for parameter in key.parameters)
 
     def place(former: Former) -> Values:
         entries, values = former.entries(parameters), list[Any]()
@@ -91,7 +92,8 @@ def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:
             if key.parameter is None:
                 values.append(former.key.logical_id if key.code == "_id" else former.last_updated)
                 continue
-            found = list(_values(key.parameter, entries, rows, descending=key.descending))
+            mine = next((each for each in key.parameters if each.resource_type == former.key.resource_type), None)
+            found = list(_values(mine, entries, rows, descending=key.descending)) if mine else []
             values += [0, (max if key.descending else min)(found)] if found else [1, _filler(key.parameter)]
         return *values, former.rid
 
@@ -99,7 +101,7 @@ def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:
 
 
 def _filler(parameter: Parameter) -> object:
-    return "" if parameter.type in {"token", "string", "uri"} else 0
+    return "" if parameter.type in {"token", "string", "uri", "reference"} else 0
 
 
 def _values(parameter: Parameter, entries: IndexEntries, rows: IndexRows, *, descending: bool) -> Iterable[Any]:
@@ -111,6 +113,9 @@ def _values(parameter: Parameter, entries: IndexEntries, rows: IndexRows, *, des
             return (row[2 if descending else 1] for row in rows.date if row[0] in {number, -number})
         case "string" | "uri":
             return (row[1] for row in rows.string if row[0] == number)
+        case "reference":
+            targets = (entry.target.partition("/") for entry in entries.references if entry.parameter == number)
+            return (f"{type_numbers()[kind]:03d}/{rest}" for kind, _, rest in targets if kind in type_numbers())
         case _:
             return (row[2] for row in rows.quantity if row[0] == number)
 

@@ -14,7 +14,7 @@ import orjson
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.search.definitions import SearchDefinitions
-from fhir_api.search.query import Parameter, SortKey
+from fhir_api.search.query import SortKey
 from fhir_api.store.postgres.search.beginning import Beginning
 from fhir_api.store.postgres.search.former import Former, Values, by_sort
 from fhir_api.store.postgres.statement import Arguments
@@ -128,7 +128,7 @@ def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> 
 
     Rising is not: there the resources without a date would come first.
     """
-    if len(sort) != 1 or sort[0].parameter is None or not sort[0].descending:
+    if len(sort) != 1 or sort[0].parameter is None or sort[0].others or not sort[0].descending:
         return False
     parameter = sort[0].parameter
     return definitions.primary_date(parameter.resource_type) == parameter
@@ -153,11 +153,7 @@ _SORTABLE = {
 
 
 def sorted_by(sort: Sequence[SortKey], arguments: Arguments) -> Order:
-    """Return the order of ``_sort``; a resource without the value comes last, whatever the direction.
-
-    Raises:
-        FhirError: NOT_SUPPORTED for a parameter that has no order.
-    """
+    """Return the order of ``_sort``; a resource without the value comes last, whatever the direction."""
     keys: list[Key] = []
     for sort_key in sort:
         keys += _sort_keys(sort_key, arguments)
@@ -170,31 +166,38 @@ def _sort_keys(sort_key: SortKey, arguments: Arguments) -> list[Key]:
         if sort_key.code == "_id":
             return [Key("b.fhir_id", sort_key.descending, "text", former="b.fhir_id")]
         return [Key("b.last_updated", sort_key.descending, former="h.last_updated")]
-    value, cast, filler = _value(sort_key.parameter, sort_key, arguments)
+    value, cast, filler = _value(sort_key.parameter.type, sort_key, arguments)
     return [
         Key(f"(CASE WHEN {value} IS NULL THEN 1 ELSE 0 END)", descending=False, cast="integer"),
         Key(f"coalesce({value}, {filler})", sort_key.descending, cast),
     ]
 
 
-def _value(parameter: Parameter, sort_key: SortKey, arguments: Arguments) -> tuple[str, str, str]:
-    """Return SQL for the least (descending: greatest) value of *parameter*, its type and a filler."""
+def _value(kind: str, sort_key: SortKey, arguments: Arguments) -> tuple[str, str, str]:
+    """Return SQL for the least (descending: greatest) value of a parameter of type *kind*, its type and a filler."""
     pick = "max" if sort_key.descending else "min"
-    key = arguments.bind(parameter.key, "integer")
-    if parameter.type == "token":
+    numbers = [parameter.key for parameter in sort_key.parameters]
+    if kind == "date":
+        numbers += [-number for number in numbers]
+    keys = f"= ANY({arguments.bind(numbers, 'integer[]')})"
+    if kind == "token":
         codes = (
-            f"SELECT {pick}(k.code) FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {key} "
+            f"SELECT {pick}(k.code) FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param {keys} "
             "AND EXISTS (SELECT FROM fhir.token x WHERE x.tenant_id = c.tenant AND x.param = k.param "
             "AND x.hash = k.hash AND x.low = b.low AND x.rid = b.rid)"
         )
         return f"({codes})", "text", "''"
-    if parameter.type not in _SORTABLE or (parameter.type == "token" and parameter.is_identifier):
-        raise refuse(ErrorKind.NOT_SUPPORTED, f"'_sort={parameter.code}': {parameter.type} values have no order.")
-    table, ascending, descending, cast, filler = _SORTABLE[parameter.type]
+    if kind == "reference":
+        # by type, then by id; types have their numbers in the order of their names
+        targets = (
+            f"SELECT {pick}(to_char(t.type_id, 'FM000') || '/' || t.fhir_id) FROM fhir.reference x "
+            "JOIN fhir.resource t ON t.tenant_id = c.tenant AND t.id_hash = x.target "
+            f"WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND x.param {keys}"
+        )
+        return f"({targets})", "text", "''"
+    table, ascending, descending, cast, filler = _SORTABLE[kind]
     column = descending if sort_key.descending else ascending
-    params = f"({key}, -{key})" if parameter.type == "date" else f"({key})"
     value = (
-        f"(SELECT {pick}(x.{column}) FROM {table} x "
-        f"WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND x.param IN {params})"
+        f"(SELECT {pick}(x.{column}) FROM {table} x WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND x.param {keys})"
     )
     return value, cast, filler
