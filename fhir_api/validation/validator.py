@@ -9,6 +9,7 @@ Spec: https://hl7.org/fhir/R4/validation.html, https://hl7.org/fhir/R4/resource-
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 from fhir_api.model.outcome import Issue
 from fhir_api.model.resource import Resource
@@ -123,6 +124,8 @@ def _of_rules(tree: Json, known: Profiles, exists: Exists | None, options: Optio
 def _of_profiles(
     tree: Json, known: Profiles, asked: Sequence[str], resolver: Resolver | None, options: Options
 ) -> Iterator[Issue]:
+    # what was found out about a target is remembered by its identity
+    resolver = None if resolver is None else cache(resolver)
     yield from known.extension_issues(tree, resolver=resolver, is_strict=options.requires_extensions)
     yield from known.declared_issues(tree, resolver=resolver, with_implied=True)
     for canonical in asked:

@@ -14,9 +14,12 @@ from fhir_api.terminology import Terminology
 from fhir_api.validation.explanation import MAX_ISSUES
 from fhir_api.validation.profiles import Profiles
 from fhir_api.validation.validator import Validator, base_validator
+from tests.support.libraries import beside_core
+from tests.support.profiles import PROFILE, profile
 
 VALIDATOR = base_validator()
 ABSENT = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+NAMED: dict[str, Any] = {"name": [{"family": "A"}]}
 VITAL_SIGNS = "http://hl7.org/fhir/StructureDefinition/vitalsigns"
 
 
@@ -170,3 +173,19 @@ def test_a_library_without_terminology_is_asked_for_codes_all_the_same() -> None
     validator = Validator(Profiles(core_library()))
     assert validator.validate(patient(), [VITAL_SIGNS])
     assert Terminology(core_library()).member_of("http://hl7.org/fhir/ValueSet/mimetypes", "a/b") is True
+
+
+def test_targets_that_refer_to_each_other_are_asked_once() -> None:
+    linked = {"type": [{"code": "Reference", "targetProfile": [PROFILE]}]}
+    rules = {"constraint": [{"key": "a", "severity": "error", "human": "A name", "expression": "name.exists()"}]}
+    library = beside_core(profile("Patient", {"": rules, "link.other": linked}))
+    links = [{"type": "seealso", "other": {"reference": f"Patient/{number}"}} for number in range(12)]
+
+    def resolver(reference: str) -> dict[str, Any]:
+        return patient(id=reference.rpartition("/")[2], link=links, **NAMED)
+
+    validator = Validator(Profiles(library, Terminology(library)))
+    issues = validator.validate(patient(link=links, **NAMED), [PROFILE], resolver=resolver)
+    assert [issue for issue in issues if issue.severity == "error"] == []
+    without = validator.validate(patient(link=links, **NAMED), [PROFILE], resolver=lambda _: patient(id="a"))
+    assert len([issue for issue in without if issue.severity == "error"]) == len(links)
