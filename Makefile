@@ -12,7 +12,7 @@ CHECKED := fhir_api adapters identity mappings conformance platform tests benchm
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format nightly bench conformance profiles lock clean
+.PHONY: help setup setup-dev run test lint format nightly bench conformance profiles docs lock clean
 
 help: ## List the tasks.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ conformance: setup ## Compile the official R4 definitions again.
 
 profiles: setup-dev ## Compile the packages that are shipped again.
 	@$(BIN)/python -m conformance.profiles
+
+docs: setup ## Make the tables of docs/search.md again.
+	@$(BIN)/python -m fhir_api.search.documentation
 
 lock: setup ## Choose the newest versions that fit and write the lock files.
 	@$(PIP) install uv==0.13.9
