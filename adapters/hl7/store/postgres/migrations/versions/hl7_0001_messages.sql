@@ -60,6 +60,7 @@ END $$;
 -- Store messages in their order; one row for each says what was done:
 -- 1 stored, 2 the same bytes came before (with the number and answer of then), 3 stored and parked, 4 refused.
 -- p_duplicates: 1 takes other bytes under a known control id, 2 refuses them, 3 parks them.
+-- As long as nobody asks and none came before, all are stored by three statements; else they are looked at one by one.
 CREATE FUNCTION hl7.receive(
     p_tenant integer, p_senders text[], p_control_ids text[], p_types text[], p_versions text[], p_charsets text[],
     p_received bigint[], p_duplicates smallint[], p_digests bytea[], p_lane_counts integer[], p_lanes bigint[],
@@ -70,8 +71,34 @@ DECLARE
     v_lane integer := 0;
     v_lanes bigint[];
     v_reused boolean;
+    v_numbers bigint[];
 BEGIN
     PERFORM set_config('stanforis.tenant', p_tenant::text, true);
+    IF 1 = ALL (p_duplicates) THEN
+        BEGIN
+            v_numbers := ARRAY(SELECT nextval('hl7.message_number') FROM generate_series(1, cardinality(p_raws)));
+            INSERT INTO hl7.control (tenant_id, sender, control_id, digest, number, received_at)
+                SELECT p_tenant, a.* FROM unnest(p_senders, p_control_ids, p_digests, v_numbers, p_received) a;
+            INSERT INTO hl7.message (tenant_id, number, sender, control_id, message_type, version, charset, received_at,
+                                     state, lanes, answer, raw)
+                SELECT p_tenant, a.number, a.sender, a.control_id, a.message_type, a.version, a.charset, a.received_at,
+                       1, p_lanes[a.last - a.lanes + 1 : a.last], a.answer, a.raw
+                FROM (SELECT u.*, sum(u.lanes) OVER (ORDER BY u.place)::integer AS last
+                      FROM unnest(v_numbers, p_senders, p_control_ids, p_types, p_versions, p_charsets, p_received,
+                                  p_lane_counts, p_answers, p_raws) WITH ORDINALITY
+                           AS u (number, sender, control_id, message_type, version, charset, received_at, lanes,
+                                 answer, raw, place)) a;
+            INSERT INTO hl7.lane (tenant_id, lane, number)
+                SELECT p_tenant, p_lanes[a.last - n.place], a.number
+                FROM (SELECT u.*, sum(u.lanes) OVER (ORDER BY u.place)::integer AS last
+                      FROM unnest(v_numbers, p_lane_counts) WITH ORDINALITY AS u (number, lanes, place)) a
+                CROSS JOIN LATERAL generate_series(0, a.lanes - 1) AS n (place);
+            RETURN QUERY SELECT 1::smallint, n.number, NULL::bytea FROM unnest(v_numbers) AS n (number);
+            RETURN;
+        EXCEPTION WHEN unique_violation THEN
+            NULL;
+        END;
+    END IF;
     FOR i IN 1 .. cardinality(p_raws) LOOP
         v_lanes := p_lanes[v_lane + 1 : v_lane + p_lane_counts[i]];
         v_lane := v_lane + p_lane_counts[i];
