@@ -21,11 +21,13 @@ _COMPONENT: Final = re.compile(
     r"""
     (?P<open>\()
     |(?:(?P<symbol>10[*^]|(?:\[[!-Z\\^-~]+\]|[!"#$%&'*,:-Z\\^_`a-z|~])+)(?P<exponent>[+-]?\d+)?|(?P<factor>\d+))
-     (?P<annotation>\{[!-z|~]*\})?
-    |(?P<lone>\{[!-z|~]*\})
+     (?P<annotation>\{[ -z|~]*\})?
+    |(?P<lone>\{[ -z|~]*\})
     """,
     re.VERBOSE,
 )
+# UCUM has neither spaces in annotations nor annotations after brackets; the common UCUM codes of R4 have both
+_AFTER_BRACKET: Final = re.compile(r"\{[ -z|~]*\}")
 MAX_LENGTH: Final = 255
 _MAX_EXPONENT: Final = 99
 
@@ -151,6 +153,8 @@ class _Reader:
             term = self.term()
             if not self._takes(")"):
                 raise self.unexpected("')'")
+            annotation = _AFTER_BRACKET.match(self.text, self.offset)
+            self.offset = annotation.end() if annotation else self.offset
             return term
         if match["symbol"]:
             return _power(_symbol(match["symbol"], start), int(match["exponent"] or 1), match["symbol"])

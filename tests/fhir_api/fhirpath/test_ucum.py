@@ -108,3 +108,10 @@ def test_conversion_writes_no_exponent() -> None:
     converted = convert(Quantity(Decimal(3), "km"), "m")
     assert converted is not None
     assert (str(converted), decimals(converted.value)) == ("3000 'm'", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "same"), [("{2 or 3 times}/d", "/d"), ("U/(10.g){feces}", "U/(10.g)"), ("m{a b}", "m")]
+)
+def test_annotations_of_the_common_codes_of_r4(code: str, same: str) -> None:
+    assert ucum.canonical(code) == ucum.canonical(same) is not None
