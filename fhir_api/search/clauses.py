@@ -47,6 +47,7 @@ from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading
 from fhir_api.search.types.token import CODE_SETS, code_set
 from fhir_api.search.types.values import parse_value
+from fhir_api.search.words import FULL_TEXT, words_clause
 
 MODIFIERS: dict[str, tuple[str, ...]] = {
     "token": ("missing", "text", "not", "in", "not-in", "above", "below", "of-type"),
@@ -64,7 +65,7 @@ MODIFIERS: dict[str, tuple[str, ...]] = {
 HIERARCHIES = ("partof", "part-of")
 """Reference parameters by which resources of one type form a hierarchy: they point at the one above."""
 
-UNAVAILABLE = ("_text", "_content", "_query")
+UNAVAILABLE = ("_query",)
 """Parameters of the specification that are not here."""
 
 MOST_STEPS = 2000
@@ -126,6 +127,10 @@ class ClauseReader:
         if name == "_filter":
             expressed = self._expressed(resource_type, parse_filter(value))
             return expressed.clauses if isinstance(expressed, AllClause) else (expressed,)
+        if code in FULL_TEXT:
+            if colon:
+                raise unsupported_modifier(code, modifier, ("no modifier",))
+            return (words_clause(resource_type, code, [unescape(text) for text in split(value, ",")]),)
         if name == "_list":
             return (self._listed(resource_type, value),)
         return self._values(self._parameter(resource_type, code), modifier if colon else None, value)

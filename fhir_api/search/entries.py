@@ -52,6 +52,13 @@ class TextEntry(NamedTuple):
     text: str
 
 
+class WordsEntry(NamedTuple):
+    """All different words of a text, folded."""
+
+    parameter: int
+    words: frozenset[str]
+
+
 class ReferenceEntry(NamedTuple):
     """A reference.
 
@@ -138,3 +145,4 @@ class IndexEntries:
     uris: list[UriEntry] = field(default_factory=list)
     composites: list[CompositeEntry] = field(default_factory=list)
     texts: list[TextEntry] = field(default_factory=list)
+    words: list[WordsEntry] = field(default_factory=list)

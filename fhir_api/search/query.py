@@ -140,6 +140,12 @@ class UriValue(Struct, frozen=True):
     uri: str
 
 
+class WordsValue(Struct, frozen=True):
+    """Folded words, all of which are looked for."""
+
+    words: tuple[str, ...]
+
+
 class NearValue(Struct, frozen=True):
     """A circle on the earth: its middle in degrees, its radius in metres."""
 
@@ -162,6 +168,7 @@ Value = (
     | NumberValue
     | QuantityValue
     | UriValue
+    | WordsValue
     | NearValue
     | CompositeValue
 )

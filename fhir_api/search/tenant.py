@@ -148,7 +148,7 @@ class OwnExtractor:
         if found is None:
             parameters = self.definitions.parameters(resource_type)
             found = tuple(
-                Extractor(_One(self.definitions, parameter), self._zone, contained=False)
+                Extractor(_One(self.definitions, parameter), self._zone, whole=False)
                 for parameter in parameters.values()
             )
             self._functions[resource_type] = found

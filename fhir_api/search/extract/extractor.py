@@ -15,6 +15,7 @@ from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.extract.plan import plan
 from fhir_api.search.extract.source import generate
+from fhir_api.search.words import add_words
 
 ExtractFunction = Callable[[dict[str, Any]], IndexEntries]
 
@@ -26,10 +27,10 @@ class Extractor:
         zone: of dates without one.
     """
 
-    def __init__(self, definitions: SearchDefinitions, zone: tzinfo = UTC, *, contained: bool = True) -> None:
-        """Index by *definitions*, with *contained* what resources contain, too."""
+    def __init__(self, definitions: SearchDefinitions, zone: tzinfo = UTC, *, whole: bool = True) -> None:
+        """Index by *definitions*; with *whole* also what resources contain, and their words."""
         self._definitions = definitions
-        self._contained = contained
+        self._whole = whole
         self._codes = cache(lambda name: {found.key: code for code, found in definitions.parameters(name).items()})
         self.zone = zone
         self._functions: dict[str, ExtractFunction] = {}
@@ -49,8 +50,10 @@ class Extractor:
         function = self._functions.get(resource_type) or self._compile(resource_type)
         try:
             entries = function(tree)
-            if self._contained and (inside := tree.get("contained")):
-                add_contained(entries, inside, self._inner, self._codes)
+            if self._whole:
+                add_words(entries, resource_type, tree)
+                if inside := tree.get("contained"):
+                    add_contained(entries, inside, self._inner, self._codes)
         except (AttributeError, TypeError, ValueError, KeyError, FhirPathEvaluationError):
             # no cause: it would carry values of a patient
             raise refuse(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fhir_api.search.entries import Component, CompositeEntry, TextEntry
-from fhir_api.search.query import CompositeValue, NearValue, Parameter, Value
+from fhir_api.search import words
+from fhir_api.search.entries import Component, CompositeEntry, TextEntry, WordsEntry
+from fhir_api.search.query import CompositeValue, NearValue, Parameter, Value, WordsValue
 from fhir_api.search.types import composite, near
 from fhir_api.search.types.reading import Reading
 from fhir_api.search.types.registry import MATCHERS, PARSERS
@@ -20,10 +21,14 @@ def parse_value(parameter: Parameter, text: str, reading: Reading, modifier: str
     return PARSERS[parameter.type](parameter, text, reading, modifier)
 
 
-def matches(entry: Component | CompositeEntry | TextEntry, value: Value, modifier: str | None = None) -> bool:
+def matches(
+    entry: Component | CompositeEntry | TextEntry | WordsEntry, value: Value, modifier: str | None = None
+) -> bool:
     """Tell whether one index entry is what *value* asks for."""
     if isinstance(entry, CompositeEntry):
         if isinstance(value, NearValue):
             return near.matches(entry, value)
         return isinstance(value, CompositeValue) and composite.matches(entry, value)
+    if isinstance(entry, WordsEntry):
+        return isinstance(value, WordsValue) and words.matches(entry, value)
     return MATCHERS[type(entry)](entry, value, modifier)

@@ -27,6 +27,7 @@ from fhir_api.search.entries import (
     TextEntry,
     TokenEntry,
     UriEntry,
+    WordsEntry,
 )
 from fhir_api.search.folding import fold
 from fhir_api.search.query import SortKey
@@ -132,5 +133,5 @@ def _entry_value(entry: Entry) -> SortValue:
             return value
         case UriEntry(uri=uri):
             return uri
-        case CompositeEntry() | TextEntry():
+        case CompositeEntry() | TextEntry() | WordsEntry():
             return None

@@ -13,11 +13,11 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.packages.kinds import CONSULTED_TYPES
-from fhir_api.search.entries import Component, CompositeEntry, IndexEntries, TextEntry
+from fhir_api.search.entries import Component, CompositeEntry, IndexEntries, TextEntry, WordsEntry
 from fhir_api.store.memory.parameters import Registry
 from fhir_api.store.port import Expect, PackageRecord, Write
 
-Entry = Component | CompositeEntry | TextEntry
+Entry = Component | CompositeEntry | TextEntry | WordsEntry
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Record:
                 entries.uris,
                 entries.composites,
                 entries.texts,
+                entries.words,
             )
             for entry in (entry for kind in lists for entry in kind):
                 found[entry.parameter].append(entry)

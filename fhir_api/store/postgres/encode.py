@@ -22,6 +22,7 @@ from fhir_api.search.entries import (
     StringEntry,
     TextEntry,
     TokenEntry,
+    WordsEntry,
 )
 from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
@@ -116,6 +117,7 @@ class Encoder:
             unit = self._unit(codes, quantity.parameter, quantity)
             rows.quantity.append((quantity.parameter, unit, quantity.value, primary, rid))
         self._texts(rows, entries.texts, rid, primary, codes)
+        self._words(rows, entries.words, rid, primary, codes)
         for composite in entries.composites:
             self._composite(rows, composite, rid, primary, codes)
         return rows if _all_different(rows) else _distinct(rows)
@@ -143,6 +145,18 @@ class Encoder:
                 key = (parameter, hashed, folded)
                 if key not in codes.known:
                     codes.new[key] = (parameter, leading(folded), hashed, None, folded)
+
+    def _words(self, rows: IndexRows, sets: Iterable[WordsEntry], rid: int, low: int, codes: Codes) -> None:
+        """Add a row for each set of words; ``token_code`` leads from a word to the sets that have it."""
+        for parameter, words in sets:
+            hashed = self.hasher.words(words)
+            rows.token.append((parameter, hashed, low, rid))
+            key = (parameter, hashed, "")
+            if key not in codes.known and key not in codes.new:
+                first, *others = words
+                codes.new[key] = (parameter, self.hasher.word(first), hashed, None, "")
+                for word in others:
+                    codes.new[parameter, hashed, word] = (parameter, self.hasher.word(word), hashed, None, "")
 
     def _identifier(self, entry: IdentifierEntry) -> list[int]:
         hasher = self.hasher

@@ -6,6 +6,8 @@ collides with another one's. Results are signed, as PostgreSQL's bigint is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from xxhash import xxh3_64_intdigest
 
 from fhir_api.model.keys import ResourceKey
@@ -64,6 +66,14 @@ class Hasher:
     def folded(self, text: str) -> int:
         """Return the hash of a folded text beside a code (``:text``)."""
         return self.token("\x05", text)
+
+    def word(self, word: str) -> int:
+        """Return the hash of a folded word (``_content``, ``_text``)."""
+        return self.token("\x06", word)
+
+    def words(self, words: Iterable[str]) -> int:
+        """Return the hash of a set of words."""
+        return self.text(f"\x07{' '.join(sorted(words))}")
 
     def dimension(self, dimension: str) -> int:
         """Return the hash that finds the units of a dimension."""

@@ -39,7 +39,7 @@ def parsed(url: str, *, lenient: bool = False) -> ParsedQuery:
     ("url", "kind", "words"),
     [
         ("Patient?nmae=x", ErrorKind.NOT_SUPPORTED, "no search parameter 'nmae'. Did you mean 'name'?"),
-        ("Patient?_text=x", ErrorKind.NOT_SUPPORTED, "'_text'"),
+        ("Patient?_query=x", ErrorKind.NOT_SUPPORTED, "'_query'"),
         ("Patient?gender:exact=x", ErrorKind.NOT_SUPPORTED, "does not support the modifier ':exact'"),
         ("Patient?gender:of-type=a|b|c", ErrorKind.NOT_SUPPORTED, "':above', ':below'."),
         ("Patient?code:text=x", ErrorKind.NOT_SUPPORTED, "'code'"),
@@ -111,7 +111,7 @@ def test_refusals_do_not_repeat_values() -> None:
 
 
 def test_lenient_leaves_out_what_is_unknown_and_says_so() -> None:
-    result = parsed("Patient?nmae=x&gender=male&_text=y&_include=Patient:foo&_sort=bar", lenient=True)
+    result = parsed("Patient?nmae=x&gender=male&_query=y&_include=Patient:foo&_sort=bar", lenient=True)
     assert result.used == (("gender", "male"),)
     assert [issue.severity for issue in result.issues] == ["warning"] * 4
     assert "'nmae'" in result.issues[0].diagnostics

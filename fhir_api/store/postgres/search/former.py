@@ -78,7 +78,7 @@ class _Only(SearchDefinitions):
 
 @lru_cache(256)
 def _extractor(parameters: tuple[Parameter, ...], zone: tzinfo) -> Extractor:
-    return Extractor(_Only(parameters), zone, contained=False)
+    return Extractor(_Only(parameters), zone, whole=False)
 
 
 def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:

@@ -170,6 +170,8 @@ class RowFinder:
     def _tokens(self, key: str, values: Sequence[Value], modifier: str | None) -> Keys:
         if modifier == "text":
             return Keys("token", key, self._texts.hashes(key, values))
+        if modifier == "words":
+            return Keys("token", key, self._texts.with_words(key, values))
         if len(values) == 1 and modifier != "of-type":
             (value,) = values
             if isinstance(value, TokenValue) and not value.any_system and value.code is not None:

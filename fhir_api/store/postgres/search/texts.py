@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.search.folding import fold
-from fhir_api.search.query import StringValue, UriValue, Value
+from fhir_api.search.query import StringValue, UriValue, Value, WordsValue
 from fhir_api.store.postgres.encode import FOLDED_LENGTH
 from fhir_api.store.postgres.hashing import Hasher, leading
 from fhir_api.store.postgres.statement import Arguments
@@ -65,6 +65,14 @@ class Texts:
             if start
         ]
         return f"ARRAY({' UNION '.join(selects) or 'SELECT NULL::bigint WHERE false'})"
+
+    def with_words(self, key: str, values: Sequence[Value]) -> str:
+        """Return SQL for the hashes of the sets of words that have all words of one of *values*."""
+        word = "SELECT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {} AND k.code_hash = {}"
+        sought = [value.words for value in values if isinstance(value, WordsValue)]
+        bind, hashed = self._arguments.bind, self._hasher.word
+        sets = (" INTERSECT ".join(word.format(key, bind(hashed(each))) for each in words) for words in sought)
+        return f"ARRAY({' UNION '.join(f'({each})' for each in sets)})"
 
     def starts_with(self, start: str) -> str:
         """Return the condition that a folded text begins with *start*; nothing begins with a value that is empty."""

@@ -1,0 +1,98 @@
+"""Full text: the words of a resource and of its narrative, for ``_content`` and ``_text``.
+
+A resource has one entry for each, the set of its words: most resources of a type share theirs with others, and a store
+keeps a set once.
+
+Spec: https://hl7.org/fhir/R4/search.html#content
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+from fhir_api.search.entries import IndexEntries, WordsEntry, parameter_key
+from fhir_api.search.folding import fold
+from fhir_api.search.query import Clause, Parameter, ValueClause, WordsValue
+from fhir_api.search.refusals import bad_value
+
+FULL_TEXT: Final = frozenset({"_text", "_content"})
+"""The parameters that look for words."""
+
+_SILENT: Final = frozenset({
+    "id", "reference", "system", "url", "div", "data", "profile", "source", "versionId", "lastUpdated", "contentType",
+})  # fmt: skip
+"""Properties that name or link something, or hold no text (the narrative is read apart)."""
+
+_WORDLESS: Final = re.compile(r"\d{4}(-\d\d|$)|[a-z][a-z0-9+.-]*:\S+$|[0-9a-f]{8}-[0-9a-f]{4}-|\d\d:\d\d:")
+"""Dates, times, URLs and UUIDs."""
+
+_LONGEST: Final = 64
+_TAGS: Final = re.compile(r"<[^>]*>")
+_OR: Final = re.compile(r"\s+OR\s+")
+_AND: Final = re.compile(r"\bAND\b")
+
+
+def add_words(entries: IndexEntries, resource_type: str, tree: dict[str, Any]) -> None:
+    """Add the words of a resource, and those of its narrative."""
+    narrative = _narrative(tree)
+    words = set(narrative)
+    for text in _texts(tree):
+        words |= _words(text)
+    if words:
+        entries.words.append(WordsEntry(parameter_key(resource_type, "_content"), frozenset(words)))
+    if narrative:
+        entries.words.append(WordsEntry(parameter_key(resource_type, "_text"), narrative))
+
+
+def _narrative(tree: dict[str, Any]) -> frozenset[str]:
+    text = tree.get("text")
+    division = text.get("div") if isinstance(text, dict) else None
+    return _split(html.unescape(_TAGS.sub(" ", division))) if isinstance(division, str) else frozenset()
+
+
+def _texts(tree: dict[str, Any]) -> Iterator[str]:
+    waiting: list[Any] = [tree]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if name not in _SILENT:
+                    if type(inner) is str:
+                        yield inner
+                    elif type(inner) is dict or type(inner) is list:
+                        waiting.append(inner)
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            yield value
+
+
+@lru_cache(maxsize=65536)
+def _words(text: str) -> frozenset[str]:
+    return frozenset() if _WORDLESS.match(text) else _split(text)
+
+
+def _split(text: str) -> frozenset[str]:
+    return frozenset(word[:_LONGEST] for word in fold(text).split())
+
+
+def words_clause(resource_type: str, code: str, texts: list[str]) -> Clause:
+    """Return the clause that a resource has all words of one of *texts*, or of one side of an ``OR``.
+
+    Raises:
+        FhirError: MALFORMED where there are no words.
+    """
+    parameter = Parameter(resource_type, code, "token", parameter_key(resource_type, code), "", "")
+    sought = [_split(_AND.sub(" ", side)) for text in texts for side in _OR.split(text)]
+    if not all(sought):
+        raise bad_value(code, "words, all of which have to be there")
+    return ValueClause(parameter, "words", tuple(WordsValue(tuple(sorted(words))) for words in sought))
+
+
+def matches(entry: WordsEntry, value: WordsValue, modifier: str | None = None) -> bool:
+    """Tell whether all words of the value are there."""
+    return entry.words.issuperset(value.words)
