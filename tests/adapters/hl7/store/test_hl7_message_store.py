@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
+from random import Random
 
 import psycopg
 import pytest
@@ -192,6 +193,45 @@ async def test_a_claim_ends_with_its_lease(store):
     assert await claimed(store, now=2_000) == ["A"]
     assert await claimed(store, now=2_000 + _LEASE - 1) == []
     assert await claimed(store, now=2_000 + _LEASE) == ["A"]
+
+
+async def storm(store: MessageStore, messages: int, lanes: int, workers: int) -> dict[int, list[int]]:
+    """Receive messages, each tenth once more, while workers settle them; return what each lane was given, in order."""
+    chance = Random(messages)  # noqa: S311 - a repeatable course
+    given: dict[int, list[int]] = {lane: [] for lane in range(lanes)}
+    left = messages
+
+    async def receive() -> None:
+        for start in range(0, messages, 50):
+            batch = [arrival(f"M{n}", b"%d" % n, lanes=(n % lanes,)) for n in range(start, start + 50)]
+            await asyncio.gather(*(store.receive(each) for each in [*batch, *chance.sample(batch, 5)]))
+
+    async def work() -> None:
+        nonlocal left
+        while left > 0:
+            for message in await store.claim(chance.randint(1, 5), now=2_000, lease_milliseconds=_LEASE):
+                number = int(message.raw)
+                given[number % lanes].append(number)
+                left -= 1
+                await asyncio.sleep(0)
+                await store.settle(message.number, chance.choice((State.MAPPED, State.DEAD)))
+            await asyncio.sleep(0)
+
+    await asyncio.gather(receive(), *(work() for _ in range(workers)))
+    return given
+
+
+async def test_in_a_storm_of_duplicates_every_lane_keeps_its_order(store):
+    given = await storm(store, 500, 20, 8)
+    assert all(numbers == sorted(set(numbers)) for numbers in given.values())
+    assert sum(len(numbers) for numbers in given.values()) == 500
+
+
+@pytest.mark.nightly
+async def test_in_a_storm_of_10_000_every_lane_keeps_its_order(store):
+    given = await storm(store, 10_000, 200, 32)
+    assert all(numbers == sorted(set(numbers)) for numbers in given.values())
+    assert sum(len(numbers) for numbers in given.values()) == 10_000
 
 
 async def test_no_more_are_claimed_than_asked_for(store):
