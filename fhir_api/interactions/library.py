@@ -38,6 +38,8 @@ class TenantLibrary:
     def find(self, resource_type: str, canonical: str) -> Definition | None:
         """Return a definition, None if there is none; of several versions the newest, unless the canonical says which.
 
+        A version may be the beginning of one: ``1.2`` is the newest of those that start with ``1.2.``.
+
         Raises:
             NotAtHandError: the tenant may have it.
         """
@@ -48,7 +50,10 @@ class TenantLibrary:
         known = self._known.get((resource_type, url))
         if known is None:
             raise NotAtHandError(resource_type, canonical)
-        return next((each for each in known if not version or each.get("version") == version), own)
+        if not version:
+            return known[0] if known else own
+        exact = next((each for each in known if each.get("version") == version), None)
+        return exact or next((each for each in known if str(each.get("version")).startswith(f"{version}.")), own)
 
     def is_known(self, resource_type: str, canonical: str) -> bool:
         """Tell whether :meth:`find` answers without raising."""

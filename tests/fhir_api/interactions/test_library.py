@@ -127,6 +127,26 @@ def test_canonicals_that_lead_nowhere_do_not_fill_memory():
         library.find("ValueSet", "http://a.example/1")
 
 
+@pytest.mark.parametrize(
+    ("version", "found"),
+    [
+        ("1.2.7", "1.2.7"),
+        ("1.2", "1.2.10"),
+        ("1", "1.10.0"),
+        ("1.1", "1.1"),
+        ("1.", None),
+        ("1.2.1", None),
+        ("2", None),
+    ],
+)
+def test_the_beginning_of_a_version_finds_the_newest(version, found):
+    library = TenantLibrary(core_library())
+    versions = ["1.2.7", "1.10.0", "1.2.10", "1.1", "1.1.5"]
+    library.learn("StructureDefinition", URL, [{**profile(), "version": each} for each in versions])
+    definition = library.find("StructureDefinition", f"{URL}|{version}")
+    assert (definition and definition["version"]) == found
+
+
 def test_what_is_made_of_a_library_is_made_once():
     library = TenantLibrary(core_library())
     made: list[TenantLibrary] = []
