@@ -15,6 +15,7 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.store.postgres.bodies import unpack
 from fhir_api.store.postgres.search.beginning import Beginning
+from fhir_api.store.postgres.search.conditions import PROBED
 from fhir_api.store.postgres.search.former import Former, Values
 from fhir_api.store.postgres.search.order import Order, Start
 from fhir_api.store.postgres.statement import Arguments
@@ -31,7 +32,7 @@ _CURRENT = "b.type_id, b.fhir_id, b.version, b.last_updated, b.change, b.body"
 def unchanged(rid: str, beginning: Beginning, arguments: Arguments) -> str:
     """Return the condition that a resource is as it was when the walk began."""
     saw = beginning.saw("u.marker", arguments)
-    return f"EXISTS (SELECT FROM fhir.resource u WHERE u.tenant_id = c.tenant AND u.rid = {rid} AND {saw})"
+    return f"EXISTS (SELECT FROM fhir.resource u WHERE u.tenant_id = c.tenant AND u.rid = {rid} AND {saw} {PROBED})"
 
 
 def changed(
