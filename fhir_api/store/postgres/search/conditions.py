@@ -115,8 +115,10 @@ class Conditions:
                 f"EXISTS (SELECT FROM fhir.{rows.table} x "
                 f"WHERE x.tenant_id = c.tenant AND {rows.condition} AND {place} {PROBED})"
             )
+        if rows.table == "composite" and rows.places:
+            return rows.dated_test(candidate.low, candidate.rid)
         if rows.table == "composite":
-            # no index leads from a resource to its combinations: the matches are read once and looked up
+            # no index leads from a resource to its positions: the matches are read once and looked up
             return f"{candidate.rid} = ANY(ARRAY({rows.rids()}))"
         place = f"x.rid = {candidate.rid}"
         if self._indexing.definitions.primary_date(clause.parameter.resource_type) == clause.parameter:

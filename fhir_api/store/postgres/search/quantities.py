@@ -62,8 +62,10 @@ class Quantities:
         A unit of UCUM stands for every stored one of its dimension, each with the range in its own numbers.
         """
         if value.measure is None:
-            named = "" if value.code is None and unit != "x.unit" else f"{unit} = ANY({self._units(key, value)}) AND "
-            return f"{named}{self.compared(number, value.number)}", ""
+            compared = self.compared(number, value.number)
+            if value.code is None and unit != "x.unit":
+                return compared, ""
+            return f"{unit} = {alias}.unit AND {compared}", f"unnest({self._units(key, value)}) {alias}(unit)"
         ranges = f"{self._as_written(value)} UNION ALL {self._converted(key, value, value.measure)}"
         # read once a statement, as an array
         source = f"unnest(ARRAY({ranges})) {alias}({_COLUMNS})"

@@ -33,6 +33,9 @@ from fhir_api.store.postgres.statement import Arguments
 KEYED = {"token": "hash", "reference": "target"}
 """Tables whose rows of one value lie in the order of the primary date, and the column that holds the value."""
 
+DATED = frozenset({"number", "quantity", "composite"})
+"""Types of parameters whose rows lie in the order of the primary date too, as well as in that of their values."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -62,16 +65,36 @@ class Ranges:
     """Rows of another table: those that satisfy one of *arms*, each of which an index serves.
 
     *sources* is empty, or has for each arm a FROM item that it speaks of, any row of which will do; "" where it needs
-    none.
+    none. *places* is empty, or has for each arm the condition of rows that lie together in the order of the primary
+    date (``dated``), among which are those of the arm.
     """
 
     table: str
     arms: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
     @property
     def _sourced(self) -> list[tuple[str, str]]:
         return list(zip(self.arms, self.sources or ("",) * len(self.arms), strict=True))
+
+    @property
+    def dated(self) -> list[tuple[str, str, str]]:
+        """Place, condition and FROM item of each arm whose rows have the primary date; none of another table."""
+        return [(place, arm, source) for place, (arm, source) in zip(self.places, self._sourced, strict=False)]
+
+    def dated_test(self, low: str, rid: str) -> str:
+        """Return the condition that the resource *rid* with the primary date *low* has one of the rows."""
+        tests = []
+        for place, arm, source in self.dated:
+            rows = (
+                f"SELECT FROM fhir.{self.table} x WHERE x.tenant_id = c.tenant AND {place} AND x.dated = {low} "
+                f"AND x.rid = {rid} AND {arm} OFFSET 0"
+            )
+            tests.append(
+                f"EXISTS (SELECT FROM {source} CROSS JOIN LATERAL ({rows}) x)" if source else f"EXISTS ({rows})"
+            )
+        return f"({' OR '.join(tests)})" if tests else "false"
 
     @property
     def condition(self) -> str:
@@ -125,7 +148,8 @@ class RowFinder:
             case "uri":
                 return Ranges("string", self._each(values, lambda value: self._texts.uri(key, value, clause.modifier)))
             case "number":
-                return Ranges("quantity", self._each(values, lambda value: self._number(key, value)))
+                arms = self._each(values, lambda value: self._number(key, value))
+                return Ranges("quantity", arms, (), (f"x.param = {key} AND x.unit = 0",) * len(arms))
             case "quantity":
                 return self._quantities(key, values)
             case "special":
@@ -229,36 +253,36 @@ class RowFinder:
                 arms += [f"(x.param = {narrow}{bound} AND {condition})", f"(x.param = {wide} AND {condition})"]
         return Ranges("date", tuple(arms))
 
-    def bounds(self, clause: ValueClause) -> list[str]:
-        """Return what a clause on the primary date says of ``low`` in a keyed row ``d`` (it does not say all)."""
+    def bounds(self, clause: ValueClause, low: str) -> list[str]:
+        """Return what a clause on the primary date says of *low*, its column in a row ``d`` (it does not say all)."""
         value = clause.values[0]
         if len(clause.values) != 1 or not isinstance(value, DateValue) or value.prefix is Prefix.NE:
             return []
         bind = self._arguments.bind
         match value.prefix:
             case Prefix.LT | Prefix.EB:
-                return [f"d.low < {bind(value.low)}"]
+                return [f"{low} < {bind(value.low)}"]
             case Prefix.LE:
-                return [f"d.low < {bind(value.high)}"]
+                return [f"{low} < {bind(value.high)}"]
             case Prefix.SA:
-                return [f"d.low >= {bind(value.high)}"]
+                return [f"{low} >= {bind(value.high)}"]
             case Prefix.GT:
-                return [self._starts_behind(clause.parameter.key, value.high)]
+                return [self._starts_behind(clause.parameter.key, value.high, low)]
             case Prefix.GE:
-                return [self._starts_behind(clause.parameter.key, value.low)]
+                return [self._starts_behind(clause.parameter.key, value.low, low)]
             case Prefix.AP:
-                return [f"d.low < {bind(value.high)}", self._starts_behind(clause.parameter.key, value.low)]
+                return [f"{low} < {bind(value.high)}", self._starts_behind(clause.parameter.key, value.low, low)]
             case _:
-                return [f"d.low >= {bind(value.low)}", f"d.low < {bind(value.high)}"]
+                return [f"{low} >= {bind(value.low)}", f"{low} < {bind(value.high)}"]
 
-    def _starts_behind(self, key: int, end: int) -> str:
+    def _starts_behind(self, key: int, end: int, low: str) -> str:
         """Return the bound of intervals that end behind *end*: a narrow one starts a month before at most."""
         earliest_wide = (
             f"SELECT min(x.low) FROM fhir.date x WHERE x.tenant_id = c.tenant "
             f"AND x.param = {self._arguments.bind(-key, 'integer')} AND x.high > {self._arguments.bind(end)}"
         )
         narrow = self._arguments.bind(end - NARROW - 1)
-        return f"d.low >= least({narrow}, coalesce(({earliest_wide}), {narrow}))"
+        return f"{low} >= least({narrow}, coalesce(({earliest_wide}), {narrow}))"
 
     def _date(self, value: DateValue) -> tuple[str, int | None]:
         """Return the condition, and what ``low`` must exceed for a narrow interval (None: the condition says it)."""
@@ -302,7 +326,8 @@ class RowFinder:
             if isinstance(value, QuantityValue)
         ]
         arms = tuple(f"(x.param = {key} AND {condition})" for condition, _ in pairs)
-        return Ranges("quantity", arms, tuple(source for _, source in pairs))
+        place = f"x.param = {key} AND x.unit = v.unit"
+        return Ranges("quantity", arms, tuple(source for _, source in pairs), (place,) * len(arms))
 
     def _near(self, key: str, value: Value) -> str:
         """Match positions, whose latitude is in ``low`` and whose longitude in ``high``."""
@@ -326,35 +351,46 @@ class RowFinder:
         )
 
     def _composites(self, key: str, values: Sequence[Value]) -> Ranges:
-        pairs = [self._composite(key, value) for value in values if isinstance(value, CompositeValue)]
-        return Ranges("composite", tuple(arm for arm, _ in pairs), tuple(source for _, source in pairs))
+        found = [self._composite(key, value) for value in values if isinstance(value, CompositeValue)]
+        arms, sources, places = zip(*found, strict=True) if found else ((), (), ())
+        return Ranges("composite", arms, sources, places)
 
-    def _composite(self, key: str, value: CompositeValue) -> tuple[str, str]:
+    def _composite(self, key: str, value: CompositeValue) -> tuple[str, str, str]:
         """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components.
 
-        What comes with the condition is the FROM item that it speaks of, if any.
+        What comes with the condition is the FROM item that it speaks of, if any, and the place of its rows.
         """
         slots = ["x.first", "x.second"]
         numbers = ["x.low", "x.high"]
-        conditions = [f"x.param = {key}"]
+        conditions: list[str] = []
         sources: list[str] = []
+        firsts: list[str] = []
+
+        def take(hashes: str) -> None:
+            alias = f"f{len(sources)}"
+            sources.append(f"unnest({hashes}) {alias}(hash)")
+            conditions.append(f"{slots.pop(0)} = {alias}.hash")
+            firsts.append(f"x.first = {alias}.hash")
+
         for component in value.components:
             match component:
                 case TokenValue():
-                    conditions.append(f"{slots.pop(0)} = ANY({self.token_hashes(key, [component])})")
+                    take(self.token_hashes(key, [component]))
                 case ReferenceValue():
-                    conditions.append(f"{slots.pop(0)} = ANY({self._hash_array(self.reference_hashes([component]))})")
+                    take(self._hash_array(self.reference_hashes([component])))
                 case UriValue(uri):
-                    conditions.append(f"{slots.pop(0)} = {self._arguments.bind(self._hasher.text(uri))}")
+                    take(self._hash_array([self._hasher.text(uri)]))
                 case QuantityValue():
                     alias = f"v{len(sources)}"
                     condition, source = self._numbers.measured(key, component, slots.pop(0), numbers.pop(0), alias)
                     conditions.append(condition)
                     sources += [source] if source else []
+                    firsts.append(f"x.first = {alias}.unit" if source else "true")
                 case NumberValue():
                     conditions.append(self._numbers.compared(numbers.pop(0), component))
                 case DateValue():
                     conditions.append(self._date(component)[0])
                 case StringValue(text):
                     conditions.append(self._texts.starts_with(fold(text)[:FOLDED_LENGTH]))
-        return f"({' AND '.join(conditions)})", " CROSS JOIN ".join(sources)
+        place = f"x.param = {key} AND {firsts[0] if firsts else 'x.first = 0'}"
+        return f"({' AND '.join([f'x.param = {key}', *conditions])})", " CROSS JOIN ".join(sources), place

@@ -33,12 +33,13 @@ from fhir_api.store.postgres.search.order import (
     sorted_by,
 )
 from fhir_api.store.postgres.search.places import leading_inside
-from fhir_api.store.postgres.search.rows import KEYED, Ranges
+from fhir_api.store.postgres.search.rows import DATED, KEYED, Ranges
 from fhir_api.store.postgres.search.walks import (
     WALKS_OF_TYPES,
     is_walkable,
     range_order,
     same_targets,
+    walk_dated,
     walk_keys,
     walk_ranges,
     walk_targets,
@@ -56,6 +57,7 @@ _CURRENT = "r.type_id, r.fhir_id, r.version, r.last_updated, r.change, r.body"
 _VERSION_WIDTH = 6
 _RESOURCE = Candidate("b.rid", "b.low", "b.id_hash")
 _ROW = Candidate("d.rid", "d.low", None)
+_DATED = Candidate("d.rid", "d.dated", None)
 _NUMBER = Candidate("d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = d.rid)", None)
 
 
@@ -149,9 +151,12 @@ class Search:
             keys = self._sets.keys(driver)
             if keys is not None:
                 self.order = NEWEST_FIRST
-                return walk_keys(keys, [*self._tests(_ROW), *self._bounds()], limit)
+                return walk_keys(keys, [*self._tests(_ROW), *self._bounds("d.low")], limit)
             if not sort and isinstance(driver, ValueClause) and is_walkable(driver):
                 return self._walk_ranges(driver, limit)
+            dated = self._walk_dated(driver, limit)
+            if dated is not None:
+                return dated
         self.order = self._sorting(primary=primary)
         # a key leads through all types in the order in which they were made, but not in that of updates
         if driver is None and len(self.query.resource_types) != 1 and self.order in WALKS_OF_TYPES:
@@ -178,6 +183,20 @@ class Search:
         bind = self.arguments.bind
         tests = self._tests(_ROW)
         return walk_targets(bind(parameters, "integer[]"), bind(hashes, "bigint[]"), tests, limit)
+
+    def _walk_dated(self, driver: Clause, limit: str) -> str | None:
+        """Return a walk along rows of numbers and composites; None if *driver* has none that know the primary date."""
+        if not isinstance(driver, ValueClause) or driver.parameter.type not in DATED:
+            return None
+        rows = self._conditions.finder.rows(driver)
+        if not isinstance(rows, Ranges) or not rows.arms:
+            raise TypeError(f"{driver.parameter.type} rows are keyed")
+        self.order = NEWEST_FIRST
+        bounds, tests = self._bounds("d.dated"), [self._conditions.holds(each, _DATED) for each in self._chosen.others]
+        if self.start is not None:
+            bounds.append(self.order.behind(self.start, self.arguments, ("d.dated", "d.rid")))
+            tests.append(unchanged("d.rid", self._beginning(), self.arguments))
+        return walk_dated(rows, bounds, tests, limit)
 
     def _walk_ranges(self, driver: ValueClause, limit: str) -> str:
         rows = self._conditions.finder.rows(driver)
@@ -207,14 +226,14 @@ class Search:
             tests.append(unchanged("d.rid", self._beginning(), self.arguments))
         return tests
 
-    def _bounds(self) -> list[str]:
-        """Return bounds of ``d.low`` that follow from clauses on the primary date."""
+    def _bounds(self, low: str) -> list[str]:
+        """Return bounds of *low*, the primary date of a row ``d``, that follow from clauses on the primary date."""
         bounds: list[str] = []
         for clause in self._chosen.others:
             if isinstance(clause, ValueClause) and clause.parameter.type == "date":
                 primary = self._definitions.primary_date(clause.parameter.resource_type)
                 if clause.parameter == primary:
-                    bounds += self._conditions.finder.bounds(clause)
+                    bounds += self._conditions.finder.bounds(clause, low)
         return bounds
 
     def _sorted(self, limit: str) -> str:

@@ -10,6 +10,9 @@ from fhir_api.store.postgres.search.order import FIRST_UPDATED, LAST_UPDATED, MA
 from fhir_api.store.postgres.search.rows import FEW, KEYED, Keys, Ranges
 from fhir_api.store.postgres.types import PLACES
 
+MANY = 1000
+"""From so many rows on, walking those of a place until a page is full costs less than sorting the ones that match."""
+
 _COLUMNS = {"date": ("low", "high"), "string": ("folded", "exact")}
 _CASTS = {"folded": "text"}
 _NUMBERED = f"b.rid >= t.number::bigint << {PLACES} AND b.rid < (t.number + 1)::bigint << {PLACES}"
@@ -95,6 +98,36 @@ def walk_targets(parameters: str, hashes: str, tests: Sequence[str], limit: str)
         f"WHERE d.tenant_id = c.tenant AND d.param = p.param AND d.target = h.hash{tested} "
         f"ORDER BY d.low DESC, d.rid DESC LIMIT {limit}) w ORDER BY w.low DESC, w.rid DESC LIMIT {limit}"
     )
+
+
+def walk_dated(rows: Ranges, bounds: Sequence[str], tests: Sequence[str], limit: str) -> str:
+    """Return a SELECT of the first rows of all arms, newest first by the primary date, each resource once.
+
+    Where an arm has few rows they are read and sorted, else rows are walked in that order until a page is full.
+    *bounds*, of ``d.dated`` and ``d.rid``, say where to walk; *tests* are conditions on ``d``.
+    """
+    arms = [_dated_arm(rows.table, arm, bounds, tests, limit) for arm in rows.dated]
+    return (
+        f"SELECT DISTINCT w.dated AS k0, w.rid AS k1, w.rid FROM ({' UNION ALL '.join(arms)}) w "
+        f"ORDER BY w.dated DESC, w.rid DESC LIMIT {limit}"
+    )
+
+
+def _dated_arm(table: str, arm: tuple[str, str, str], bounds: Sequence[str], tests: Sequence[str], limit: str) -> str:
+    place, condition, source = arm
+    rows = f"SELECT x.* FROM fhir.{table} x WHERE x.tenant_id = c.tenant"
+    ordered = "ORDER BY d.dated DESC, d.rid DESC"
+    within = "".join(f" AND {bound}" for bound in bounds)
+    tested = f" WHERE {' AND '.join(tests)}" if tests else ""
+    few = f"SELECT d.* FROM ({rows} AND NOT p.many AND {condition}) d WHERE true{within} OFFSET 0"
+    # read in order, and only then compared: else the planner may read what compares and sort it
+    many = f"SELECT d.* FROM ({rows} AND p.many AND {place}) d WHERE true{within} {ordered} OFFSET 0"
+    found = [f"({few})", f"(SELECT x.* FROM ({many}) x WHERE {condition})"]
+    selects = [f"(SELECT DISTINCT d.dated, d.rid FROM {each} d{tested} {ordered} LIMIT {limit})" for each in found]
+    counted = f"SELECT FROM fhir.{table} x WHERE x.tenant_id = c.tenant AND {condition} LIMIT {MANY}"
+    probe = f"(SELECT count(*) >= {MANY} AS many FROM ({counted}) n) p"
+    probed = f"{source} CROSS JOIN LATERAL {probe}" if source else probe
+    return f"SELECT w.dated, w.rid FROM {probed} CROSS JOIN LATERAL ({' UNION ALL '.join(selects)}) w"
 
 
 def walk_ranges(rows: Ranges, order: Order, tests: Sequence[str], limit: str, *, single: bool) -> str:
