@@ -31,6 +31,7 @@ _ORDERED: Final = frozenset({"number", "date", "quantity"})
 _EXACT: Final = frozenset({"token", "reference", "quantity", "uri"})
 _CHANGING: Final = frozenset({"now", "today", "timeOfDay"})
 _OUTSIDE: Final = frozenset({"memberOf", "conformsTo", "subsumes", "subsumedBy"})
+_SLOW: Final = frozenset({"matches", "matchesFull", "replaceMatches"})
 _LONGEST: Final = 4000
 
 
@@ -271,6 +272,8 @@ def _check_functions(expression: str, element: str) -> None:
                 raise _Refused(element, f"What '{name}()' gives changes with time: it cannot be indexed.")
             case ast.FunctionInvocation(name=name) if name in _OUTSIDE:
                 raise _Refused(element, f"'{name}()' asks other definitions: it cannot be indexed.")
+            case ast.FunctionInvocation(name=name) if name in _SLOW:
+                raise _Refused(element, f"'{name}()' can take any time: it is not evaluated on every write.")
             case ast.InvocationExpression(
                 expression=ast.InvocationExpression(invocation=ast.FunctionInvocation(name="resolve"))
             ):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from decimal import Decimal
+from math import inf
 from typing import Any, Final
 
 from fhir_api import fhirpath
@@ -16,6 +17,10 @@ from fhir_api.search.types.registry import LEAVES
 from fhir_api.search.types.token import IDENTIFYING_TYPES, identifying
 
 Add = Callable[[Any], None]
+
+MOST_STEPS: Final = 50_000
+"""What one expression may take on one resource, in steps of FHIRPath, about 50 ms. Time is no bound: the same resource
+has to give the same entries whenever it is asked for them."""
 
 _SYSTEM_TYPES: Final = {bool: "boolean", str: "string", int: "integer", Decimal: "decimal"}
 
@@ -40,10 +45,10 @@ def evaluated(parameter: Parameter, zone: tzinfo) -> Callable[[Add, dict[str, An
     Raises:
         FhirPathError: the expression cannot be compiled.
     """
-    compiled = fhirpath.compile(parameter.expression, type_name=parameter.resource_type)
-    environment = fhirpath.Environment(resolver=fhirpath.typed_only)
+    compiled = fhirpath.compile(parameter.expression, type_name=parameter.resource_type, is_bounded=True)
 
     def extract(add: Add, resource: dict[str, Any]) -> None:
+        environment = fhirpath.Environment(resolver=fhirpath.typed_only, budget=fhirpath.Budget(MOST_STEPS, inf))
         for kind, value in _typed(compiled.items(resource, environment)):
             _add(add, parameter, kind, value, resource, zone)
 
