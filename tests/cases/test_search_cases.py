@@ -1,7 +1,8 @@
 """The rules of the specification's search pages, one case each, by section: tests/cases/search/*.yaml.
 
 A case names a search and the ids it finds (``ordered: true``: in that order), what it includes, its total, or the code
-of the refusal. ``has`` and ``lacks`` name properties of each resource that is found.
+of the refusal. ``has`` and ``lacks`` name properties of each resource that is found, ``tagged`` a tag of each.
+``form`` is sent by POST; ``used`` and ``unused`` are parts of the self link; ``warned`` is the code of a warning.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.support.applications import BASE
 __all__ = ["app_on_memory", "app_on_postgres"]
 
 FILES = sorted((Path(__file__).parent / "search").glob("*.yaml"))
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 CASES = {path.stem: yaml.safe_load(path.read_text()) for path in FILES}
 
 
@@ -53,10 +55,15 @@ async def test_every_case_of_the_section(section: tuple[str, httpx.AsyncClient])
 async def judge(client: httpx.AsyncClient, case: dict[str, Any]) -> None:
     """Carry out one case."""
     headers = {"prefer": f"handling={'lenient' if case.get('lenient') else 'strict'}"}
-    answer = await client.get(case["search"].replace("{base}", BASE), headers=headers)
+    url = case["search"].replace("{base}", BASE)
+    if "form" in case:
+        answer = await client.post(url, content=case["form"], headers={**headers, **FORM})
+    else:
+        answer = await client.get(url, headers=headers)
     body = answer.json()
     if "refused" in case:
-        assert (answer.status_code // 100, body["issue"][0]["code"]) == (4, case["refused"])
+        assert answer.status_code // 100 == 4, answer.text
+        assert body["issue"][0]["code"] == case["refused"]
         return
     assert answer.status_code == 200, answer.text
     matches = [entry["resource"] for entry in body.get("entry", []) if entry["search"]["mode"] == "match"]
@@ -71,3 +78,16 @@ async def judge(client: httpx.AsyncClient, case: dict[str, Any]) -> None:
     for resource in matches:
         assert set(case.get("has", [])) <= resource.keys()
         assert resource.keys().isdisjoint(case.get("lacks", []))
+        tags = [tag["code"] for tag in resource.get("meta", {}).get("tag", [])]
+        assert case.get("tagged") in {None, *tags}
+    judge_beside(body, case)
+
+
+def judge_beside(body: dict[str, Any], case: dict[str, Any]) -> None:
+    """Judge what is told beside the resources: the self link, and warnings."""
+    used = next(link["url"] for link in body["link"] if link["relation"] == "self")
+    assert all(part in used for part in case.get("used", []))
+    assert not any(part in used for part in case.get("unused", []))
+    outcomes = [entry["resource"] for entry in body.get("entry", []) if entry["search"]["mode"] == "outcome"]
+    warned = [issue["code"] for outcome in outcomes for issue in outcome["issue"]]
+    assert warned == ([case["warned"]] if "warned" in case else warned if case.get("lenient") else [])
