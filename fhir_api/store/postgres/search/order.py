@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
+from fhir_api.model.dates import EARLIEST
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import SortKey
@@ -128,10 +129,12 @@ def is_newest_first(sort: Sequence[SortKey], definitions: SearchDefinitions) -> 
 
     Rising is not: there the resources without a date would come first.
     """
-    if len(sort) != 1 or sort[0].parameter is None or sort[0].others or not sort[0].descending:
-        return False
-    parameter = sort[0].parameter
-    return definitions.primary_date(parameter.resource_type) == parameter
+    return len(sort) == 1 and sort[0].descending and _is_primary(sort[0], definitions)
+
+
+def _is_primary(key: SortKey, definitions: SearchDefinitions) -> bool:
+    parameter = key.parameter
+    return parameter is not None and not key.others and definitions.primary_date(parameter.resource_type) == parameter
 
 
 _RISING = Key("b.rid", descending=False, former="b.rid")
@@ -142,6 +145,13 @@ MADE = Order("made", (_NUMBER,))
 """As they were made, about, the youngest of a type first: no update moves a resource past a reader."""
 LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True, former="h.last_updated"), _NUMBER))
 FIRST_UPDATED = Order("first-updated", (Key("b.last_updated", descending=False, former="h.last_updated"), _RISING))
+_UNDATED = f"(CASE WHEN {{}}.low = {EARLIEST} THEN 1 ELSE 0 END)"
+_DATE = f"(CASE WHEN {{0}}.low = {EARLIEST} THEN 0 ELSE {{0}}.low END)"
+_OLDEST = (
+    Key(_UNDATED.format("b"), descending=False, cast="integer", former=_UNDATED.format("h")),
+    Key(_DATE.format("b"), descending=False, former=_DATE.format("h")),
+)
+"""By primary clinical date, rising: a resource without one comes last."""
 _SORTABLE = {
     "date": ("fhir.date", "low", "high", "bigint", "0"),
     "string": ("fhir.string", "folded", "folded", "text", "''"),
@@ -152,11 +162,14 @@ _SORTABLE = {
 """Table, column for ascending and for descending, type, and a filler for each sortable parameter type."""
 
 
-def sorted_by(sort: Sequence[SortKey], arguments: Arguments) -> Order:
+def sorted_by(sort: Sequence[SortKey], arguments: Arguments, definitions: SearchDefinitions) -> Order:
     """Return the order of ``_sort``; a resource without the value comes last, whatever the direction."""
     keys: list[Key] = []
     for sort_key in sort:
-        keys += _sort_keys(sort_key, arguments)
+        if not sort_key.descending and _is_primary(sort_key, definitions):
+            keys += _OLDEST
+        else:
+            keys += _sort_keys(sort_key, arguments)
     name = ",".join(f"{'-' if key.descending else ''}{key.code}" for key in sort)
     return Order(name, (*keys, Key("b.rid", keys[-1].descending, former="b.rid")), by_sort(sort))
 

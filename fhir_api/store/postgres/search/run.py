@@ -216,7 +216,7 @@ class Search:
             return NEWEST_FIRST
         if len(sort) == 1 and sort[0].code == "_lastUpdated":
             return LAST_UPDATED if sort[0].descending else FIRST_UPDATED
-        return sorted_by(sort, self.arguments)
+        return sorted_by(sort, self.arguments, self._definitions)
 
     def _tests(self, candidate: Candidate) -> list[str]:
         tests = [self._conditions.holds(clause, candidate) for clause in self._chosen.others]
