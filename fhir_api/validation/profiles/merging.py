@@ -21,7 +21,12 @@ def merged(base: Rules, own: Rules) -> tuple[Rules, list[str]]:
     if not own:
         return base, []
     rules = {**base, **own}
-    contradictions = [*_cardinality(base, own, rules), *_types(base, own, rules), *_binding(base, own, rules)]
+    contradictions = [
+        *_cardinality(base, own, rules),
+        *_types(base, own, rules),
+        *_binding(base, own, rules),
+        *_fixed(base, own),
+    ]
     if "constraint" in own and "constraint" in base:
         replaced = {constraint["key"] for constraint in own["constraint"]}
         kept = [constraint for constraint in base["constraint"] if constraint["key"] not in replaced]
@@ -86,3 +91,10 @@ def _binding(base: Rules, own: Rules, rules: Rules) -> Iterator[str]:
     if strength in _STRENGTHS and before == "required" and strength != "required":
         rules["binding"] = base["binding"]
         yield f"binding is {strength}, but its base demands a required one"
+
+
+def _fixed(base: Rules, own: Rules) -> Iterator[str]:
+    """Tell fixed values that cannot both be kept: of an extension derived from another, its URL."""
+    for name, value in own.items():
+        if name.startswith("fixed") and base.get(name, value) != value:
+            yield f"{name} is another value than the one that its base fixes"

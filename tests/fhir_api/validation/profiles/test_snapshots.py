@@ -8,7 +8,7 @@ import pytest
 
 from fhir_api.validation.profiles.snapshots import Snapshot, Snapshots, UnknownProfileError
 from tests.support.libraries import beside_core
-from tests.support.profiles import profile
+from tests.support.profiles import extension, profile
 
 BASE = "http://example.org/base"
 DERIVED = "http://example.org/derived"
@@ -97,6 +97,15 @@ def test_content_comes_from_the_profile_of_a_type() -> None:
 )
 def test_contradictions_name_the_element(elements: dict[str, Any], element: str, text: str) -> None:
     assert snapshot(profile("Patient", elements)).problems == ((element, text),)
+
+
+def test_an_extension_derived_from_another_has_a_url_of_its_own_in_vain() -> None:
+    base = extension(BASE, {"value[x]": {"type": [{"code": "string"}]}})
+    derived = {**extension(DERIVED, {}), "baseDefinition": BASE}
+    problem = ("Extension.url", "fixedUri is another value than the one that its base fixes")
+    assert snapshot(base, derived).problems == (problem,)
+    same = {**extension(DERIVED, {"url": {"fixedUri": BASE}}), "baseDefinition": BASE}
+    assert snapshot(base, same).problems == ()
 
 
 def test_a_profile_that_is_its_own_base_is_told() -> None:
