@@ -47,5 +47,9 @@ class OAuthError(Exception):
         self.description = description
 
 
+class UnavailableError(Exception):
+    """The store cannot answer at the moment; the same request may succeed later."""
+
+
 class InvalidTokenError(Exception):
     """A signed token cannot be trusted; the text says why and never repeats it."""

@@ -49,6 +49,9 @@ async def authenticated_client(server: Server, parameters: Parameters, authoriza
 
 async def active_client(server: Server, client_id: str) -> Client | None:
     """Return the client with this id if it may do anything."""
+    if "\0" in client_id:
+        # No id has one, and PostgreSQL takes no text with one.
+        return None
     client = await server.store.client(client_id)
     return client if client is not None and client.is_active else None
 

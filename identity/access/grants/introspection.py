@@ -71,7 +71,7 @@ def _check_owner(client: Client, owner: str) -> None:
 
 def _access_token(server: Server, token: str) -> AccessToken | None:
     try:
-        return server.verifier.verify(token).claims
+        return server.verifier.read(token).claims
     except InvalidTokenError:
         return None
 

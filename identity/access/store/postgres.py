@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import asyncpg
 import msgspec
-from stanforis.storage.pool import Pool
+from stanforis.storage.pool import Pool, PoolTimeoutError
 
+from identity.access.errors import UnavailableError
 from identity.access.store.records import Client, Family, Ticket, TicketKind, User
 
-if TYPE_CHECKING:
-    import asyncpg
-
 Record = TypeVar("Record")
+_UNREACHABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,
+    OSError,
+    PoolTimeoutError,
+)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -142,12 +149,20 @@ class PostgresAccessStore:
         return count
 
     async def _value(self, function: str, *arguments: Any) -> Any:
-        async with self._pool.acquire() as connection:
-            return await connection.fetchval(_call(function, len(arguments)), self._tenant, *arguments)
+        rows = await self._rows(function, *arguments)
+        return rows[0][0]
 
     async def _rows(self, function: str, *arguments: Any) -> list[asyncpg.Record]:
-        async with self._pool.acquire() as connection:
-            return await connection.fetch(_call(function, len(arguments)), self._tenant, *arguments)
+        try:
+            async with self._pool.acquire() as connection:
+                return await connection.fetch(_call(function, len(arguments)), self._tenant, *arguments)
+        except _UNREACHABLE as error:
+            raise UnavailableError from error
+        except asyncpg.InterfaceError as error:
+            # The driver says the same of a connection that broke and of arguments that do not fit; those are our fault.
+            if "closed" not in str(error):
+                raise
+            raise UnavailableError from error
 
 
 def _call(function: str, arguments: int) -> str:

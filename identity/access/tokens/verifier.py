@@ -76,11 +76,28 @@ class Verifier:
         self._clock = clock
         self._seen: OrderedDict[str, Verified] = OrderedDict()
 
-    def verify(self, token: str) -> Verified:
-        """Return what *token* says and allows.
+    def verify(self, token: str, proven_key: str | None = None) -> Verified:
+        """Return what *token* says and allows to whoever shows it.
+
+        Args:
+            token: as it was shown.
+            proven_key: thumbprint of the key whose holding was proven (``grants.proof``), if any was.
 
         Raises:
-            InvalidTokenError: it is malformed, not ours, not for us, not signed by a known key, expired or revoked.
+            InvalidTokenError: it is malformed, not ours, not for us, not signed by a known key, expired, revoked, or
+                bound to a key that was not proven.
+        """
+        verified = self.read(token)
+        bound_to = verified.claims.confirmation
+        if bound_to is not None and bound_to.jkt != proven_key:
+            raise InvalidTokenError("the token is bound to a key that was not proven")
+        return verified
+
+    def read(self, token: str) -> Verified:
+        """Return what *token* says, whoever shows it: to tell about it, never to give access.
+
+        Raises:
+            InvalidTokenError: as for :meth:`verify`, but for the key.
         """
         seen = self._seen.get(token)
         if seen is None:

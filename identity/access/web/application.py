@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
-from identity.access.errors import OAuthError
+from identity.access.errors import OAuthError, UnavailableError
 from identity.access.grants.server import Server
 from identity.access.people.patients import NoPatients, PatientPicker
 from identity.access.web.device_pages import device_pages
 from identity.access.web.endpoints import endpoints
 from identity.access.web.pages import message
-from identity.access.web.requests import refused
+from identity.access.web.requests import json_answer, refused
 from identity.access.web.signing_in_pages import pages
 
 _FOR_PEOPLE = frozenset({"authorize", "login", "logout", "patient", "consent", "device"})
@@ -33,5 +33,12 @@ def create_application(server: Server, picker: PatientPicker | None = None) -> F
         if request.url.path.rpartition("/")[2] in _FOR_PEOPLE:
             return message(request, "cannot_go_on", "closed", error.description, 400)
         return refused(error)
+
+    @application.exception_handler(UnavailableError)
+    async def put_off(request: Request, error: UnavailableError) -> Response:
+        del request, error
+        answer = json_answer({"error": "temporarily_unavailable"}, 503)
+        answer.headers["Retry-After"] = "5"
+        return answer
 
     return application

@@ -73,8 +73,8 @@ async def test_a_token_is_bound_to_the_key_that_was_proven(access):
     response = await access.token(access.redeemed(code), headers={"dpop": access.proof(key)})
     tokens = response.json()
     assert tokens["token_type"] == "DPoP"
-    claims = access.server.verifier.verify(tokens["access_token"]).claims
-    assert claims.confirmation.jkt == thumbprint(public_jwk(key.private.public_key()))
+    print_of_key = thumbprint(public_jwk(key.private.public_key()))
+    assert access.server.verifier.verify(tokens["access_token"], print_of_key).claims.confirmation.jkt == print_of_key
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": "app"}
     for headers in ({}, {"dpop": access.proof(other)}):
         assert refusal(await access.token(form, headers=headers)) == (400, "invalid_dpop_proof")

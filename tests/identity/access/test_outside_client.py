@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from jwt.algorithms import ECAlgorithm
 
 from identity.access.grants.server import Server
@@ -43,6 +44,7 @@ async def test_a_strict_client_goes_every_way(issuer):
     if node is None or not (CLIENT / "node_modules/oauth4webapi").exists():
         pytest.skip("node, or the client's packages: run 'npm install' in tests/support/oauth_client")
     key = client_key()
+    assert isinstance(key.private, EllipticCurvePrivateKey)
     jwk = ECAlgorithm.to_jwk(key.private, as_dict=True) | {"kid": key.public.kid}
     process = await asyncio.create_subprocess_exec(
         node, "flow.mjs", issuer, FHIR, json.dumps(jwk), PASSWORD, cwd=CLIENT, stdout=-1, stderr=-1
