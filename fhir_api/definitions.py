@@ -39,7 +39,7 @@ class CompiledDefinitions:
         self.search: SearchDefinitions = base_definitions()
         self.resource_types: frozenset[str] = self.search.resource_types
         self.zone = ZoneInfo(settings.time_zone)
-        self.extractor = Extractor(self.search, self.zone)
+        self.extractor = Extractor(self.search, self.zone, words=settings.full_text_search)
         self._validator = base_validator(with_invariants=settings.validation_on_write == "base")
         self._base_url = settings.base_url.rstrip("/")
         self._page_size = settings.page_size
@@ -62,7 +62,14 @@ class CompiledDefinitions:
         self, resource_type: str, query: str, definitions: SearchDefinitions | None = None
     ) -> tuple[Clause, ...]:
         """See :class:`fhir_api.interactions.context.Rules`."""
-        return criteria(definitions or self.search, resource_type, query, zone=self.zone, base_url=self._base_url)
+        return criteria(
+            definitions or self.search,
+            resource_type,
+            query,
+            zone=self.zone,
+            base_url=self._base_url,
+            full_text=self.extractor.words,
+        )
 
     def parse_search(
         self,
@@ -103,6 +110,7 @@ class CompiledDefinitions:
             max_count=self._page_size_max,
             base_url=self._base_url,
             codes=codes,
+            full_text=self.extractor.words,
         )
         if compartment is None:
             return parsed

@@ -130,6 +130,8 @@ class ClauseReader:
         if code in FULL_TEXT:
             if colon:
                 raise unsupported_modifier(code, modifier, ("no modifier",))
+            if not self.reading.full_text:
+                raise unsupported(code, " The setting 'full_text_search' is off.")
             return (words_clause(resource_type, code, [unescape(text) for text in split(value, ",")]),)
         if name == "_list":
             return (self._listed(resource_type, value),)

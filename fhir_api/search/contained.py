@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from msgspec.structs import replace
 
-from fhir_api.search.entries import IndexEntries, TokenEntry, parameter_key
+from fhir_api.search.entries import IndexEntries, TokenEntry, WordsEntry, parameter_key
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -30,6 +31,7 @@ from fhir_api.search.query import (
     TokenValue,
     TypeClause,
     ValueClause,
+    WordsValue,
 )
 from fhir_api.search.refusals import unsupported
 
@@ -47,11 +49,13 @@ Codes = Callable[[str], Mapping[int, str]]
 """Gives the code of each parameter key of a type."""
 
 
+@cache
 def contained_key(position: int, key: int) -> int:
     """Return the key under which a parameter of a contained resource is indexed."""
     return parameter_key(f"#{position}", str(key))
 
 
+@cache
 def link_key(reference: int) -> int:
     """Return the key of the positions that a reference parameter points at."""
     return parameter_key("#", str(reference))
@@ -83,9 +87,10 @@ def _add(
         present.update(entry.parameter for entry in theirs)
         mine += [entry._replace(parameter=contained_key(position, entry.parameter)) for entry in theirs]
     resource_type = inner["resourceType"]
-    marks = [("_type", resource_type), ("_id", inner.get("id") or "")]
-    marks += [("_present", codes[key]) for key in present if key in codes]
-    entries.tokens += [TokenEntry(_mark(resource_type, position, mark).key, None, value) for mark, value in marks]
+    values = frozenset([resource_type, *(codes[key] for key in present if key in codes)])
+    entries.words.append(WordsEntry(_mark(resource_type, position, "_present").key, values))
+    if logical_id := inner.get("id"):
+        entries.tokens.append(TokenEntry(_mark(resource_type, position, "_id").key, None, logical_id))
 
 
 def _mark(resource_type: str, position: int, mark: str) -> Parameter:
@@ -93,9 +98,9 @@ def _mark(resource_type: str, position: int, mark: str) -> Parameter:
     return Parameter(resource_type, mark, "token", key, "", "")
 
 
-def _marked(resource_type: str, position: int, mark: str, *values: str, modifier: str | None = None) -> Clause:
-    tokens = tuple(TokenValue(None, value) for value in values)
-    return ValueClause(_mark(resource_type, position, mark), modifier, tokens)
+def _present(resource_type: str, position: int, value: str) -> Clause:
+    """Return the clause that a parameter has a value in what is contained, or that it is there at all, by its type."""
+    return ValueClause(_mark(resource_type, position, "_present"), "words", (WordsValue((value,)),))
 
 
 def container_clause(resource_type: str, clauses: Sequence[Clause]) -> Clause:
@@ -123,7 +128,7 @@ def within_containers(query: Query, contained: str) -> Query:
 def contained_at(resource_type: str, position: int, clauses: Sequence[Clause]) -> Clause:
     """Return the clause that the contained resource of a type at *position* is there and *clauses* hold for it."""
     inside = (_moved(clause, resource_type, position) for clause in clauses)
-    return AllClause((_marked(resource_type, position, "_type", resource_type), *inside))
+    return AllClause((_present(resource_type, position, resource_type), *inside))
 
 
 def _moved(clause: Clause, resource_type: str, position: int) -> Clause:
@@ -139,10 +144,11 @@ def _moved(clause: Clause, resource_type: str, position: int) -> Clause:
         case ValueClause(parameter):
             return replace(clause, parameter=moved(parameter))
         case MissingClause(parameter, missing):
-            modifier = "not" if missing else None
-            return _marked(resource_type, position, "_present", parameter.code, modifier=modifier)
+            present = _present(resource_type, position, parameter.code)
+            return NotClause(present) if missing else present
         case IdClause(ids):
-            return _marked(resource_type, position, "_id", *ids)
+            tokens = tuple(TokenValue(None, each) for each in ids)
+            return ValueClause(_mark(resource_type, position, "_id"), None, tokens)
         case ChainClause(reference):
             return replace(clause, reference=moved(reference))
         case AnyClause(clauses):

@@ -112,8 +112,11 @@ SPECIAL: Final[Mapping[str, tuple[str, str]]] = {
         'Patient?_filter=name co "mana" or active eq true',
     ),
     "_type": ("types, in a search of the whole server", "?_type=Patient,Practitioner&_id=1"),
-    "_text": ("words of the narrative", "Patient?_text=asthma"),
-    "_content": ("words anywhere in the resource", "Patient?_content=asthma"),
+    "_text": ("words of the narrative, where `full_text_search` is on", "Patient?_text=asthma"),
+    "_content": (
+        "words anywhere in the resource, where `full_text_search` is on; `OR` and commas between alternatives",
+        "Patient?_content=asthma",
+    ),
     "_query": ("a query that has a name", "Patient?_query=current-high-risk"),
 }
 """For each parameter that is no index look-up of its own: what it asks, and a search."""

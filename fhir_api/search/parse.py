@@ -64,6 +64,7 @@ def parse_query(
     max_count: int = 1000,
     base_url: str = "",
     codes: CodeSets | None = None,
+    full_text: bool = True,
 ) -> ParsedQuery:
     """Read the parameters of a search.
 
@@ -77,6 +78,7 @@ def parse_query(
         max_count: most entries a page may hold.
         base_url: of this server, without a trailing slash.
         codes: for modifiers such as ``:in``; see :func:`~fhir_api.search.code_sets.asks_for_codes`.
+        full_text: whether ``_content`` and ``_text`` can be answered.
 
     Raises:
         NotAtHandError: a definition that *codes* needs has to be fetched first.
@@ -89,7 +91,7 @@ def parse_query(
     reader = _QueryReader(
         definitions,
         searched,
-        ClauseReader(definitions, Reading(zone, base_url, codes)),
+        ClauseReader(definitions, Reading(zone, base_url, codes, full_text)),
         max_count,
         Query(narrowed, count=default_count),
     )
@@ -106,14 +108,20 @@ def parse_query(
 
 
 def criteria(
-    definitions: SearchDefinitions, resource_type: str, query: str, *, zone: tzinfo = UTC, base_url: str = ""
+    definitions: SearchDefinitions,
+    resource_type: str,
+    query: str,
+    *,
+    zone: tzinfo = UTC,
+    base_url: str = "",
+    full_text: bool = True,
 ) -> tuple[Clause, ...]:
     """Read the criteria of a conditional interaction, such as ``identifier=http://x|1``.
 
     Raises:
         FhirError: as :func:`parse_query`; MALFORMED also when there are none.
     """
-    reader = ClauseReader(definitions, Reading(zone, base_url))
+    reader = ClauseReader(definitions, Reading(zone, base_url, full_text=full_text))
     clauses: list[Clause] = []
     pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
     _refuse_unreadable(pairs)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from fhir_api.search.entries import IndexEntries, WordsEntry, parameter_key
@@ -38,14 +37,18 @@ _AND: Final = re.compile(r"\bAND\b")
 
 def add_words(entries: IndexEntries, resource_type: str, tree: dict[str, Any]) -> None:
     """Add the words of a resource, and those of its narrative."""
+    texts: list[str] = []
+    _collect(tree, texts)
+    words = _together(frozenset(texts))
     narrative = _narrative(tree)
-    words = set(narrative)
-    for text in _texts(tree):
-        words |= _words(text)
-    if words:
-        entries.words.append(WordsEntry(parameter_key(resource_type, "_content"), frozenset(words)))
     if narrative:
-        entries.words.append(WordsEntry(parameter_key(resource_type, "_text"), narrative))
+        entries.words.append(WordsEntry(_key(resource_type, "_text"), narrative))
+        words |= narrative
+    if words:
+        entries.words.append(WordsEntry(_key(resource_type, "_content"), words))
+
+
+_key = cache(parameter_key)
 
 
 def _narrative(tree: dict[str, Any]) -> frozenset[str]:
@@ -54,21 +57,30 @@ def _narrative(tree: dict[str, Any]) -> frozenset[str]:
     return _split(html.unescape(_TAGS.sub(" ", division))) if isinstance(division, str) else frozenset()
 
 
-def _texts(tree: dict[str, Any]) -> Iterator[str]:
-    waiting: list[Any] = [tree]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                if name not in _SILENT:
-                    if type(inner) is str:
-                        yield inner
-                    elif type(inner) is dict or type(inner) is list:
-                        waiting.append(inner)
-        elif isinstance(value, list):
-            waiting += value
-        elif isinstance(value, str):
-            yield value
+def _collect(value: dict[str, Any], texts: list[str]) -> None:
+    """Add to *texts* those of an element and of what is in it."""
+    for name, inner in value.items():
+        if name in _SILENT:
+            continue
+        kind = type(inner)
+        if kind is str:
+            # most texts that begin with a digit are dates
+            if not (inner[:4].isdigit() and _WORDLESS.match(inner)):
+                texts.append(inner)
+        elif kind is dict:
+            _collect(inner, texts)
+        elif kind is list:
+            for each in inner:
+                if type(each) is dict:
+                    _collect(each, texts)
+                elif type(each) is str:
+                    texts.append(each)
+
+
+@lru_cache(maxsize=16384)
+def _together(texts: frozenset[str]) -> frozenset[str]:
+    """Return the words of all *texts*; most resources of a type have the same."""
+    return frozenset().union(*map(_words, texts))
 
 
 @lru_cache(maxsize=65536)

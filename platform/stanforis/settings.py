@@ -163,6 +163,11 @@ class Settings:
     time_zone: str = _setting(
         "UTC", "Zone of dates and times that name none, when they are searched.", "", _zone, "an IANA zone"
     )
+    full_text_search: bool = _switch(
+        default=False,
+        doc="Index the words of each resource, so that `_content` and `_text` can be searched; a change needs "
+        "`stanforis db reindex`.",
+    )
     page_size: int = _number(50, 1, 10_000, "resources", "Matches on a page when the client does not say (`_count`).")
     page_size_max: int = _number(1000, 1, 10_000, "resources", "Most matches on a page, whatever the client asks for.")
     body_limit: int = _number(

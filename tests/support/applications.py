@@ -12,7 +12,7 @@ from fhir_api.store.memory.store import MemoryStores
 from fhir_api.store.port import TenantStore
 
 BASE = "http://127.0.0.1:8080/fhir"
-SETTINGS = Settings(base_url=BASE, log_requests=False)
+SETTINGS = Settings(base_url=BASE, log_requests=False, full_text_search=True)
 _tenants = count(1000)
 
 

@@ -25,11 +25,15 @@ class Extractor:
 
     Attributes:
         zone: of dates without one.
+        words: whether the full text is indexed.
     """
 
-    def __init__(self, definitions: SearchDefinitions, zone: tzinfo = UTC, *, whole: bool = True) -> None:
-        """Index by *definitions*; with *whole* also what resources contain, and their words."""
+    def __init__(
+        self, definitions: SearchDefinitions, zone: tzinfo = UTC, *, whole: bool = True, words: bool = False
+    ) -> None:
+        """Index by *definitions*; with *whole* also what resources contain, with *words* also their full text."""
         self._definitions = definitions
+        self.words = words
         self._whole = whole
         self._codes = cache(lambda name: {found.key: code for code, found in definitions.parameters(name).items()})
         self.zone = zone
@@ -50,10 +54,10 @@ class Extractor:
         function = self._functions.get(resource_type) or self._compile(resource_type)
         try:
             entries = function(tree)
-            if self._whole:
+            if self.words:
                 add_words(entries, resource_type, tree)
-                if inside := tree.get("contained"):
-                    add_contained(entries, inside, self._inner, self._codes)
+            if self._whole and (inside := tree.get("contained")):
+                add_contained(entries, inside, self._inner, self._codes)
         except (AttributeError, TypeError, ValueError, KeyError, FhirPathEvaluationError):
             # no cause: it would carry values of a patient
             raise refuse(

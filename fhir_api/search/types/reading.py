@@ -20,12 +20,14 @@ class Reading:
         zone: of dates without one.
         base_url: of this server; absolute references below it are its own.
         codes: what value sets and hierarchies of codes hold; None where they cannot be asked.
+        full_text: whether words of resources can be looked for; the setting ``full_text_search``.
         now: milliseconds since 1970 UTC (``ap`` on dates depends on the distance to it).
     """
 
     zone: tzinfo = UTC
     base_url: str = ""
     codes: CodeSets | None = None
+    full_text: bool = True
     now: int = field(default_factory=lambda: int(datetime.now(UTC).timestamp() * 1000))
 
 

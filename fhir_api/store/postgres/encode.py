@@ -28,7 +28,7 @@ from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
 from fhir_api.store.postgres.hashing import Hasher, leading
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
 
 FOLDED_LENGTH = 500

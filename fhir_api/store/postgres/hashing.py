@@ -6,8 +6,6 @@ collides with another one's. Results are signed, as PostgreSQL's bigint is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from xxhash import xxh3_64_intdigest
 
 from fhir_api.model.keys import ResourceKey
@@ -15,6 +13,7 @@ from fhir_api.model.keys import ResourceKey
 _SIGN = 1 << 63
 _WRAP = 1 << 64
 _CACHE_LIMIT = 200_000
+_SETS_LIMIT = 16_384
 
 
 class Hasher:
@@ -23,6 +22,7 @@ class Hasher:
     def __init__(self, seed: int) -> None:
         self._seed = seed % _WRAP
         self._tokens: dict[tuple[str | None, str], int] = {}
+        self._sets: dict[frozenset[str], int] = {}
 
     def text(self, text: str) -> int:
         """Return the hash of *text*."""
@@ -71,9 +71,14 @@ class Hasher:
         """Return the hash of a folded word (``_content``, ``_text``)."""
         return self.token("\x06", word)
 
-    def words(self, words: Iterable[str]) -> int:
+    def words(self, words: frozenset[str]) -> int:
         """Return the hash of a set of words."""
-        return self.text(f"\x07{' '.join(sorted(words))}")
+        known = self._sets.get(words)
+        if known is None:
+            if len(self._sets) > _SETS_LIMIT:
+                self._sets.clear()
+            known = self._sets[words] = self.text(f"\x07{' '.join(sorted(words))}")
+        return known
 
     def dimension(self, dimension: str) -> int:
         """Return the hash that finds the units of a dimension."""

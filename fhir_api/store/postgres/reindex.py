@@ -39,18 +39,18 @@ Progress = Callable[[int], None]
 """Told how many resources have been indexed since it was told last."""
 
 
-def index_mark(zone: str) -> str:
-    """Return the mark of an index that this program makes with dates of *zone*."""
-    return f"{INDEX_VERSION} {manifest().sha256[:16]} {zone}"
+def index_mark(zone: str, *, full_text: bool = False) -> str:
+    """Return the mark of an index that this program makes with dates of *zone*, with or without words."""
+    return f"{INDEX_VERSION} {manifest().sha256[:16]} {zone}{' words' if full_text else ''}"
 
 
-def require_index(dsn: str, zone: str) -> None:
+def require_index(dsn: str, zone: str, *, full_text: bool = False) -> None:
     """Mark an index that has no mark yet.
 
     Raises:
         MigrationError: the index was made with something else; the message says what to do.
     """
-    wanted = index_mark(zone)
+    wanted = index_mark(zone, full_text=full_text)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("UPDATE fhir.installation SET extraction = %s WHERE extraction IS NULL", (wanted,))
         row = connection.execute("SELECT extraction FROM fhir.installation").fetchone()
@@ -80,7 +80,10 @@ async def reindex(
     finally:
         await stores.close()
     with psycopg.connect(owner_dsn) as connection:
-        connection.execute("UPDATE fhir.installation SET extraction = %s", (index_mark(str(extractor.zone)),))
+        connection.execute(
+            "UPDATE fhir.installation SET extraction = %s",
+            (index_mark(str(extractor.zone), full_text=extractor.words),),
+        )
 
 
 async def _reindex_tenant(shared: Shared, tenant_id: int, progress: Progress) -> None:

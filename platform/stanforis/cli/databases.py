@@ -102,7 +102,8 @@ def require_index(database: Database) -> None:
     """
     from fhir_api.store.postgres.reindex import require_index as require  # noqa: PLC0415 - heavy, and needed here only
 
-    require(database.settings.database_url, database.settings.time_zone)
+    settings = database.settings
+    require(settings.database_url, settings.time_zone, full_text=settings.full_text_search)
 
 
 def make_ready(database: Database) -> None:
