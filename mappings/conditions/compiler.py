@@ -1,0 +1,69 @@
+"""From a condition to a closure that asks it of a message."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from mappings.conditions.model import All, Condition, Kind, Operand, Question
+
+
+class Source(Protocol):
+    """What conditions ask: a message at one place of a mapping."""
+
+    def values(self, operand: Operand) -> Sequence[str]:
+        """Return the values at a place, one for each repetition; empty ones and nulls are left out."""
+        ...
+
+
+Asked = Callable[[Source], bool]
+
+_COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "=": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+
+
+def compile_condition(condition: Condition) -> Asked:
+    """Return a function that tells whether *condition* holds."""
+    if isinstance(condition, Question):
+        asked = _test(condition)
+        return _negated(asked) if condition.negated else asked
+    parts = tuple(compile_condition(part) for part in condition.parts)
+    if isinstance(condition, All):
+        return lambda source: all(part(source) for part in parts)
+    return lambda source: any(part(source) for part in parts)
+
+
+def _negated(asked: Asked) -> Asked:
+    return lambda source: not asked(source)
+
+
+def _test(test: Question) -> Asked:
+    operand = test.operand
+    if test.kind is Kind.VALUED:
+        return lambda source: bool(source.values(operand))
+    if test.kind is Kind.IN:
+        return _in(test)
+    compare, number = _COMPARISONS[test.comparison], test.number
+    if test.kind is Kind.COUNT:
+        return lambda source: compare(len(source.values(operand)), number)
+    return lambda source: compare(len(next(iter(source.values(operand)), "")), number)
+
+
+def _in(test: Question) -> Asked:
+    operand = test.operand
+    texts = frozenset(value for value in test.values if not isinstance(value, Operand))
+    places = tuple(value for value in test.values if isinstance(value, Operand))
+    if not places:
+        return lambda source: not texts.isdisjoint(source.values(operand))
+
+    def asked(source: Source) -> bool:
+        wanted = texts.union(*(source.values(place) for place in places))
+        return not wanted.isdisjoint(source.values(operand))
+
+    return asked
