@@ -314,7 +314,12 @@ def each_version(version: StoredVersion) -> str:
 
 
 async def test_orders_of_a_tenants_own_parameter_are_walked_as_exactly(store: TenantStore) -> None:
-    tree = {"resourceType": "SearchParameter", "id": "tongue", "url": "http://example.org/tongue", "name": "Tongue"}
+    tree: Tree = {
+        "resourceType": "SearchParameter",
+        "id": "tongue",
+        "url": "http://example.org/tongue",
+        "name": "Tongue",
+    }
     tree |= {"status": "active", "description": "For tests.", "code": "tongue", "base": ["Patient"], "type": "token"}
     ward = Ward(5)
     await store.write([ward.admit() for _ in range(28)])
