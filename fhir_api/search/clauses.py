@@ -339,8 +339,6 @@ class ClauseReader:
                 ErrorKind.MALFORMED,
                 f"Search parameter '{code}' of {resource_type} is not a reference: nothing can be chained to it.",
             )
-        if parameter.is_canonical:
-            raise unsupported(code, " It holds canonical URLs, which cannot be chained yet.")
         return parameter
 
     def _having(self, resource_types: Sequence[str], rest: str) -> Sequence[str]:

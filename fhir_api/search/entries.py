@@ -17,6 +17,15 @@ def parameter_key(resource_type: str, code: str) -> int:
     return int.from_bytes(digest, "big") & 0x7FFFFFFF
 
 
+CANONICAL: Final = parameter_key("Resource", "#canonical")
+"""Key of the names by which canonicals point at a resource, as references; see :func:`canonical_target`."""
+
+
+def canonical_target(url: str, version: str | None) -> str:
+    """Return what a canonical with this version, or without one, is indexed as beside its url."""
+    return f"|{url}|{version or ''}"
+
+
 new_entry: Final = tuple.__new__
 """``new_entry(TokenEntry, (1, None, "a"))`` is ``TokenEntry(1, None, "a")`` in half the time, no defaults."""
 

@@ -12,7 +12,7 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.resource import Resource
 from fhir_api.search.contained import add_contained
 from fhir_api.search.definitions import SearchDefinitions
-from fhir_api.search.entries import IndexEntries
+from fhir_api.search.entries import CANONICAL, IndexEntries, ReferenceEntry, canonical_target
 from fhir_api.search.extract.plan import plan
 from fhir_api.search.extract.source import generate
 from fhir_api.search.words import add_words
@@ -54,6 +54,8 @@ class Extractor:
         function = self._functions.get(resource_type) or self._compile(resource_type)
         try:
             entries = function(tree)
+            if self._whole:
+                _add_names(entries, tree)
             if self.words:
                 add_words(entries, resource_type, tree)
             if self._whole and (inside := tree.get("contained")):
@@ -77,3 +79,11 @@ class Extractor:
         function: ExtractFunction = names["extract"]  # type: ignore[assignment]  # what the source defines
         self._functions[resource_type] = function
         return function
+
+
+def _add_names(entries: IndexEntries, tree: dict[str, Any]) -> None:
+    """Add the names by which canonicals point at a resource: its url, with its version and without one."""
+    url = tree.get("url")
+    if type(url) is str:
+        versions = {None, tree.get("version")}
+        entries.references += [ReferenceEntry(CANONICAL, canonical_target(url, each)) for each in versions]

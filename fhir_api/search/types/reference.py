@@ -11,7 +11,7 @@ from typing import Any
 from conformance.types import resource_types
 from fhir_api.model.keys import is_logical_id
 from fhir_api.model.references import parse_restful
-from fhir_api.search.entries import ReferenceEntry, new_entry
+from fhir_api.search.entries import ReferenceEntry, canonical_target, new_entry
 from fhir_api.search.query import Parameter, ReferenceValue, TokenValue
 from fhir_api.search.types import token
 from fhir_api.search.types.escapes import split, unescape
@@ -68,6 +68,7 @@ def canonical(add: Add, key: int, value: str) -> None:
     """Add a canonical, its version apart."""
     url, _, version = value.partition("|")
     add(new_entry(ReferenceEntry, (key, url, None, version or None, None, None)))
+    add(new_entry(ReferenceEntry, (key, canonical_target(url, version), None, None, None, None)))
 
 
 def uri(add: Add, key: int, value: str) -> None:

@@ -36,7 +36,9 @@ def _one(state: State, record: Record, include: Include) -> Iterator[Record]:
     if include.reverse:
         if include.target_type in {None, key.resource_type}:
             for other in state.live():
-                if other.version.key.resource_type == include.source_type and points_at(other, include.parameters, key):
+                if other.version.key.resource_type == include.source_type and points_at(
+                    other, include.parameters, record
+                ):
                     yield other
     elif key.resource_type == include.source_type:
         for target in targets_of(state, record, include.parameters):

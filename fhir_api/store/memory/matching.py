@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.search.contained import chained, link_key
-from fhir_api.search.entries import DateEntry, ReferenceEntry, TokenEntry
+from fhir_api.search.entries import CANONICAL, DateEntry, ReferenceEntry, TokenEntry
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -63,7 +63,7 @@ def holds(state: State, record: Record, clause: Clause) -> bool:
         case HasClause(source_type=source_type, reference=reference, clause=inner):
             return any(
                 source.version.key.resource_type == source_type
-                and points_at(source, (reference,), record.version.key)
+                and points_at(source, (reference,), record)
                 and holds(state, source, inner)
                 for source in state.live()
             )
@@ -131,6 +131,9 @@ def targets_of(state: State, record: Record, parameters: Sequence[Parameter]) ->
     """Return the resources here that a resource points at."""
     found = []
     for target in references(record, parameters):
+        if target.startswith("|"):
+            found += [other for other in state.live() if target in _names(other)]
+            continue
         resource_type, _, logical_id = target.partition("/")
         current = state.current(ResourceKey(resource_type, logical_id))
         if current is not None and not current.version.is_deletion:
@@ -138,6 +141,11 @@ def targets_of(state: State, record: Record, parameters: Sequence[Parameter]) ->
     return found
 
 
-def points_at(record: Record, parameters: Sequence[Parameter], key: ResourceKey) -> bool:
-    """Tell whether a resource points at *key*."""
-    return str(key) in references(record, parameters)
+def points_at(record: Record, parameters: Sequence[Parameter], target: Record) -> bool:
+    """Tell whether a resource points at *target*."""
+    return not {str(target.version.key), *_names(target)}.isdisjoint(references(record, parameters))
+
+
+def _names(record: Record) -> list[str]:
+    entries = record.index.get(CANONICAL, ())
+    return [entry.target for entry in entries if isinstance(entry, ReferenceEntry)]

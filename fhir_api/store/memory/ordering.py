@@ -126,7 +126,7 @@ def _entry_value(entry: Entry) -> SortValue:
         case TokenEntry(code=code) | IdentifierEntry(code=code):
             return code
         case ReferenceEntry(target=target):
-            return target
+            return None if target.startswith("|") else target
         case DateEntry(low=low):
             return low
         case NumberEntry(value=value) | QuantityEntry(value=value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fhir_api.model.keys import ResourceKey
+from fhir_api.search.entries import CANONICAL
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -42,6 +43,13 @@ class Candidate:
     rid: str
     low: str
     id_hash: str | None
+
+
+def ways_to_point(reference: Parameter) -> list[bool]:
+    """Return how a parameter points at resources: by key (False), by a name that canonicals use (True), or both."""
+    if not reference.is_canonical:
+        return [False]
+    return [False, True] if "Reference" in reference.element_types else [True]
 
 
 class Conditions:
@@ -178,6 +186,10 @@ class Conditions:
                 return f"({column} >= {bind(value.low)} AND {column} < {bind(value.high)})"
 
     def _chain(self, clause: ChainClause, candidate: Candidate) -> str:
+        ways = [self._chained(clause, candidate, named=named) for named in ways_to_point(clause.reference)]
+        return ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"
+
+    def _chained(self, clause: ChainClause, candidate: Candidate, *, named: bool) -> str:
         source, target = self.alias(), self.alias()
         key = self.arguments.bind(clause.reference.key, "integer")
         reached = Candidate(f"{target}.rid", f"{target}.low", f"{target}.id_hash")
@@ -185,9 +197,17 @@ class Conditions:
             f"({target}.type_id = {self.type_number(name)} AND {self.holds(inner, reached)})"
             for name, inner in clause.targets
         )
+        here = f"{target}.tenant_id = c.tenant AND {target}.change <> 3"
+        join = f"JOIN fhir.resource {target} ON {here} AND {target}.id_hash = {source}.target"
+        if named:
+            names = self.alias()
+            join = (
+                f"JOIN fhir.reference {names} ON {names}.tenant_id = c.tenant AND {names}.param = {CANONICAL} "
+                f"AND {names}.target = {source}.target JOIN fhir.resource {target} ON {here} "
+                f"AND {target}.rid = {names}.rid"
+            )
         return (
-            f"EXISTS (SELECT FROM fhir.reference {source} JOIN fhir.resource {target} "
-            f"ON {target}.tenant_id = c.tenant AND {target}.id_hash = {source}.target AND {target}.change <> 3 "
+            f"EXISTS (SELECT FROM fhir.reference {source} {join} "
             f"WHERE {source}.tenant_id = c.tenant AND {source}.rid = {candidate.rid} AND {source}.param = {key} "
             f"AND ({kinds or 'false'}) {PROBED})"
         )
@@ -196,15 +216,25 @@ class Conditions:
         source = self.alias()
         key = self.arguments.bind(clause.reference.key, "integer")
         pointing = Candidate(f"{source}.rid", f"{source}.low", None)
-        id_hash = candidate.id_hash or (
-            f"(SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = {candidate.rid})"
-        )
+        targets = [f"{source}.target = {_target(candidate, named=each)}" for each in ways_to_point(clause.reference)]
         return (
             f"EXISTS (SELECT FROM fhir.reference {source} WHERE {source}.tenant_id = c.tenant "
-            f"AND {source}.param = {key} AND {source}.target = {id_hash} "
+            f"AND {source}.param = {key} AND ({' OR '.join(targets)}) "
             f"AND {self.holds(clause.clause, pointing)} {PROBED})"
         )
 
     def type_number(self, name: str) -> str:
         """Return SQL for the number of a resource type."""
         return self.arguments.bind(type_numbers()[name], "smallint")
+
+
+def _target(candidate: Candidate, *, named: bool) -> str:
+    """Return SQL of what references to *candidate* have for a target: the hash of its key, or any of its names."""
+    if named:
+        return (
+            "ANY(ARRAY(SELECT n.target FROM fhir.reference n WHERE n.tenant_id = c.tenant "
+            f"AND n.rid = {candidate.rid} AND n.param = {CANONICAL}))"
+        )
+    return candidate.id_hash or (
+        f"(SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = {candidate.rid})"
+    )

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from fhir_api.search.entries import CANONICAL
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -20,12 +22,25 @@ from fhir_api.search.query import (
     Prefix,
     ValueClause,
 )
-from fhir_api.store.postgres.search.conditions import Candidate, Conditions
+from fhir_api.store.postgres.search.conditions import Candidate, Conditions, ways_to_point
 from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
 
 # How few resources a clause of a kind usually leaves; the least is the driver.
 _RANKS = {"reference": 2, "string": 3, "composite": 4, "special": 4, "uri": 5, "number": 7, "quantity": 8, "date": 9}
 _ID_RANK, _IDENTIFIER_RANK, _CHAIN_RANK, _CODE_RANK, _HAS_RANK = 0, 1, 5, 6, 6
+
+
+# by how references point (see ways_to_point): the targets of a resource, and the resources of targets
+_NAMES: Final = {
+    False: "SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.change <> 3",
+    True: "SELECT n.target FROM fhir.resource r JOIN fhir.reference n ON n.tenant_id = c.tenant AND n.rid = r.rid "
+    f"AND n.param = {CANONICAL} WHERE r.tenant_id = c.tenant AND r.change <> 3",
+}
+_BEHIND: Final = {
+    False: "SELECT r.rid FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash IN ({})",
+    True: f"SELECT n.rid FROM fhir.reference n WHERE n.tenant_id = c.tenant AND n.param = {CANONICAL} "
+    "AND n.target IN ({})",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +114,11 @@ class Sets:
             case HasClause(source_type, reference, inner):
                 key = self._conditions.arguments.bind(reference.key, "integer")
                 sources = Sets(self._conditions, (source_type,)).rids(inner)
-                return (
-                    "SELECT r.rid FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash IN ("
+                pointed = (
                     "SELECT f.target FROM fhir.reference f WHERE f.tenant_id = c.tenant "
-                    f"AND f.param = {key} AND f.rid IN ({sources}))"
+                    f"AND f.param = {key} AND f.rid IN ({sources})"
                 )
+                return " UNION ALL ".join(_BEHIND[named].format(pointed) for named in ways_to_point(reference))
             case AnyClause(members):
                 return " UNION ALL ".join(self.rids(member) for member in members) or "SELECT NULL::bigint WHERE false"
             case AllClause(members):
@@ -145,15 +160,14 @@ class Sets:
         return rows.rids()
 
     def _targets(self, clause: ChainClause) -> str:
-        """Return a SELECT of the ``id_hash`` of each resource that a chain may reach."""
-        return (
-            " UNION ALL ".join(
-                f"SELECT r.id_hash FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.change <> 3 "
-                f"AND r.type_id = {self._conditions.type_number(name)} AND r.rid IN ({self._inner(name, inner)})"
-                for name, inner in clause.targets
-            )
-            or "SELECT NULL::bigint WHERE false"
-        )
+        """Return a SELECT of what a chain's references may have for a target: hashes of keys, or of names."""
+        selects = [
+            f"{_NAMES[named]} AND r.type_id = {self._conditions.type_number(name)} AND r.rid IN "
+            f"({self._inner(name, inner)})"
+            for named in ways_to_point(clause.reference)
+            for name, inner in clause.targets
+        ]
+        return " UNION ALL ".join(selects) or "SELECT NULL::bigint WHERE false"
 
     def _inner(self, name: str, clause: Clause) -> str:
         return Sets(self._conditions, (name,)).rids(clause)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
+from fhir_api.search.entries import CANONICAL
 from fhir_api.search.query import Include
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
@@ -36,6 +37,23 @@ REVERSE = fenced(
     _FOUND.format(
         place="r.rid = ANY(ARRAY(SELECT DISTINCT f.rid FROM fhir.reference f "
         "WHERE f.tenant_id = c.tenant AND f.param = ANY($3::integer[]) AND f.target = ANY($2::bigint[])))"
+    ),
+)
+
+FORWARD_BY_NAME = fenced(
+    f"{VERSION_COLUMNS}, x.rid",
+    _FOUND.format(
+        place="r.rid = ANY(ARRAY(SELECT DISTINCT n.rid FROM fhir.reference f JOIN fhir.reference n "
+        f"ON n.tenant_id = c.tenant AND n.param = {CANONICAL} AND n.target = f.target "
+        "WHERE f.tenant_id = c.tenant AND f.rid = ANY($2::bigint[]) AND f.param = ANY($3::integer[])))"
+    ),
+)
+REVERSE_BY_NAME = fenced(
+    f"{VERSION_COLUMNS}, x.rid",
+    _FOUND.format(
+        place="r.rid = ANY(ARRAY(SELECT DISTINCT f.rid FROM fhir.reference n JOIN fhir.reference f "
+        "ON f.tenant_id = c.tenant AND f.param = ANY($3::integer[]) AND f.target = n.target "
+        f"WHERE n.tenant_id = c.tenant AND n.rid = ANY($2::bigint[]) AND n.param = {CANONICAL}))"
     ),
 )
 
@@ -76,13 +94,16 @@ async def _one(fetch: Fetch, hasher: Hasher, origins: Sequence[Numbered], includ
     if not starts or not include.parameters:
         return []
     wanted = include.source_type if include.reverse else include.target_type
-    rows = await fetch(
-        REVERSE if include.reverse else FORWARD,
-        [hasher.key(key) if include.reverse else rid for rid, key in starts],
-        [parameter.key for parameter in include.parameters],
-        type_numbers()[wanted] if wanted else 0,
-        MOST_INCLUDED + 1,
-    )
+    rest = (type_numbers()[wanted] if wanted else 0, MOST_INCLUDED + 1)
+    keys = [parameter.key for parameter in include.parameters]
+    rids = [rid for rid, _ in starts]
+    if include.reverse:
+        rows = list(await fetch(REVERSE, [hasher.key(key) for _, key in starts], keys, *rest))
+    else:
+        rows = list(await fetch(FORWARD, rids, keys, *rest))
+    named = [parameter.key for parameter in include.parameters if parameter.is_canonical]
+    if named:
+        rows += await fetch(REVERSE_BY_NAME if include.reverse else FORWARD_BY_NAME, rids, named, *rest)
     return list(zip((row["rid"] for row in rows), stored_versions(rows), strict=True))
 
 
