@@ -47,7 +47,7 @@ def acknowledge(message: Message, code: str, faults: Sequence[Fault] = (), now: 
     """
     writer = _Writer(message)
     segments = [writer.msh(now or datetime.now(UTC)), writer.msa(code, faults), *writer.err(faults)]
-    return Answer(code, message.charset.encode("".join(f"{segment}\r" for segment in segments)))
+    return Answer(code, _encoded("".join(f"{segment}\r" for segment in segments), message))
 
 
 def salvage(raw: bytes, charset: str | None = None) -> Message:
@@ -57,6 +57,14 @@ def salvage(raw: bytes, charset: str | None = None) -> Message:
         return Message.parse(start, charset)
     except Hl7Error:
         return Message.parse(_HEADER)
+
+
+def _encoded(text: str, message: Message) -> bytes:
+    try:
+        return message.charset.encode(text)
+    except UnicodeEncodeError:
+        # some character sets read what they cannot write
+        return text.encode(message.charset.codec, "replace")
 
 
 class _Writer:

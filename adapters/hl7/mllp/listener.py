@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import logging
 import ssl
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -164,6 +165,9 @@ class _Connection:
             _LOG.info("a connection ended: %s", type(error).__name__)
         except asyncio.CancelledError:
             self._writer.transport.abort()
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends one connection, and its message may hold a name
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _LOG.error("a connection ended by %s:\n%s", type(error).__name__, where)
         finally:
             self._writer.close()
             with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
+from random import Random
 
 import pytest
 
 from adapters.hl7.encoding import Message
-from adapters.hl7.mllp import Oversized, Peer, Reply
+from adapters.hl7.mllp import FrameReader, Oversized, Peer, Reply, framed
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.senders import Duplicates, Sender, Senders
 from adapters.hl7.store.memory import MemoryMessageStore, MemoryMessageStores
 from adapters.hl7.store.port import Arrival, Receipt, State, UnavailableError
-from tests.support.hl7 import ADT, ORU
+from tests.support.hl7 import ADT, ORU, OWN, mutated
 
 PEER = Peer("127.0.0.1", 2575)
 
@@ -156,6 +157,31 @@ async def test_a_sender_may_be_read_in_another_character_set():
     kept = await stores.for_tenant(1).read(1)
     assert kept is not None
     assert kept.charset == "iso8859-2"
+
+
+async def mutate(rounds: int, seed: int) -> int:
+    """Send mutated frames; return how many were stored."""
+    chance = Random(seed)  # noqa: S311 - a repeatable course
+    stores = MemoryMessageStores()
+    anybody = receiver(stores=stores)
+    for number in range(rounds):
+        reader = FrameReader(2_000)
+        stream = mutated(framed(OWN[number % len(OWN)]), chance) + framed(ADT)
+        frames = reader.feed(stream)
+        assert frames
+        for frame in frames:
+            for answer in (await anybody.receive(frame, PEER)).answers:
+                assert Message.parse(answer)["MSA-1"] in {"AA", "AE", "AR", "CA", "CE", "CR"}
+    return sum((await stores.for_tenant(1).counts()).values())
+
+
+async def test_mutated_frames_are_answered():
+    assert await mutate(3_000, 4) > 300
+
+
+@pytest.mark.nightly
+async def test_many_mutated_frames_are_answered():
+    assert await mutate(200_000, 5) > 10_000
 
 
 async def test_logs_tell_nothing_of_a_patient(caplog):

@@ -134,6 +134,22 @@ async def test_while_messages_are_stored_no_more_are_read():
         release.set()
 
 
+async def test_a_fault_ends_one_connection_and_shows_no_message(caplog):
+    async def faulty(frame, peer):
+        if frame == ORU:
+            raise ValueError(frame.decode())
+        return await echo(frame, peer)
+
+    async with running(faulty) as listener, connected(listener.port) as (reader, writer):
+        async with connected(listener.port) as (broken, sending):
+            sending.write(framed(ORU))
+            assert await asyncio.wait_for(broken.read(), 5) == b""
+        writer.write(framed(ADT))
+        assert (await answer(reader)).encode() == ADT
+    assert "ValueError" in caplog.text
+    assert "Glucose" not in caplog.text
+
+
 async def test_commit_bytes_come_before_the_answer():
     async with (
         running(receiver().receive, commit_bytes=True) as listener,

@@ -262,6 +262,30 @@ async def test_messages_that_cannot_be_stored_spoil_no_others(hl7_database):
     assert isinstance(outcomes[2], UnavailableError)
 
 
+async def test_a_read_only_database_receives_nothing(hl7_database):
+    options = PoolOptions(dsn=hl7_database.app_dsn, settings=(("default_transaction_read_only", "on"),))
+    stores = await open_message_stores(options)
+    with pytest.raises(UnavailableError, match="ReadOnly"):
+        await stores.for_tenant(1).receive(arrival())
+    await stores.close()
+
+
+async def test_of_copies_that_reach_two_processes_one_is_stored(hl7_database):
+    tenant = next(_tenants)
+    stores = [await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn)) for _ in range(2)]
+    copies = [arrival(f"M{n}", b"%d" % n, lanes=(n,)) for n in range(40)]
+    receipts = await asyncio.gather(
+        *(stores[0].for_tenant(tenant).receive(each) for each in copies),
+        *(stores[1].for_tenant(tenant).receive(each) for each in copies),
+    )
+    counts = await stores[0].for_tenant(tenant).counts()
+    for each in stores:
+        await each.close()
+    assert sorted(each.verdict.value for each in receipts) == ["replayed"] * 40 + ["stored"] * 40
+    assert [first.number for first in receipts[:40]] == [second.number for second in receipts[40:]]
+    assert counts[State.RECEIVED] == 40
+
+
 def test_row_security_is_forced(hl7_database):
     with psycopg.connect(hl7_database.owner_dsn) as connection:
         rows = connection.execute(
