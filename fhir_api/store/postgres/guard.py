@@ -94,6 +94,8 @@ class Guard:
                 return await self._watched(connection, known, statement, arguments)
 
     async def _estimated(self, connection: Connection, statement: str, arguments: tuple[Any, ...]) -> _Known:
+        if statement.startswith("EXPLAIN "):
+            return _Known(0.0)
         ((plan,),) = await connection.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()

@@ -41,6 +41,14 @@ def fenced(columns: str, inner: str) -> str:
     )
 
 
+def planned(inner: str) -> str:
+    """Return a statement that tells as JSON how PostgreSQL would carry out *inner* for the tenant ``$1``.
+
+    *inner* uses ``c.tenant``. Nothing is read, so no tenant is set.
+    """
+    return f"EXPLAIN (FORMAT JSON) SELECT FROM (SELECT $1::text::integer AS tenant) c CROSS JOIN LATERAL ({inner}) x"
+
+
 class translated:  # noqa: N801 - reads as a word of the with statement
     """Turns what the driver raises inside a ``with`` into :class:`FhirError` or :class:`CollisionError`."""
 

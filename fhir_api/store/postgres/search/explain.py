@@ -32,6 +32,9 @@ async def explained(connection: Connection, tenant: str, query: Query, indexing:
     codes = _codes(indexing.definitions)
 
     async def fetch(statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        if statement.startswith("EXPLAIN "):
+            # an estimate is a plan itself
+            return await connection.fetch(statement, tenant, *arguments)
         plan = await _plan(connection, statement, (tenant, *arguments))
         served = [_use(node, (tenant, *arguments), codes) for node in _nodes(plan[0]["Plan"]) if "Index Name" in node]
         found.append(ExplainedStatement(statement, served, plan))

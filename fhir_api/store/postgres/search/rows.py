@@ -55,6 +55,15 @@ class Keys:
         matches = self.hashes if self.is_one else f"ANY({self.hashes})"
         return f"x.param = {self.parameter} AND x.{KEYED[self.table]} = {matches}"
 
+    def has_several(self) -> str:
+        """Return the condition that there are rows of more than one value."""
+        one = (
+            f"SELECT FROM fhir.{self.table} x WHERE x.tenant_id = c.tenant AND x.param = {self.parameter} "
+            f"AND x.{KEYED[self.table]} = h.hash OFFSET 0"
+        )
+        values = f"SELECT FROM (SELECT DISTINCT unnest({self.hashes})) h(hash) WHERE EXISTS ({one}) LIMIT 2"
+        return f"(SELECT count(*) FROM ({values}) s) > 1"
+
 
 FEW = 8
 """Up to so many texts are an arm of the statement each; more are handed over as an array."""

@@ -16,7 +16,7 @@ from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import ChainClause, Clause, HasClause, LastUpdatedClause, Query, Total, ValueClause
 from fhir_api.store.port import Page
 from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
-from fhir_api.store.postgres.search import includes
+from fhir_api.store.postgres.search import includes, totals
 from fhir_api.store.postgres.search.beginning import NOW, Beginning
 from fhir_api.store.postgres.search.changed import changed, places, unchanged
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
@@ -34,6 +34,7 @@ from fhir_api.store.postgres.search.order import (
 )
 from fhir_api.store.postgres.search.places import leading_inside
 from fhir_api.store.postgres.search.rows import DATED, KEYED, Ranges
+from fhir_api.store.postgres.search.totals import Counting
 from fhir_api.store.postgres.search.walks import (
     WALKS_OF_TYPES,
     is_walkable,
@@ -286,20 +287,37 @@ class Search:
             return [f"b.type_id = ANY({self.arguments.bind(numbers, 'smallint[]')})"]
         return []
 
-    def total(self) -> str:
-        """Return the statement that counts all matches: by index rows alone where they tell, else by resources."""
+    def total(self) -> Counting:
+        """Return what counts all matches: index rows alone where they tell, else resources."""
         driver = self._chosen.driver
         keys = self._sets.keys(driver) if driver is not None and len(self.query.resource_types) == 1 else None
-        if keys is None:
-            return fenced("x.n", f"SELECT count(*) AS n FROM {self._matches()}")
+        if driver is None or keys is None:
+            rows = self._sets.rids(driver) if driver is not None and self._is_told_by_rows(driver) else None
+            return Counting(rows, "true") if rows else Counting(f"SELECT b.rid FROM {self._matches()}")
         tests = "".join(f" AND {test}" for test in self._tests(_ROW))
         # what is deleted has no rows; a resource has one row for each value
-        rows = (
-            f"SELECT {'' if keys.is_one else 'DISTINCT d.rid'} FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant "
-            f"AND d.param = {keys.parameter} AND d.{KEYED[keys.table]} = "
-            f"{keys.hashes if keys.is_one else f'ANY({keys.hashes})'}{tests}"
+        rows = f"SELECT d.rid FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {keys.parameter}"
+        column = KEYED[keys.table]
+        if keys.is_one:
+            return Counting(f"{rows} AND d.{column} = {keys.hashes}{tests}")
+        each = (
+            f"SELECT w.rid FROM (SELECT DISTINCT unnest({keys.hashes})) h(hash) "
+            f"CROSS JOIN LATERAL ({rows} AND d.{column} = h.hash{tests} OFFSET 0) w"
         )
-        return fenced("x.n", f"SELECT count(*) AS n FROM ({rows}) f")
+        known = f"coalesce(${len(self.arguments.values) + 2}::bigint[], {keys.hashes})"
+        among = f"{rows} AND d.{column} = ANY({known}){tests}"
+        return Counting(each, None if self._has_one_row(driver) else keys.has_several(), keys.hashes, among)
+
+    def _is_told_by_rows(self, driver: Clause) -> bool:
+        """Tell whether the resources with rows of *driver* are all that match."""
+        return isinstance(driver, ValueClause) and len(self.query.resource_types) == 1 and not self._chosen.others
+
+    def _has_one_row(self, driver: Clause) -> bool:
+        """Tell whether no resource has two rows under the parameter of *driver*, as under a status."""
+        if not isinstance(driver, ValueClause) or driver.modifier is not None:
+            return False
+        parameter = driver.parameter
+        return parameter.type == "token" and not parameter.is_identifier and self._definitions.is_single(parameter)
 
     def keys(self, limit: int) -> str:
         """Return the statement of up to *limit* keys."""
@@ -345,9 +363,7 @@ async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:
     if query.total is Total.NONE and query.count > 0:
         return None
     search = Search(replace(query, cursor=None, sort=()), indexing)
-    (row,) = await fetch(search.total(), *search.arguments.values)
-    total: int = row[0]
-    return total
+    return await totals.total(fetch, search.total(), search.arguments.values, query.total)
 
 
 async def matching_keys(
