@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,6 +18,7 @@ from identity.access.tokens.keys import KeySet
 from identity.access.tokens.revocations import Revocations
 from identity.access.tokens.verifier import Expected, Verifier
 
+_BASE = re.compile(r"(https://[^/?#@\s]+|http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?)(/[^/?#\s]+)*")
 FetchKeys = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """Gives the key set at a URL that a client registered; None when it cannot be had."""
 
@@ -58,7 +60,7 @@ class Server:
 
     Attributes:
         issuer: its URL, without a slash at the end.
-        fhir_base: the FHIR base URL that tokens are for.
+        fhir_base: the FHIR base URL that tokens are for, without a slash at the end.
         tenant: the tenant's number.
         store: what it keeps.
         keys: what it signs with.
@@ -90,12 +92,13 @@ class Server:
         """Derive what follows from the rest.
 
         Raises:
-            ValueError: the secret is too short, or the issuer no URL as it has to be.
+            ValueError: the secret is too short, or the issuer or base no URL as it has to be.
         """
         if len(self.secret) < 32:  # noqa: PLR2004 - the size of the hash
             raise ValueError("the secret has to have 32 bytes")
-        if not self.issuer.startswith("https://") and not self.issuer.startswith("http://127.0.0.1"):
-            raise ValueError("the issuer is an https URL, or http on loopback")
+        for url in (self.issuer, self.fhir_base):
+            if not _BASE.fullmatch(url):
+                raise ValueError("issuer and FHIR base are https URLs, or http on loopback, without a slash at the end")
         self.revocations = Revocations(self.clock)
         self.verifier = Verifier(
             self.keys.find, Expected(self.issuer, self.fhir_base), self.revocations, clock=self.clock

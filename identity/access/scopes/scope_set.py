@@ -21,7 +21,9 @@ OFFLINE_ACCESS = "offline_access"
 ONLINE_ACCESS = "online_access"
 NAMED = frozenset({LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, OPENID, FHIR_USER, PROFILE, OFFLINE_ACCESS, ONLINE_ACCESS})
 """Scopes that are no scopes for resources."""
-_MOST_SCOPES = 200
+_MOST_SHARED = 100
+_MOST_SCOPES = 60
+"""More do not fit into a token, and comparing sets takes the product of their sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,11 @@ class ScopeSet:
         )
 
     def shared_with(self, other: ScopeSet) -> ScopeSet:
-        """Return the scopes that both sets allow."""
+        """Return the scopes that both sets allow.
+
+        Raises:
+            OAuthError: they are too many to be compared with each other (invalid_scope).
+        """
         shared = (mine.shared_with(theirs) for mine in self.resources for theirs in other.resources)
         return ScopeSet(self.named & other.named, _without_covered(each for each in shared if each is not None))
 
@@ -88,4 +94,6 @@ def read_scopes(text: str) -> ScopeSet:
 
 def _without_covered(scopes: Iterable[ResourceScope]) -> frozenset[ResourceScope]:
     every = frozenset(scopes)
+    if len(every) > _MOST_SHARED:
+        raise OAuthError(Refusal.INVALID_SCOPE, "the scopes overlap with too many of those that may be granted")
     return frozenset(each for each in every if not any(other != each and other.covers(each) for other in every))

@@ -11,10 +11,20 @@ from identity.access.grants.launching import launch_for
 from identity.access.grants.registration import register
 from identity.access.grants.server import Server
 from identity.access.grants.token_endpoint import token
-from identity.access.web.requests import body, client_and_form, form, json_answer, one_header
+from identity.access.web.requests import body, client_and_form, form, json_answer, one_header, preflight
 
 _KEPT = 300
 """Seconds for which documents may be kept; keys are announced for longer before they sign."""
+_FOR_BROWSERS = (
+    "/token",
+    "/par",
+    "/revoke",
+    "/jwks",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/smart-configuration",
+)
+"""What apps that run in a browser call themselves."""
 
 
 def endpoints(server: Server) -> APIRouter:
@@ -53,6 +63,8 @@ def endpoints(server: Server) -> APIRouter:
         return json_answer(await register(server, await body(request)), 201)
 
     _documents(server, router)
+    for path in _FOR_BROWSERS:
+        router.add_api_route(path, preflight, methods=["OPTIONS"], response_model=None)
     return router
 
 

@@ -73,10 +73,25 @@ def one_header(request: Request, name: str) -> str | None:
 def json_answer(content: Mapping[str, Any], status: int = 200, *, max_age: int = 0) -> Response:
     """Return *content* as JSON; it is not kept by anybody unless *max_age* (seconds) is given."""
     kept = f"public, max-age={max_age}" if max_age else "no-store"
-    headers = {"Cache-Control": kept, "X-Content-Type-Options": "nosniff"}
+    # Apps in a browser read these answers; no cookie counts at these endpoints, so any origin may.
+    headers = {"Cache-Control": kept, "X-Content-Type-Options": "nosniff", "Access-Control-Allow-Origin": "*"}
     if not max_age:
         headers["Pragma"] = "no-cache"
     return Response(_encode(content), status, headers, "application/json")
+
+
+def preflight() -> Response:
+    """Return what a browser asks before it sends headers of an app's own (CORS).
+
+    Spec: https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#considerations-for-cross-origin-resource-sharing-cors-support
+    """
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": "authorization, content-type, dpop",
+        "Access-Control-Max-Age": "600",
+    }
+    return Response(status_code=204, headers=headers)
 
 
 def refused(error: OAuthError) -> Response:

@@ -91,6 +91,11 @@ def pages(server: Server, picker: PatientPicker) -> APIRouter:
     async def logout(request: Request) -> Response:
         return await _logout(people, request, await form(request))
 
+    _questions(people, router)
+    return router
+
+
+def _questions(people: People, router: APIRouter) -> None:
     @router.get("/patient")
     async def patient_page(request: Request) -> Response:
         return await _patient_page(people, request, _query(request))
@@ -106,8 +111,6 @@ def pages(server: Server, picker: PatientPicker) -> APIRouter:
     @router.post("/consent")
     async def consent(request: Request) -> Response:
         return await _consent(people, request, await form(request))
-
-    return router
 
 
 def _query(request: Request) -> Parameters:

@@ -168,8 +168,29 @@ def test_a_bound_token_is_worth_nothing_without_its_key(access):
     assert access.server.verifier.verify(token, "k") is access.server.verifier.read(token)
 
 
-@pytest.mark.parametrize("changed", [{"issuer": "http://access.test"}, {"issuer": "access.test"}, {"secret": b"short"}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"issuer": "http://access.test"},
+        {"issuer": f"{ISSUER}/"},
+        {"issuer": "http://127.0.0.1.test"},
+        {"secret": b"short"},
+    ],
+)
 def test_a_server_is_not_set_up_unsafely(access, changed):
     members = {"issuer": ISSUER, "secret": b"s" * 32} | changed
     with pytest.raises(ValueError, match=r"https URL|32 bytes"):
         Server(members["issuer"], FHIR, 1, access.store, access.server.keys, members["secret"])
+
+
+async def test_apps_in_a_browser_may_read_answers_but_not_pages(access):
+    asked = {"origin": "https://app.test", "access-control-request-method": "POST"}
+    for path in ("token", "revoke", "par", "jwks", ".well-known/smart-configuration"):
+        answer = await access.http.options(path, headers=asked)
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "dpop" in answer.headers["access-control-allow-headers"]
+        assert "access-control-allow-credentials" not in answer.headers
+    refused = await access.token({"grant_type": "x"}, headers=asked)
+    assert refused.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in (await access.open()).headers
+    assert (await access.http.options("consent", headers=asked)).status_code == 405

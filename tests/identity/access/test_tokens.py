@@ -7,6 +7,7 @@ import hmac
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -174,6 +175,39 @@ def test_a_kid_is_only_a_name(verifier, keys, kid):
     header = {"alg": "ES256", "kid": kid, "typ": "at+jwt"}
     with pytest.raises(InvalidTokenError):
         verifier.verify(with_header(header, payload(), keys.signer().sign))
+
+
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of P-256: a signature with a part that is zero modulo it fits everything where nobody looks."""
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        b"\0" * 64,
+        b"\0" * 63 + b"\1",
+        ORDER.to_bytes(32, "big") * 2,
+        (b"\0" * 31 + b"\1") * 2,
+        b"",
+        b"\0",
+        b"\0" * 63,
+        b"\0" * 65,
+        b"\0" * 5000,
+        b"0\x06\x02\x01\x00\x02\x01\x00",
+    ],
+)
+def test_a_signature_that_fits_everything_is_refused(verifier, keys, signature):
+    header = {"alg": "ES256", "kid": keys.signer().public.kid, "typ": "at+jwt"}
+    with pytest.raises(InvalidTokenError):
+        verifier.verify(with_header(header, payload(), lambda _: signature))
+
+
+def test_a_signature_in_another_notation_is_refused(verifier, keys):
+    """DER, as the libraries below give it, is not what a token has."""
+    key = keys.signer()
+    header = {"alg": "ES256", "kid": key.public.kid, "typ": "at+jwt"}
+    with pytest.raises(InvalidTokenError, match="no key of the issuer"):
+        verifier.verify(with_header(header, payload(), lambda text: key.private.sign(text, ec.ECDSA(hashes.SHA256()))))
 
 
 def test_the_kid_of_another_key_does_not_help(verifier, keys):
