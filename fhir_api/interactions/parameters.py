@@ -114,8 +114,8 @@ class TenantParameters:
         Raises:
             FhirError: it is not understood; of a parameter that is not live yet, with the reason.
         """
-        words = _words(pairs)
-        if self._view.words.isdisjoint(words):
+        known = self._view.words
+        if not known or known.isdisjoint(_words(pairs)):
             try:
                 return await understand(self._base, lenient=False)
             except FhirError as error:
@@ -124,7 +124,7 @@ class TenantParameters:
                         return await understand(self._base, lenient=True)
                     # what is told is what is wrong with the request, not that it was looked at again
                     raise error from None
-        return await self._understood(await self.view(reader), words, understand, lenient=lenient)
+        return await self._understood(await self.view(reader), _words(pairs), understand, lenient=lenient)
 
     async def _understood(self, view: View, words: set[str], understand: Understand[T_co], *, lenient: bool) -> T_co:
         try:

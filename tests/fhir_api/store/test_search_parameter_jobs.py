@@ -89,6 +89,16 @@ async def test_a_process_that_knows_nothing_yet_writes_no_resource_without_the_r
     assert await found(one, "Kiki") == {"early", "single", "a", "b", "inside"}
 
 
+async def test_what_a_package_stores_in_a_transaction_becomes_live(stores: list[TenantStore]) -> None:
+    one, other, _ = stores
+    await one.write([write(patient("early", "Kiki"))])
+    async with other.transaction(["packages"]) as transaction:
+        await transaction.write([write(search_parameter())])
+        assert await one.look_after(1) is None
+    await settled(one)
+    assert await found(one, "Kiki") == {"early"}
+
+
 async def test_a_transaction_that_began_before_collides_or_is_indexed(stores: list[TenantStore]) -> None:
     one, other, _ = stores
     await one.write([write(search_parameter())])
