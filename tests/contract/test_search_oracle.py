@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.contract.conftest import NewStore
 from tests.support.examples import official_examples
+from tests.support.oracle.asking import keeps_to_targets
 from tests.support.oracle.comparing import Comparison
 from tests.support.oracle.definitions import Tree
 from tests.support.oracle.population import POPULATIONS, unique
@@ -46,7 +47,7 @@ async def compare(new_store: NewStore, zone: ZoneInfo, resources: list[Tree], ch
 
 
 @on_postgres
-@settings(Compared, max_examples=45, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@settings(Compared, max_examples=40, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(resources=POPULATIONS, chance=st.randoms(use_true_random=True))
 async def test_searches_find_what_brute_force_finds(
     new_store: NewStore, zone: ZoneInfo, resources: list[Tree], chance: random.Random
@@ -66,7 +67,10 @@ async def test_many_searches_find_what_brute_force_finds(
 
 @on_postgres
 async def test_the_official_examples_are_found_by_brute_force(new_store: NewStore) -> None:
-    comparison = Comparison(new_store(), unique(official_examples()), ZoneInfo("UTC"))
+    # chains into contained resources are no matter of the oracle: see tests/cases/search/contained.yaml
+    plain = [tree for tree in unique(official_examples()) if "contained" not in tree]
+    examples = [tree for tree in plain if keeps_to_targets(tree)]
+    comparison = Comparison(new_store(), examples, ZoneInfo("UTC"))
     await comparison.fill()
     for question in comparison.questions(1000, random.Random(4)):  # noqa: S311 - chooses questions, no secret
         assert await comparison.difference(question) is None

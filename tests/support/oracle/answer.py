@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from conformance.compartments import compartments
 from conformance.search_parameters import SearchParameterDefinition
+from conformance.types import resource_types
 from fhir_api.fhirpath import Item
 from tests.support.oracle import dates, numbers, others, tokens
 from tests.support.oracle.definitions import Tree, below, by_url, elements, parameters
@@ -20,6 +21,8 @@ from tests.support.oracle.texts import parts, plain
 
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 PARENTS = ("partof", "part-of")
+NO_VALUES = {"reference": {"Attachment"}, "date": {"string"}}
+"""What the expressions of some parameters find though a parameter of that type cannot look at it."""
 
 
 class Question(NamedTuple):
@@ -31,6 +34,13 @@ class Question(NamedTuple):
 
     def __repr__(self) -> str:
         return f"{self.compartment}/{','.join(self.types)}?" + "&".join(f"{name}={value}" for name, value in self.pairs)
+
+
+def _is_value(definition: SearchParameterDefinition, item: Item) -> bool:
+    """Tell whether a parameter can look at an element that its expression finds."""
+    if definition.type == "reference" and item.type in resource_types():
+        return item.type in definition.target
+    return item.type not in NO_VALUES.get(definition.type, ())
 
 
 class Oracle:
@@ -57,7 +67,9 @@ class Oracle:
         if known is None:
             resource = self.resources[key]
             expression = parameters(resource["resourceType"])[code].expression or ""
-            known = self._found[key, code] = elements(resource, expression)
+            definition = parameters(resource["resourceType"])[code]
+            found = elements(resource, expression)
+            known = self._found[key, code] = [item for item in found if _is_value(definition, item)]
         return known
 
     def inside(self, key: str, base: Item, expression: str) -> list[Item]:

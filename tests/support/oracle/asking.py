@@ -13,7 +13,7 @@ from conformance.types import resource_types
 from fhir_api.fhirpath import Item
 from tests.support.oracle import dates, numbers, others, tokens
 from tests.support.oracle.answer import PARENTS, PREFIXES, Oracle, Question
-from tests.support.oracle.definitions import by_url, parameters
+from tests.support.oracle.definitions import Tree, by_url, elements, parameters
 from tests.support.oracle.texts import escape
 
 Pair = tuple[str, str]
@@ -132,14 +132,14 @@ class Asker:
         if definition.type == "composite":
             return code, self._combined(definition, items)
         item = self._chance.choice(items)[1]
-        made = [each for each in values(definition, item, resource_type) if _is_allowed(definition, each[0])]
+        made = list(values(definition, item, resource_type))
         if not made:
             return "_id", self._id()
         modifier, value = self._chance.choice(made)
         if modifier not in {"", "not", "exact", "contains"} or self._chance.random() < 0.7:
             return (f"{code}:{modifier}" if modifier else code), value
         more = list(values(definition, self._chance.choice(items)[1], resource_type))
-        alike = [each for kind, each in more if kind == modifier and _is_allowed(definition, kind)]
+        alike = [each for kind, each in more if kind == modifier]
         several = ",".join([value, *([self._chance.choice(alike)] if alike else [])])
         return (f"{code}:{modifier}" if modifier else code), several
 
@@ -159,9 +159,20 @@ class Asker:
         return "$".join(made)
 
 
-def _is_allowed(definition: SearchParameterDefinition, modifier: str) -> bool:
-    """Tell whether a modifier, if it is a type, is one that the parameter leads to; examples break that rule."""
-    return modifier not in resource_types() or modifier in definition.target
+def keeps_to_targets(resource: Tree) -> bool:
+    """Tell whether a resource refers only to types that its parameters lead to; some examples break that rule."""
+    known = parameters(resource["resourceType"])
+    return all(
+        _leads_to(known[code], item)
+        for code in codes(resource["resourceType"])
+        if known[code].type == "reference"
+        for item in elements(resource, known[code].expression or "")
+    )
+
+
+def _leads_to(definition: SearchParameterDefinition, item: Item) -> bool:
+    kind = (others.target(item) or "").partition("/")[0] if item.type == "Reference" else ""
+    return kind not in resource_types() or kind in definition.target
 
 
 DEFAULTS = {"token": "x", "quantity": "5", "date": "2020", "reference": "1", "string": "a", "number": "5", "uri": "u:x"}
