@@ -98,7 +98,7 @@ def pages(server: Server, picker: PatientPicker) -> APIRouter:
 def _questions(people: People, router: APIRouter) -> None:
     @router.get("/patient")
     async def patient_page(request: Request) -> Response:
-        return await _patient_page(people, request, _query(request))
+        return await _patient_page(people, request, _query(request).required("request"))
 
     @router.post("/patient")
     async def patient(request: Request) -> Response:
@@ -196,8 +196,7 @@ async def _logout(people: People, request: Request, sent: Parameters) -> Respons
     return answered
 
 
-async def _patient_page(people: People, request: Request, query: Parameters) -> Response:
-    handle, search = query.required("request"), query.get("search", "")
+async def _patient_page(people: People, request: Request, handle: str, search: str = "") -> Response:
     asked = await request_under_way(people.server, handle)
     found = await people.signed_in(request)
     if found is None:
@@ -216,7 +215,10 @@ async def _patient_page(people: People, request: Request, query: Parameters) -> 
 async def _patient(people: People, request: Request, sent: Parameters) -> Response:
     handle = sent.required("request")
     _check_form(people.server, session_cookie(request), f"patient {handle}", sent)
-    await choose_patient(people.server, handle, sent.required("patient"))
+    if "patient" not in sent:
+        # A search is sent as a form: a name has no place in a URL, which ends up in logs.
+        return await _patient_page(people, request, handle, sent.get("search", ""))
+    await choose_patient(people.server, handle, sent["patient"])
     return await _proceed(people, request, handle)
 
 

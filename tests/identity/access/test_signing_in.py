@@ -196,8 +196,19 @@ async def test_what_people_typed_is_never_markup(access):
     await access.store.keep_user(a_user(name="<i>Alice</i>"))
     shown = await access.sign_in(await access.open())
     assert "&lt;i&gt;Alice" in shown.text
-    shown = await access.http.get("patient", params=parse_qs(urlsplit(str(shown.url)).query) | {"search": '"><b>x'})
-    assert "&#34;&gt;&lt;b&gt;x" in shown.text
+    shown = await access.open(scope="launch/patient patient/Patient.r")
+    found = await access.send(shown, search='"><b>x')
+    assert "&#34;&gt;&lt;b&gt;x" in found.text
+
+
+async def test_patients_are_searched_without_their_names_in_a_url(access):
+    shown = await access.sign_in(await access.open(scope="launch/patient patient/Patient.r"))
+    assert 'method="get"' not in shown.text
+    found = await access.send(shown, search="mugi")
+    assert "Mugisha" in found.text
+    assert "Uwase" not in found.text
+    assert 'role="status"' in (await access.send(shown, search="nobody")).text
+    assert 'name="answer"' in (await access.send(found, patient="p2")).text
 
 
 async def test_each_field_has_a_label_and_each_page_a_language(access):
