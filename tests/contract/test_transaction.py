@@ -9,7 +9,7 @@ import pytest
 
 from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.store.port import TenantStore, Write
-from tests.support.stores import clauses, deletion, found, key_of, update, write
+from tests.support.stores import as_read, clauses, deletion, found, key_of, update, write
 
 PATIENT = {"resourceType": "Patient", "id": "p", "identifier": [{"system": "http://s", "value": "1"}]}
 KEY = key_of("Patient/p")
@@ -43,7 +43,7 @@ async def test_an_exception_undoes_everything(store: TenantStore) -> None:
 async def test_a_transaction_sees_its_own_writes_and_others_do_not(store: TenantStore) -> None:
     async with store.transaction() as transaction:
         (stored,) = await transaction.write([write(PATIENT)])
-        assert await transaction.current(KEY) == stored
+        assert await transaction.current(KEY) == as_read(stored)
         assert await found(transaction, "Patient?identifier=http://s|1") == {"p"}
         assert await transaction.matching_keys("Patient", clauses("Patient?identifier=1"), 2) == [KEY]
         assert await store.current(KEY) is None

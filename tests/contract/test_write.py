@@ -6,18 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_api.model.errors import ErrorKind, FhirError
-from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.model.versions import Change
 from fhir_api.store.port import Expect, TenantStore
-from tests.support.stores import deletion, key_of, tree_of, update, write
+from tests.support.stores import as_read, deletion, key_of, tree_of, update, write
 
 PATIENT = {"resourceType": "Patient", "id": "p", "active": True}
 CHANGED = {"resourceType": "Patient", "id": "p", "active": False}
 KEY = key_of("Patient/p")
-
-
-def as_read(written: StoredVersion) -> StoredVersion:
-    """Return a version as reading gives it: whether something was there before is told by the write alone."""
-    return replace(written, is_new=False)
 
 
 async def test_a_created_resource_is_read_back_as_version_1(store: TenantStore) -> None:

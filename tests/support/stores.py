@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from msgspec.structs import replace
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.resource import Resource, body, parse
@@ -33,6 +34,11 @@ def write(
     resource = parse(orjson.dumps(tree))
     key = ResourceKey(resource.resource_type, tree["id"])
     return Write(key, change, body(resource, key), EXTRACTOR.extract(resource), expected, skip_unchanged)
+
+
+def as_read(written: StoredVersion) -> StoredVersion:
+    """Return a version as reading gives it: whether something was there before is told by the write alone."""
+    return replace(written, is_new=False)
 
 
 def update(tree: Tree, expected: int | Expect = Expect.ANYTHING, *, skip_unchanged: bool = False) -> Write:

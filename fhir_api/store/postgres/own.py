@@ -1,6 +1,6 @@
 """What a tenant's own search parameters add to the index, as one process knows it.
 
-Reasons: docs/decisions/0018-search-parameters-of-tenants.md.
+Reasons: docs/decisions/0009-search-parameters-of-tenants.md.
 """
 
 from __future__ import annotations

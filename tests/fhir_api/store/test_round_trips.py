@@ -28,13 +28,14 @@ def observation(logical_id: str) -> dict[str, Any]:
 
 
 class Statements:
-    """The statements a connection was given."""
+    """The statements a connection was given, but for the question what one may cost, asked once in a process."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
 
     def __call__(self, record: asyncpg.connection.LoggedQuery) -> None:
-        self.texts.append(record.query)
+        if not record.query.startswith("EXPLAIN"):
+            self.texts.append(record.query)
 
     async def number(self) -> int:
         """How many there were; the driver tells of a statement in the loop's next turn."""

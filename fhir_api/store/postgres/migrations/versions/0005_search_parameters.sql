@@ -1,4 +1,4 @@
--- Search parameters that tenants define themselves. Reasons: docs/decisions/0018-search-parameters-of-tenants.md.
+-- Search parameters that tenants define themselves. Reasons: docs/decisions/0009-search-parameters-of-tenants.md.
 
 -- What a tenant's SearchParameter resources came to. A changed one is registered anew: its number is part of the numbers
 -- of its rows, so rows of the old definition are never taken for the new one's.
