@@ -22,9 +22,11 @@ from fhir_api.search.entries import (
     QuantityEntry,
     ReferenceEntry,
     StringEntry,
+    TextEntry,
     TokenEntry,
     UriEntry,
 )
+from fhir_api.search.folding import fold
 from fhir_api.search.query import Parameter
 from fhir_api.store.memory.matching import targets_of
 from fhir_api.store.memory.state import Entry, Record, State
@@ -70,7 +72,7 @@ def uris(entry: UriEntry) -> Iterator[tuple[str, str]]:
 
 
 def references(entry: ReferenceEntry) -> Iterator[tuple[str, str]]:
-    if entry.target and not entry.target.startswith("#"):
+    if entry.target and not entry.target.startswith(("#", "|")):
         yield "", escaped(entry.target) + (f"|{escaped(entry.version)}" if entry.version else "")
     if entry.identifier_value:
         yield ":identifier", f"{escaped(entry.identifier_system or '')}|{escaped(entry.identifier_value)}"
@@ -120,6 +122,8 @@ def asked(parameter: Parameter, entries: list[Entry]) -> Iterator[str]:
     """Yield the query strings for one parameter."""
     name = f"{parameter.resource_type}?{parameter.code}"
     for entry in entries[:3]:
+        if parameter.type == "special":
+            continue
         if isinstance(entry, CompositeEntry):
             yield from (f"{name}={value}" for value in combinations(entry))
         else:
@@ -127,7 +131,7 @@ def asked(parameter: Parameter, entries: list[Entry]) -> Iterator[str]:
     if parameter.type != "composite":
         yield f"{name}:missing=true"
         yield f"{name}:missing=false"
-    if parameter.type not in {"composite", "reference"}:
+    if parameter.type != "composite" and not parameter.is_identifier:
         yield f"{name}:missing=false&_sort={parameter.code}"
 
 
@@ -140,6 +144,11 @@ def all_queries(records: list[Record]) -> list[str]:
     for resource_type in sorted({record.version.key.resource_type for record in records}):
         for parameter in DEFINITIONS.parameters(resource_type).values():
             urls += dict.fromkeys(asked(parameter, by_parameter.get(parameter.key, [])))
+            texts = [entry for key in parameter.texts for entry in by_parameter.get(key, ())]
+            starts = (fold(entry.text)[:9].strip() for entry in texts[:3] if isinstance(entry, TextEntry))
+            urls += dict.fromkeys(
+                f"{resource_type}?{parameter.code}:text={escaped(start)}" for start in starts if start
+            )
     return urls
 
 
@@ -156,8 +165,8 @@ def linked(state: State) -> Iterator[str]:
     parameters = parameters_by_key()
     for source in state.live():
         for key in source.index:
-            reference = parameters[key]
-            if reference.type == "reference" and not reference.is_canonical:
+            reference = parameters.get(key)
+            if reference is not None and reference.type == "reference":
                 for target in targets_of(state, source, (reference,)):
                     if target.version.key.resource_type in reference.targets:
                         yield from along(reference, source, target, parameters)
@@ -178,7 +187,8 @@ def along(reference: Parameter, source: Record, target: Record, parameters: Mapp
 
 def criteria_of(record: Record, parameters: Mapping[int, Parameter]) -> Iterator[str]:
     yield f"_id={record.version.key.logical_id}"
-    for key, entries in list(record.index.items())[:6]:
+    known = [(key, entries) for key, entries in record.index.items() if key in parameters]
+    for key, entries in known[:6]:
         if not isinstance(entries[0], CompositeEntry):
             for modifier, value in list(values(entries[0]))[:2]:
                 yield f"{parameters[key].code}{modifier}={value}"

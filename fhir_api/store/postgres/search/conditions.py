@@ -46,10 +46,8 @@ class Candidate:
 
 
 def ways_to_point(reference: Parameter) -> list[bool]:
-    """Return how a parameter points at resources: by key (False), by a name that canonicals use (True), or both."""
-    if not reference.is_canonical:
-        return [False]
-    return [False, True] if "Reference" in reference.element_types else [True]
+    """Return how a parameter points at resources: by key (False), as canonicals may too, and by their names (True)."""
+    return [False, True] if reference.is_canonical else [False]
 
 
 class Conditions:
