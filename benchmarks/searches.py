@@ -22,6 +22,7 @@ class Values:
         families: family names.
         birth_dates: days.
         codes: how often each ``system|code`` of an Observation comes.
+        conditions: how often each of a Condition.
         encounters: ids.
     """
 
@@ -31,12 +32,15 @@ class Values:
     families: list[str] = field(default_factory=list)
     birth_dates: list[str] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)
+    conditions: Counter[str] = field(default_factory=Counter)
     encounters: list[str] = field(default_factory=list)
 
     def note(self, resource_type: str, logical_id: str, tree: dict[str, Any]) -> None:
         """Remember what can be searched for in a resource that was stored."""
         if resource_type == "Observation":
             self.codes.update(f"{coding['system']}|{coding['code']}" for coding in tree["code"]["coding"])
+        elif resource_type == "Condition":
+            self.conditions.update(f"{coding['system']}|{coding['code']}" for coding in tree["code"]["coding"])
         elif resource_type == "Patient" and len(self.patients) < _ENOUGH:
             self.patients.append(logical_id)
             self.families.append(tree["name"][0]["family"])
@@ -52,6 +56,8 @@ class Values:
 def kinds(values: Values) -> dict[str, Callable[[int], str]]:
     """Return, by a name for people, what makes the *n*-th URL of each kind of search."""
     ranked = [code for code, _ in values.codes.most_common()]
+    illnesses = [code for code, _ in values.conditions.most_common()] or ranked
+    identifiers = ",".join([*values.identifiers, *(f"urn:none|{n}" for n in range(2000 - len(values.identifiers)))])
     frequent, middle, rare = ranked[0], ranked[len(ranked) // 2], ranked[-1]
     bare = {code: code.rpartition("|")[2] for code in ranked}
 
@@ -82,6 +88,14 @@ def kinds(values: Values) -> dict[str, Callable[[int], str]]:
         ),
         "code and value-quantity": lambda n: f"{observations}code={frequent}&value-quantity=gt{60 + n % 60}",
         "code-value-quantity": lambda n: f"{observations}code-value-quantity={frequent}$gt{100 + n % 50}",
+        "code-value-quantity, rare": lambda n: f"{observations}code-value-quantity={middle}$gt{10_000 + n % 50}",
+        "value-quantity with its unit": lambda n: (
+            f"{observations}value-quantity=gt{60 + n % 30}|http://unitsofmeasure.org|kg"
+        ),
+        "value-quantity, rare": lambda n: f"{observations}value-quantity=gt{230 + n % 30}|http://unitsofmeasure.org|kg",
+        "component-code-value-quantity": lambda n: (
+            f"{observations}component-code-value-quantity=http://loinc.org|8480-6$gt{120 + n % 30}"
+        ),
         "value-quantity alone": lambda n: f"{observations}value-quantity=gt{150 + n % 30}",
         "patient, newest first": lambda n: f"{observations}patient={patient(n)}&_sort=-date",
         "patient and code, newest first": lambda n: f"{observations}patient={patient(n)}&code={frequent}&_sort=-date",
@@ -102,6 +116,13 @@ def kinds(values: Values) -> dict[str, Callable[[int], str]]:
         "chain: patient.identifier": lambda n: f"{observations}patient.identifier={identifier(n)}",
         "_has, frequent code": lambda _: f"Patient?_count=20&_has:Observation:patient:code={frequent}",
         "_has, rare code": lambda _: f"Patient?_count=20&_has:Observation:patient:code={rare}",
+        "_has, condition, frequent": lambda _: f"Patient?_count=20&_has:Condition:patient:code={illnesses[0]}",
+        "_has, condition, rare": lambda _: f"Patient?_count=20&_has:Condition:patient:code={illnesses[-1]}",
+        "two hops: encounter.subject.family": lambda n: f"{observations}encounter.subject:Patient.family={family(n)}",
+        "2,000 identifiers": lambda _: f"Patient?_count=20&identifier={identifiers}",
+        "_include and _revinclude": lambda n: (
+            f"Patient?_count=20&birthdate=ge{1950 + n % 50}&_include=Patient:organization&_revinclude=Condition:patient"
+        ),
         "_has and identifier": lambda n: f"Patient?identifier={identifier(n)}&_has:Observation:patient:code={frequent}",
         "_include": lambda n: f"Encounter?_count=20&patient={patient(n)}&_include=Encounter:practitioner",
         "_revinclude": lambda n: f"Encounter?_id={encounter(n)}&_revinclude=Observation:encounter",
@@ -112,6 +133,7 @@ def kinds(values: Values) -> dict[str, Callable[[int], str]]:
         "code:missing": lambda _: f"{observations}code:missing=true",
         "count, frequent code": lambda _: f"Observation?code={frequent}&_summary=count",
         "count, status of nearly all": lambda _: "Observation?status=final&_summary=count",
+        "page and estimate": lambda _: f"{observations}status=final&_total=estimate",
         "page and exact total": lambda _: f"{observations}code={middle}&_total=accurate",
     }
     return made

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fhir_api.store.explaining import Explaining
 from fhir_api.store.port import TenantStore
-from fhir_api.store.postgres.search import totals, walks
+from fhir_api.store.postgres.search import run, totals, walks
 from tests.support.stores import query, write
 
 UCUM = "http://unitsofmeasure.org"
@@ -44,6 +44,7 @@ def _coded(code: str) -> dict[str, Any]:
 async def filled(request: pytest.FixtureRequest, store: TenantStore, monkeypatch: pytest.MonkeyPatch) -> TenantStore:
     """40 observations, of which many is frequent, some, or nothing."""
     monkeypatch.setattr(walks, "MANY", request.param)
+    monkeypatch.setattr(run, "MANY", request.param)
     await store.write([write(observation(number)) for number in range(40)])
     return store
 
@@ -65,6 +66,8 @@ async def walked(store: TenantStore, url: str) -> list[str]:
         ("Observation?value-quantity=ge120", range(20, 40)),
         ("Observation?value-quantity=ge120&status=amended", range(20, 40, 4)),
         ("Observation?value-quantity=ge120&date=2020-01-01", [20, 24, 28, 32, 36]),
+        ("Observation?code=8302-2&value-quantity=ge120&status=amended", range(20, 40, 4)),
+        ("Observation?code=8302-2&value-quantity=ge138", [38, 39]),
         (f"{PRESSURE}|8480-6$gt140.5", range(30, 40)),
         (f"{PRESSURE}|8480-6$lt112", [0, 1]),
         (f"{PRESSURE}|8480-6$gt200", []),

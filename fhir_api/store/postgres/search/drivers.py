@@ -51,8 +51,10 @@ class Chosen:
     others: tuple[Clause, ...]
 
 
-def choose(clauses: Sequence[Clause]) -> Chosen:
-    """Choose where to start."""
+def choose(clauses: Sequence[Clause], driver: Clause | None = None) -> Chosen:
+    """Choose where to start, if it is not at *driver*, one of the clauses."""
+    if driver is not None:
+        return Chosen(driver, tuple(clause for clause in clauses if clause is not driver))
     ranked = [(rank, place) for place, clause in enumerate(clauses) if (rank := _rank(clause)) is not None]
     if not ranked:
         return Chosen(None, tuple(clauses))

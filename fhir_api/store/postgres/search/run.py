@@ -36,6 +36,7 @@ from fhir_api.store.postgres.search.places import leading_inside
 from fhir_api.store.postgres.search.rows import DATED, KEYED, Ranges
 from fhir_api.store.postgres.search.totals import Counting
 from fhir_api.store.postgres.search.walks import (
+    MANY,
     WALKS_OF_TYPES,
     is_walkable,
     range_order,
@@ -65,8 +66,11 @@ _NUMBER = Candidate("d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_
 class Search:
     """One search on its way to SQL."""
 
-    def __init__(self, query: Query, indexing: Indexing, *, walks: bool = False) -> None:
-        """Choose where to start; with *walks*, resources are tested one after the other, as nearly all will match."""
+    def __init__(self, query: Query, indexing: Indexing, *, walks: bool = False, driver: Clause | None = None) -> None:
+        """Choose where to start, if it is not at *driver*.
+
+        With *walks*, resources are tested one after the other, as nearly all will match.
+        """
         self.query = query
         self.start = None if query.cursor is None else Start.read(query.cursor)
         self.arguments = Arguments()
@@ -74,7 +78,7 @@ class Search:
         self._definitions = indexing.definitions
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
-        self._chosen = Chosen(None, query.clauses) if walks else choose(query.clauses)
+        self._chosen = Chosen(None, query.clauses) if walks else choose(query.clauses, driver)
         # what was changed at some time lies together in the order of changes
         self._walked = LAST_UPDATED if any(isinstance(one, LastUpdatedClause) for one in query.clauses) else MADE
         self.order = self._walked
@@ -95,6 +99,18 @@ class Search:
         inner = self._sets.starts(self._chosen.driver)
         limit = self.arguments.bind(FREQUENT)
         return fenced("x.n", f"SELECT count(*) AS n FROM (SELECT FROM ({inner}) s LIMIT {limit}) f")
+
+    def rival(self) -> Clause | None:
+        """Return a clause on numbers beside codes that it starts at; which is rarer has to be counted."""
+        driver = self._chosen.driver
+        if not isinstance(driver, ValueClause) or driver.parameter.type != "token" or driver.parameter.is_identifier:
+            return None
+        others = (each for each in self._chosen.others if isinstance(each, ValueClause))
+        return next((each for each in others if each.parameter.type in {"number", "quantity"}), None)
+
+    def count_of(self, clause: Clause) -> str:
+        """Return the statement that counts the rows of *clause*, up to ``MANY``."""
+        return fenced("x.n", f"SELECT count(*) AS n FROM (SELECT FROM ({self._sets.rids(clause)}) s LIMIT {MANY}) f")
 
     def page(self) -> str:
         """Return the statement of one page and one resource more; ``order`` is the page's from then on."""
@@ -350,6 +366,10 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
 async def _chosen(fetch: Fetch, query: Query, indexing: Indexing) -> Search:
     """Return the search, walking its type when following references would mean following very many."""
     search = Search(query, indexing)
+    rival = search.rival()
+    if rival is not None:
+        (row,) = await fetch(search.count_of(rival), *search.arguments.values)
+        return Search(query, indexing, driver=rival if row[0] < MANY else None)
     if not search.follows:
         return search
     if query.cursor is not None and search.is_chain:
