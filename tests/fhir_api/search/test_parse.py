@@ -65,7 +65,6 @@ def parsed(url: str, *, lenient: bool = False) -> ParsedQuery:
         ("Observation?patient.nmae=1", ErrorKind.NOT_SUPPORTED, "Did you mean 'name'?"),
         ("Observation?patient.birthdate=x", ErrorKind.MALFORMED, "expects a date"),
         ("Observation?subject:Medication.code=1", ErrorKind.NOT_SUPPORTED, "':Medication'"),
-        ("QuestionnaireResponse?questionnaire.url=x", ErrorKind.NOT_SUPPORTED, "canonical"),
         ("Patient?_has:Observation:patient=1", ErrorKind.MALFORMED, "_has:Type:reference:parameter=value"),
         ("Patient?_has:Obsrvation:patient:code=1", ErrorKind.MALFORMED, "Did you mean 'Observation'?"),
         ("Patient?_has:Observation:code:code=1", ErrorKind.MALFORMED, "not a reference"),
