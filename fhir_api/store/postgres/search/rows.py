@@ -12,7 +12,6 @@ from fhir_api.search.folding import fold
 from fhir_api.search.query import (
     CompositeValue,
     DateValue,
-    NearValue,
     NumberValue,
     Prefix,
     QuantityValue,
@@ -23,9 +22,9 @@ from fhir_api.search.query import (
     Value,
     ValueClause,
 )
-from fhir_api.search.types.near import EARTH_RADIUS, box
 from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
 from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.search.positions import near
 from fhir_api.store.postgres.search.quantities import Quantities
 from fhir_api.store.postgres.search.texts import Texts
 from fhir_api.store.postgres.statement import Arguments
@@ -162,7 +161,7 @@ class RowFinder:
             case "quantity":
                 return self._quantities(key, values)
             case "special":
-                return Ranges("composite", self._each(values, lambda value: self._near(key, value)))
+                return Ranges("composite", self._each(values, lambda value: near(self._arguments, key, value)))
             case _:
                 return self._composites(key, values)
 
@@ -337,27 +336,6 @@ class RowFinder:
         arms = tuple(f"(x.param = {key} AND {condition})" for condition, _ in pairs)
         place = f"x.param = {key} AND x.unit = v.unit"
         return Ranges("quantity", arms, tuple(source for _, source in pairs), (place,) * len(arms))
-
-    def _near(self, key: str, value: Value) -> str:
-        """Match positions, whose latitude is in ``low`` and whose longitude in ``high``."""
-        if not isinstance(value, NearValue):
-            return f"(x.param = {key} AND false)"
-
-        def bind(number: float) -> str:
-            return self._arguments.bind(number, "float8")
-
-        bounds = box(value)
-        inside = " OR ".join(f"x.high BETWEEN {bind(west)} AND {bind(east)}" for west, east in bounds.longitudes)
-        latitude, longitude = bind(value.latitude), bind(value.longitude)
-        chord = (
-            f"sin(radians(x.low - {latitude}) / 2) ^ 2 + "
-            f"cos(radians(x.low)) * cos(radians({latitude})) * sin(radians(x.high - {longitude}) / 2) ^ 2"
-        )
-        distance = f"{bind(2 * EARTH_RADIUS)} * asin(sqrt(least(1, {chord})))"
-        return (
-            f"(x.param = {key} AND x.first = 0 AND x.low BETWEEN {bind(bounds.south)} AND {bind(bounds.north)} "
-            f"AND ({inside}) AND {distance} <= {bind(value.metres)})"
-        )
 
     def _composites(self, key: str, values: Sequence[Value]) -> Ranges:
         found = [self._composite(key, value) for value in values if isinstance(value, CompositeValue)]
