@@ -47,7 +47,7 @@ async def compare(new_store: NewStore, zone: ZoneInfo, resources: list[Tree], ch
 
 
 @on_postgres
-@settings(Compared, max_examples=40, derandomize=True, phases=[Phase.explicit, Phase.generate])
+@settings(Compared, max_examples=30, derandomize=True, phases=[Phase.explicit, Phase.generate])
 @given(resources=POPULATIONS, chance=st.randoms(use_true_random=True))
 async def test_searches_find_what_brute_force_finds(
     new_store: NewStore, zone: ZoneInfo, resources: list[Tree], chance: random.Random
