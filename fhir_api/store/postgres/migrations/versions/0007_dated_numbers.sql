@@ -18,7 +18,7 @@ ALTER TABLE fhir.quantity ALTER dated DROP DEFAULT, ADD PRIMARY KEY (tenant_id, 
 ALTER TABLE fhir.composite ALTER dated DROP DEFAULT,
     ADD PRIMARY KEY (tenant_id, param, first, low, second, high, folded, dated, rid);
 CREATE INDEX quantity_by_date ON fhir.quantity (tenant_id, param, unit, dated, rid, value);
-CREATE INDEX composite_by_date ON fhir.composite (tenant_id, param, first, dated, rid);
+CREATE INDEX composite_by_date ON fhir.composite (tenant_id, param, first, dated, rid) INCLUDE (second, low, high);
 
 -- The functions that write and remove rows take one more array for each of the two tables, in front of the numbers.
 DO $$
