@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from itertools import count
 
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
@@ -14,10 +13,9 @@ from fhir_api.store.port import TenantStore
 from fhir_api.store.postgres import migrations
 from fhir_api.store.postgres.opening import open_stores
 from tests.support.stores import DEFINITIONS, EXTRACTOR
+from tests.support.tenants import new_tenant
 
 NewStore = Callable[[], TenantStore]
-
-_tenants = count(1_000_000)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +33,7 @@ async def new_store(request: pytest.FixtureRequest) -> AsyncIterator[NewStore]:
         return
     connection: ConnectionInfo = request.getfixturevalue("migrated")
     stores = await open_stores(PoolOptions(dsn=connection.app_dsn), DEFINITIONS, EXTRACTOR)
-    yield lambda: stores.for_tenant(next(_tenants))
+    yield lambda: stores.for_tenant(new_tenant())
     await stores.close()
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 from stanforis.settings import Settings
 
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.opening import Stores, open_postgres
 from fhir_api.store.memory.store import MemoryStores
 from fhir_api.store.port import TenantStore
+from tests.support.tenants import new_tenant
 
 BASE = "http://127.0.0.1:8080/fhir"
 SETTINGS = Settings(base_url=BASE, log_requests=False, full_text_search=True)
-_tenants = count(1000)
 
 
 class OnMemory:
@@ -39,7 +37,7 @@ class OfOneTest:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
-        self.first = next(_tenants)
+        self.first = new_tenant()
         self.cursor_key = stores.cursor_key
         self.ready = stores.ready
         self.close = stores.close

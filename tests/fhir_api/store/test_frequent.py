@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from fhir_api.store.port import TenantStore
 from fhir_api.store.postgres.search import run
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import query, write
+from tests.support.tenants import new_tenant
 
-_tenants = count(9_000_001)
 URLS = {
     "Observation?subject:Patient.family=uwase": {f"o{n}" for n in range(40)},
     "Observation?subject:Patient.gender=female&status=final": {f"o{n}" for n in range(0, 40, 2)},
@@ -26,7 +25,7 @@ URLS = {
 
 @pytest.fixture
 async def store(stores: PostgresStores) -> TenantStore:
-    tenant = stores.for_tenant(next(_tenants))
+    tenant = stores.for_tenant(new_tenant())
     patients: list[dict[str, Any]] = [
         {"resourceType": "Patient", "id": f"p{n}", "name": [{"family": "Uwase"}],
          "gender": "male" if n % 2 else "female"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from itertools import count
 from typing import Any
 
 import asyncpg
@@ -18,8 +17,7 @@ from fhir_api.store.postgres import gathering
 from fhir_api.store.postgres.gathering import Gathering, Outcome
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import deletion, found, key_of, update, write
-
-_tenants = count(7_500_001)
+from tests.support.tenants import new_tenant
 
 
 def patient(logical_id: str, family: str = "Uwase") -> dict[str, Any]:
@@ -137,7 +135,7 @@ async def test_a_write_whose_caller_went_away_before_it_began_is_left_out() -> N
 
 @pytest.fixture
 def store(stores: PostgresStores) -> TenantStore:
-    return stores.for_tenant(next(_tenants))
+    return stores.for_tenant(new_tenant())
 
 
 async def test_writes_at_the_same_time_need_fewer_statements_than_they_are(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.reindex import reindex, require_index
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import DEFINITIONS, EXTRACTOR, found, query, update, write
+from tests.support.tenants import new_tenant
 
-_tenants = count(7_700_001)
 RENUMBER = Path(migrations.__file__).parent / "versions" / "0004_numbers.sql"
 OLDER = """
 ALTER TABLE fhir.resource NO FORCE ROW LEVEL SECURITY;
@@ -35,7 +34,7 @@ def patient(number: int, **members: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("url", ["Patient?", "Patient?gender:missing=true", "Patient?gender:not=male"])
 async def test_a_type_is_walked_whole_while_its_resources_are_updated(stores: PostgresStores, url: str) -> None:
-    store = stores.for_tenant(next(_tenants))
+    store = stores.for_tenant(new_tenant())
     await store.write([write(patient(number)) for number in range(9)])
     await store.write([write({"resourceType": "Group", "id": "g", "type": "person", "actual": True})])
     wanted, seen = replace(query(url), count=2), []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,8 +19,8 @@ from fhir_api.store.postgres import batches, migrations
 from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import DEFINITIONS, EXTRACTOR, Tree, deletion, update, write
+from tests.support.tenants import new_tenant
 
-_tenants = count(3_000_000)
 INDEX_TABLES = ("token", "token_code", "reference", "date", "string", "quantity", "composite")
 
 
@@ -38,7 +37,7 @@ async def processes(postgres: ConnectionInfo) -> AsyncIterator[list[PostgresStor
 @pytest.fixture
 def stores(processes: list[PostgresStores]) -> list[TenantStore]:
     """One new tenant, as each process sees it."""
-    tenant = next(_tenants)
+    tenant = new_tenant()
     return [each.for_tenant(tenant) for each in processes]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from itertools import count
 
 import pytest
 from msgspec.structs import replace
@@ -18,15 +17,14 @@ from fhir_api.store.postgres.search import changed
 from fhir_api.store.postgres.search.beginning import Beginning
 from fhir_api.store.postgres.statement import Arguments
 from tests.support.stores import DEFINITIONS, EXTRACTOR, Tree, query, update, write
-
-_tenants = count(7_000_000)
+from tests.support.tenants import new_tenant
 
 
 @pytest.fixture
 async def store(postgres: ConnectionInfo) -> AsyncIterator[TenantStore]:
     migrations.upgrade(postgres.owner_dsn)
     stores = await open_stores(PoolOptions(dsn=postgres.app_dsn), DEFINITIONS, EXTRACTOR)
-    tenant = stores.for_tenant(next(_tenants))
+    tenant = stores.for_tenant(new_tenant())
     await tenant.write([write(patient(number)) for number in range(12)])
     yield tenant
     await stores.close()

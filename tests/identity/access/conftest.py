@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from itertools import count
 
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
@@ -14,9 +13,9 @@ from identity.access.store.memory import MemoryAccessStores
 from identity.access.store.port import AccessStore
 from identity.access.store.postgres import PostgresAccessStores
 from tests.support.access import Access
+from tests.support.tenants import new_tenant
 
 NewAccessStore = Callable[[], AccessStore]
-_tenants = count(3_000_000)
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +30,11 @@ async def new_access_store(request: pytest.FixtureRequest) -> AsyncIterator[NewA
     """Gives empty stores: a tenant of its own each time."""
     if request.param == "memory":
         stores = MemoryAccessStores()
-        yield lambda: stores.for_tenant(next(_tenants))
+        yield lambda: stores.for_tenant(new_tenant())
         return
     connection: ConnectionInfo = request.getfixturevalue("access_migrated")
     pool = Pool(PoolOptions(dsn=connection.app_dsn))
-    yield lambda: PostgresAccessStores(pool).for_tenant(next(_tenants))
+    yield lambda: PostgresAccessStores(pool).for_tenant(new_tenant())
     await pool.close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
 from random import Random
 
 import psycopg
@@ -27,8 +26,8 @@ from adapters.hl7.store.port import (
 from adapters.hl7.store.postgres import migrations
 from adapters.hl7.store.postgres.committing import Committing
 from adapters.hl7.store.postgres.store import open_message_stores
+from tests.support.tenants import new_tenant
 
-_tenants = count(2_000_000)
 _LEASE = 60_000
 
 
@@ -55,7 +54,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MessageStores]
 @pytest.fixture
 def store(stores: MessageStores) -> MessageStore:
     """An empty store: a tenant of its own for each test."""
-    return stores.for_tenant(next(_tenants))
+    return stores.for_tenant(new_tenant())
 
 
 def arrival(
@@ -129,7 +128,7 @@ async def test_an_id_belongs_to_its_sender_and_tenant(stores, store):
     await store.receive(arrival(duplicates=Duplicates.REJECT))
     other = arrival(raw=b"other", sender="LAB2", duplicates=Duplicates.REJECT)
     assert (await store.receive(other)).verdict is Verdict.STORED
-    elsewhere = stores.for_tenant(next(_tenants))
+    elsewhere = stores.for_tenant(new_tenant())
     assert (await elsewhere.receive(arrival())).verdict is Verdict.STORED
     assert (await elsewhere.counts())[State.RECEIVED] == 1
 
@@ -252,7 +251,7 @@ async def test_without_its_database_nothing_is_received():
 
 async def test_messages_that_cannot_be_stored_spoil_no_others(hl7_database):
     stores = await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn))
-    store = stores.for_tenant(next(_tenants))
+    store = stores.for_tenant(new_tenant())
     outcomes = await asyncio.gather(
         *(store.receive(arrival(each, each.encode(), lanes=(1,))) for each in ("A", "B", "\0", "C")),
         return_exceptions=True,
@@ -271,7 +270,7 @@ async def test_a_read_only_database_receives_nothing(hl7_database):
 
 
 async def test_of_copies_that_reach_two_processes_one_is_stored(hl7_database):
-    tenant = next(_tenants)
+    tenant = new_tenant()
     stores = [await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn)) for _ in range(2)]
     copies = [arrival(f"M{n}", b"%d" % n, lanes=(n,)) for n in range(40)]
     receipts = await asyncio.gather(
