@@ -12,7 +12,8 @@ from itertools import pairwise
 import orjson
 import pytest
 
-from tests.fhir_api.rest.conftest import BASE, JSON
+from tests.fhir_api.rest.conftest import JSON
+from tests.support.applications import BASE
 from tests.support.examples import SHARED
 from tests.support.outcomes import issue_code, link
 
@@ -125,7 +126,9 @@ async def test_pages_give_each_once(client, record, count):
 
 
 async def test_what_is_changed_while_pages_are_read_comes_once(client, record):
-    url, found, turn = "/Patient/a/$everything?_count=1", [], 0
+    url: str | None = "/Patient/a/$everything?_count=1"
+    found: list[str] = []
+    turn = 0
     while url:
         bundle = (await client.get(url)).json()
         found += keys(bundle)
@@ -274,7 +277,7 @@ async def test_a_deleted_patient(client, record):
 
 async def test_a_cursor_opens_its_own_pages_only(client, record):
     (first, _) = next(pairwise(await pages(client, "/Patient/a/$everything?_count=2")))
-    following = link(first, "next")
+    following = link(first, "next") or ""
     assert (await client.get(following.replace("/Patient/a/", "/Patient/b/"))).status_code == 400
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import asyncpg
 import httpx
 import pytest
 
 from fhir_api.app import Application
-from tests.fhir_api.rest.conftest import BASE
+from tests.support.applications import BASE
 from tests.support.bundles import entry, transact
 
 OBSERVATIONS = 60
@@ -24,7 +26,7 @@ async def client(app_on_postgres: Application):
 @pytest.fixture
 async def record(client):
     """A patient with observations, their encounter and two practitioners."""
-    resources = [
+    resources: list[dict[str, Any]] = [
         {"resourceType": "Patient", "id": "p"},
         {"resourceType": "Practitioner", "id": "one"},
         {"resourceType": "Practitioner", "id": "two"},

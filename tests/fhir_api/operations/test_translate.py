@@ -5,6 +5,8 @@ Spec: https://hl7.org/fhir/R4/conceptmap-operation-translate.html
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.fhir_api.rest.conftest import JSON
@@ -15,7 +17,7 @@ GENDERS = "http://hl7.org/fhir/administrative-gender"
 OF_R4 = "http://hl7.org/fhir/ConceptMap/cm-administrative-gender-v2"
 A, B = "http://a.test/codes", "http://b.test/codes"
 DEPENDS = {"property": "http://a.test/age", "value": "child"}
-MAP = {
+MAP: dict[str, Any] = {
     "resourceType": "ConceptMap",
     "id": "ab",
     "url": "http://maps.test/ab",

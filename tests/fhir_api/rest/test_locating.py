@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.outcomes import outcome
@@ -20,7 +22,7 @@ BAD_ENTRY = b"""{"resourceType": "Bundle", "type": "transaction", "entry": [
 ]}"""
 
 
-def location(issue: dict) -> tuple[int, int]:
+def location(issue: dict[str, Any]) -> tuple[int, int]:
     found = {each["url"]: each["valueInteger"] for each in issue["extension"]}
     return found[LINE], found[COLUMN]
 

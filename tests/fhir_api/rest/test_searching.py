@@ -63,8 +63,8 @@ async def test_what_is_changed_while_pages_are_read_comes_once(client, patients,
         url = link(bundle, "next")
         for number in (0, 4):
             turn += 1
-            changed = {"resourceType": "Patient", "id": f"p{number}", "gender": "male", "birthDate": f"19{10 + turn}"}
-            changed["name"] = [{"family": f"{'ZA'[turn % 2]}{turn}"}]
+            changed = {"resourceType": "Patient", "id": f"p{number}", "gender": "male", "birthDate": f"19{10 + turn}",
+                       "name": [{"family": f"{'ZA'[turn % 2]}{turn}"}]}  # fmt: skip
             assert (await client.put(f"/Patient/p{number}", json=changed)).status_code == 200
     assert sorted(seen) == ["p0", "p1", "p2", "p3", "p4"]
 
