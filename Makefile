@@ -12,7 +12,7 @@ CHECKED := fhir_api adapters identity mappings conformance platform tests benchm
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint format nightly bench conformance profiles docs lock clean
+.PHONY: help setup setup-dev run test clients lint format nightly bench conformance profiles docs lock clean
 
 help: ## List the tasks.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ run: setup ## Start a FHIR server with a few patients of our own making (ARGS="-
 
 test: setup-dev lint ## Check everything and run the tests (ARGS="-k history").
 	@$(BIN)/pytest -m "not nightly" -n auto --maxprocesses 8 $(ARGS)
+
+clients: ## Get the clients of others that tests speak with (needs npm).
+	@npm ci --prefix tests/support/oauth_client --no-audit --no-fund --silent
 
 lint: setup-dev ## Check style, types and the direction of imports.
 	@$(BIN)/ruff check .

@@ -42,7 +42,7 @@ async def issuer():
 async def test_a_strict_client_goes_every_way(issuer):
     node = shutil.which("node")
     if node is None or not (CLIENT / "node_modules/oauth4webapi").exists():
-        pytest.skip("node, or the client's packages: run 'npm install' in tests/support/oauth_client")
+        pytest.skip("no client: `make clients` gets it (needs node and npm)")
     key = client_key()
     assert isinstance(key.private, EllipticCurvePrivateKey)
     jwk = ECAlgorithm.to_jwk(key.private, as_dict=True) | {"kid": key.public.kid}
