@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from stanforis.storage.waiting import Waiting
+
 from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
@@ -32,38 +34,19 @@ PATIENCE = 0.05
 """Seconds after which a call is no longer waited for: it may itself wait for a resource that somebody has locked."""
 
 
-class _Waiting:
-    """A write and who waits for it."""
-
-    __slots__ = ("future", "write")
-
-    def __init__(self, write: Write) -> None:
-        self.write = write
-        self.future: asyncio.Future[StoredVersion] = asyncio.get_running_loop().create_future()
-
-    def tell(self, outcome: StoredVersion | BaseException) -> None:
-        """Hand over the outcome, unless nobody waits for it any longer."""
-        if self.future.done():
-            return
-        if isinstance(outcome, BaseException):
-            self.future.set_exception(outcome)
-        else:
-            self.future.set_result(outcome)
-
-
 class Gathering:
     """The single writes of one tenant in one process."""
 
     def __init__(self, together: Together, alone: Alone) -> None:
         self._together = together
         self._alone = alone
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[Waiting[Write, StoredVersion]] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._awaited: asyncio.Task[None] | None = None
 
     async def write(self, write: Write) -> StoredVersion:
         """Carry out *write* and return the version it makes; see :class:`fhir_api.store.port.TenantStore`."""
-        waiting = _Waiting(write)
+        waiting: Waiting[Write, StoredVersion] = Waiting(write)
         self._waiting.append(waiting)
         self._begin()
         return await waiting.future
@@ -86,7 +69,7 @@ class Gathering:
     async def _carry_out(self) -> None:
         taken = self._take()
         try:
-            outcomes = await self._together([waiting.write for waiting in taken])
+            outcomes = await self._together([waiting.work for waiting in taken])
         except CollisionError:
             await self._one_by_one(taken)
         except FhirError as error:
@@ -103,32 +86,32 @@ class Gathering:
             for waiting, outcome in zip(taken, outcomes, strict=True):
                 waiting.tell(outcome)
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> list[Waiting[Write, StoredVersion]]:
         """Take what waits, the oldest first; of several writes to one resource all but the first wait on."""
-        taken: dict[ResourceKey, _Waiting] = {}
-        left: list[_Waiting] = []
+        taken: dict[ResourceKey, Waiting[Write, StoredVersion]] = {}
+        left: list[Waiting[Write, StoredVersion]] = []
         size = 0
         for waiting in self._waiting:
             if waiting.future.done():
                 # whoever asked for it went away
                 continue
-            size += len(waiting.write.body)
+            size += len(waiting.work.body)
             fits = not taken or (len(taken) < MOST and size <= MOST_BYTES)
-            if fits and waiting.write.key not in taken:
-                taken[waiting.write.key] = waiting
+            if fits and waiting.work.key not in taken:
+                taken[waiting.work.key] = waiting
             else:
                 left.append(waiting)
         self._waiting = left
         return [*taken.values()]
 
-    async def _one_by_one(self, taken: Sequence[_Waiting]) -> None:
+    async def _one_by_one(self, taken: Sequence[Waiting[Write, StoredVersion]]) -> None:
         for waiting in taken:
             try:
-                waiting.tell(await self._alone(waiting.write))
+                waiting.tell(await self._alone(waiting.work))
             except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for it
                 waiting.tell(error)
 
 
-def _tell_all(taken: Sequence[_Waiting], error: BaseException) -> None:
+def _tell_all(taken: Sequence[Waiting[Write, StoredVersion]], error: BaseException) -> None:
     for waiting in taken:
         waiting.tell(error)
