@@ -53,23 +53,34 @@ class Values:
             ]
 
 
-def kinds(values: Values) -> dict[str, Callable[[int], str]]:
-    """Return, by a name for people, what makes the *n*-th URL of each kind of search."""
-    ranked = [code for code, _ in values.codes.most_common()]
-    illnesses = [code for code, _ in values.conditions.most_common()] or ranked
-    identifiers = ",".join([*values.identifiers, *(f"urn:none|{n}" for n in range(2000 - len(values.identifiers)))])
+Kinds = dict[str, Callable[[int], str]]
+"""What makes the *n*-th URL of each kind of search, by a name for people."""
+
+
+def kinds(values: Values) -> Kinds:
+    """Return every kind of search."""
+    return {**_by_values(values), **_by_patients(values), **_across_types(values)}
+
+
+def _one(among: list[str]) -> Callable[[int], str]:
+    return lambda n: among[n % len(among)]
+
+
+def _ranked(values: Values) -> list[str]:
+    return [code for code, _ in values.codes.most_common()]
+
+
+_OBSERVATIONS = "Observation?_count=20&"
+
+
+def _by_values(values: Values) -> Kinds:
+    """Return searches by identifiers, codes and quantities."""
+    ranked, identifier = _ranked(values), _one(values.identifiers)
     frequent, middle, rare = ranked[0], ranked[len(ranked) // 2], ranked[-1]
     bare = {code: code.rpartition("|")[2] for code in ranked}
-
-    def one(among: list[str]) -> Callable[[int], str]:
-        return lambda n: among[n % len(among)]
-
-    patient, identifier, family = one(values.patients), one(values.identifiers), one(values.families)
-    born, practitioner, encounter = one(values.birth_dates), one(values.practitioners), one(values.encounters)
-    many = ",".join(f"Patient/{each}" for each in values.patients[:200])
     codes = ",".join(ranked[:20])
-    observations = "Observation?_count=20&"
-    made: dict[str, Callable[[int], str]] = {
+    observations = _OBSERVATIONS
+    return {
         "identifier, system|value": lambda n: f"Patient?identifier={identifier(n)}",
         "identifier, value alone": lambda n: f"Patient?identifier={identifier(n).rpartition('|')[2]}",
         "code, frequent": lambda _: f"{observations}code={frequent}",
@@ -97,6 +108,15 @@ def kinds(values: Values) -> dict[str, Callable[[int], str]]:
             f"{observations}component-code-value-quantity=http://loinc.org|8480-6$gt{120 + n % 30}"
         ),
         "value-quantity alone": lambda n: f"{observations}value-quantity=gt{150 + n % 30}",
+    }
+
+
+def _by_patients(values: Values) -> Kinds:
+    """Return searches by patients, their names and dates."""
+    frequent = _ranked(values)[0]
+    patient, family, born = _one(values.patients), _one(values.families), _one(values.birth_dates)
+    observations = _OBSERVATIONS
+    return {
         "patient, newest first": lambda n: f"{observations}patient={patient(n)}&_sort=-date",
         "patient and code, newest first": lambda n: f"{observations}patient={patient(n)}&code={frequent}&_sort=-date",
         "patient and category": lambda n: f"{observations}patient={patient(n)}&category=laboratory",
@@ -111,6 +131,20 @@ def kinds(values: Values) -> dict[str, Callable[[int], str]]:
         "birthdate, one day": lambda n: f"Patient?_count=20&birthdate={born(n)}",
         "birthdate and gender": lambda n: f"Patient?_count=20&birthdate=ge{1950 + n % 50}&gender=female",
         "patients by family": lambda _: "Patient?_count=20&_sort=family",
+    }
+
+
+def _across_types(values: Values) -> Kinds:
+    """Return searches that follow references, read very much, or count."""
+    ranked = _ranked(values)
+    frequent, middle, rare = ranked[0], ranked[len(ranked) // 2], ranked[-1]
+    illnesses = [code for code, _ in values.conditions.most_common()] or ranked
+    identifiers = ",".join([*values.identifiers, *(f"urn:none|{n}" for n in range(2000 - len(values.identifiers)))])
+    patient, identifier, family = _one(values.patients), _one(values.identifiers), _one(values.families)
+    practitioner, encounter = _one(values.practitioners), _one(values.encounters)
+    many = ",".join(f"Patient/{each}" for each in values.patients[:200])
+    observations = _OBSERVATIONS
+    return {
         "200 patients at once": lambda _: f"Encounter?_count=20&patient={many}",
         "chain: patient.family": lambda n: f"Encounter?_count=20&patient.family={family(n)}",
         "chain: patient.identifier": lambda n: f"{observations}patient.identifier={identifier(n)}",
@@ -136,7 +170,6 @@ def kinds(values: Values) -> dict[str, Callable[[int], str]]:
         "page and estimate": lambda _: f"{observations}status=final&_total=estimate",
         "page and exact total": lambda _: f"{observations}code={middle}&_total=accurate",
     }
-    return made
 
 
 def chosen(made: dict[str, Callable[[int], str]], words: Iterable[str]) -> Iterator[tuple[str, Callable[[int], str]]]:
