@@ -5,6 +5,7 @@ Spec: https://asgi.readthedocs.io/en/latest/specs/www.html, https://hl7.org/fhir
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from time import perf_counter
@@ -16,7 +17,7 @@ from fhir_api.rest.body import prepared
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.dispatch import find, not_allowed
 from fhir_api.rest.encoding import takes_gzip
-from fhir_api.rest.errors import failure, refusal
+from fhir_api.rest.errors import broken_off, failure, refusal
 from fhir_api.rest.locating import locate
 from fhir_api.rest.negotiation import JSON, presentation
 from fhir_api.rest.receiving import ClientDisconnectedError, Receive, Scope, Send, received_body
@@ -108,6 +109,9 @@ class FhirEndpoint:
             return refusal(error)
         except ClientDisconnectedError:
             raise
+        except asyncio.CancelledError:
+            # Only a stop does this, to what is still in hand when its time is over; the client is owed an answer.
+            return broken_off()
         except Exception:  # noqa: BLE001 - a client sees no fault but as a 500 with its id
             _log.exception("request %s failed", exchange.identity)
             return failure(exchange.identity)

@@ -65,3 +65,9 @@ def failure(request_id: str) -> Response:
     return refusal(
         refuse(ErrorKind.INTERNAL, f"The server failed. Its log has the cause under request id {request_id}.")
     )
+
+
+def broken_off() -> Response:
+    """Return the answer to a request that the server, at its end, no longer waits for."""
+    diagnostics = "The server is stopping. Whether this request was carried out is not known: look before repeating it."
+    return refusal(refuse(ErrorKind.UNAVAILABLE, diagnostics), (b"connection", b"close"))

@@ -60,6 +60,10 @@ class Acceptor:
         if self._pause is not None:
             self._pause.cancel()
 
+    async def opened(self) -> None:
+        """Return once every connection that was taken has its protocol, and so can be told to end."""
+        await asyncio.gather(*self._opening, return_exceptions=True)
+
     def _on_waiting(self) -> None:
         if self._counts[self._slot] > min(self._counts):
             self._rest(_PATIENCE_SECONDS)

@@ -57,6 +57,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._acceptor is not None:
             self._acceptor.stop()
+            # One taken just now would otherwise not be told to end, and go on until its requests are broken off.
+            await self._acceptor.opened()
         self._door.listener.close()
         await super().shutdown([])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import contextmanager
 
@@ -58,6 +59,22 @@ async def test_a_fault_shows_nothing_but_the_request_id(app, beside, monkeypatch
     assert "Aline" not in response.text
     assert "Traceback" not in response.text
     assert "my-id" in caplog.text
+
+
+async def test_what_a_stop_breaks_off_is_answered(app, beside, monkeypatch):
+    reached = asyncio.Event()
+
+    async def endless(_key):
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(app._fhir._contexts._default.store, "current", endless)
+    asking = asyncio.ensure_future(beside.get("/fhir/Patient/a"))
+    await reached.wait()
+    asking.cancel()
+    response = await asking
+    assert (response.status_code, response.headers["connection"]) == (503, "close")
+    assert "is stopping" in response.json()["issue"][0]["diagnostics"]
 
 
 async def test_what_xml_cannot_say_is_not_acceptable(app, beside):
