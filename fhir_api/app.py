@@ -12,6 +12,7 @@ import logging
 from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 
+from fhir_api.access.caller import Caller
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
@@ -25,8 +26,9 @@ from fhir_api.packages.core import core_library
 from fhir_api.rest.asgi import FhirEndpoint
 from fhir_api.rest.capability import SearchParameters, Statement, Statements, statement
 from fhir_api.rest.contexts import Contexts
-from fhir_api.rest.cursors import Cursors
+from fhir_api.rest.cursors import TenantCursors
 from fhir_api.rest.dispatch import compile_routes
+from fhir_api.rest.entrance import OpenEntrance
 from fhir_api.rest.errors import refusal
 from fhir_api.rest.receiving import Receive, Scope, Send
 from fhir_api.rest.response import Response
@@ -102,11 +104,12 @@ class Application:
             definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
             claims=Claims(self._metrics.observe_profiles),
             parameters=parameters,
+            caller=Caller.unlimited(TENANT),
             assessing=Assessing(settings.validate_references, settings.validate_extensions),
         )
         self._fhir = FhirEndpoint(
-            self._api(Cursors(self._stores.cursor_key, str(TENANT), lifetime=settings.page_lifetime)),
-            Contexts(context),
+            self._api(TenantCursors(self._stores.cursor_key, settings.page_lifetime)),
+            OpenEntrance(Contexts(context)),
             self._metrics,
             RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
             tracing=self._tracing,
@@ -128,7 +131,7 @@ class Application:
             deletes_multiple=self._settings.conditional_delete_limit > 1,
         )
 
-    def _api(self, cursors: Cursors) -> Api:
+    def _api(self, cursors: TenantCursors) -> Api:
         return Api(
             root=self._root,
             resource_types=self._definitions.resource_types,

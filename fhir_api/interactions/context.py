@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Protocol
 
+from fhir_api.access.caller import Caller
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.interactions.parameters import TenantParameters
@@ -89,6 +90,7 @@ class Context:
         claims: how declared profiles are checked; None where they are not.
         assessing: what ``$validate`` makes of what it does not find.
         parameters: the tenant's own search parameters; None where there are none but R4's.
+        caller: who calls; *store* shows what they may reach and nothing else.
     """
 
     store: TenantStore
@@ -100,6 +102,7 @@ class Context:
     claims: Claims | None = None
     assessing: Assessing = field(default_factory=Assessing)
     parameters: TenantParameters | None = None
+    caller: Caller = field(default_factory=lambda: Caller.unlimited(1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class ErrorKind(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported-media-type"
     TOO_LARGE = "too-large"
     URI_TOO_LONG = "uri-too-long"
+    UNAUTHORIZED = "unauthorized"
+    """Nobody showed who they are, or not in a way that is believed."""
     FORBIDDEN = "forbidden"
     TOO_COSTLY = "too-costly"
     """The request ran into a cost limit; a narrower one may succeed."""
@@ -49,15 +51,19 @@ class FhirError(Exception):
     Attributes:
         kind: the category that decides the HTTP status.
         issues: what is told to the client; at least one.
+        challenge: how the client can show that it may do this, as ``WWW-Authenticate`` says it; None where that is not
+            the point.
     """
 
     kind: ErrorKind
     issues: tuple[Issue, ...]
+    challenge: str | None
 
     def __init__(self, kind: ErrorKind, *issues: Issue) -> None:
         super().__init__(issues[0].diagnostics if issues else kind.value)
         self.kind = kind
         self.issues = issues
+        self.challenge = None
 
 
 def refuse(kind: ErrorKind, diagnostics: str, *, code: str | None = None, expression: str | None = None) -> FhirError:
@@ -85,6 +91,7 @@ ISSUE_CODES: dict[ErrorKind, str] = {
     ErrorKind.UNSUPPORTED_MEDIA_TYPE: "not-supported",
     ErrorKind.TOO_LARGE: "too-long",
     ErrorKind.URI_TOO_LONG: "too-long",
+    ErrorKind.UNAUTHORIZED: "login",
     ErrorKind.FORBIDDEN: "forbidden",
     ErrorKind.TOO_COSTLY: "too-costly",
     ErrorKind.UNAVAILABLE: "transient",

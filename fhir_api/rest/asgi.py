@@ -14,17 +14,17 @@ from stanforis.telemetry import Metrics, RequestLog, Tracing, request_id
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.rest.body import prepared
-from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.dispatch import find, not_allowed
 from fhir_api.rest.encoding import takes_gzip
+from fhir_api.rest.entrance import Admitted, Entrance, Head, Outcome
 from fhir_api.rest.errors import broken_off, failure, refusal
 from fhir_api.rest.locating import locate
 from fhir_api.rest.negotiation import JSON, presentation
 from fhir_api.rest.receiving import ClientDisconnectedError, Receive, Scope, Send, received_body
 from fhir_api.rest.rendering import rendered
-from fhir_api.rest.request import Request, header_map, path_segments, query_pairs
+from fhir_api.rest.request import Pair, Request, header_map, path_segments, query_pairs
 from fhir_api.rest.response import Body, Response
-from fhir_api.rest.wiring import Api
+from fhir_api.rest.wiring import Api, Route
 
 _log = logging.getLogger(__name__)
 _UNROUTED = "(none)"
@@ -37,13 +37,27 @@ class Exchange:
 
     Attributes:
         scope, headers, identity: of the request.
-        route: template of the route that answers, for logs and metrics.
+        route: what answers; None until it is found.
         presentation: how the answer looks.
-        base_url: what Location starts with.
         method: HTTP verb as sent.
+        head: how the request begins; None until it is read.
+        admitted: whoever was let in; None until then.
+        request: as the route sees it; None until it is ready.
+        error: why it was refused; None where it was not.
     """
 
-    __slots__ = ("base_url", "headers", "identity", "method", "presentation", "route", "scope")
+    __slots__ = (
+        "admitted",
+        "error",
+        "head",
+        "headers",
+        "identity",
+        "method",
+        "presentation",
+        "request",
+        "route",
+        "scope",
+    )
 
     def __init__(self, scope: Scope) -> None:
         """Begin with the request's head."""
@@ -51,9 +65,21 @@ class Exchange:
         self.headers = header_map(scope["headers"])
         self.identity = request_id(self.headers.get(b"x-request-id"))
         self.method: str = scope["method"]
-        self.route = _UNROUTED
         self.presentation = JSON
-        self.base_url = ""
+        self.head: Head | None = None
+        self.admitted: Admitted | None = None
+        self.route: Route | None = None
+        self.request: Request | None = None
+        self.error: FhirError | None = None
+
+    @property
+    def path(self) -> str:
+        """Template of the route that answers, for logs and metrics."""
+        return _UNROUTED if self.route is None else self.route.path
+
+    def ends(self, response: Response) -> Outcome:
+        """Return what became of the request, now that *response* is to be sent."""
+        return Outcome(self.identity, self.head, self.route, self.request, response, self.error)
 
 
 class FhirEndpoint:
@@ -62,7 +88,7 @@ class FhirEndpoint:
     def __init__(
         self,
         api: Api,
-        contexts: Contexts,
+        entrance: Entrance,
         metrics: Metrics,
         request_log: RequestLog,
         *,
@@ -71,9 +97,12 @@ class FhirEndpoint:
         body_limit: int = 64 * 1024 * 1024,
         url_limit: int = 8192,
     ) -> None:
-        """Answer below the path *prefix*; bodies have up to *body_limit* bytes, URLs up to *url_limit*."""
+        """Answer whoever *entrance* lets in, below the path *prefix*.
+
+        Bodies have up to *body_limit* bytes, URLs up to *url_limit*.
+        """
         self._api = api
-        self._contexts = contexts
+        self._entrance = entrance
         self._metrics = metrics
         self._request_log = request_log
         self._tracing = tracing
@@ -94,18 +123,21 @@ class FhirEndpoint:
         started = perf_counter()
         exchange = Exchange(scope)
         try:
-            status, sent = await self._send(exchange, await self._response(exchange, receive), send)
+            response = await self._response(exchange, receive)
+            self._entrance.left(exchange.admitted, exchange.ends(response))
+            status, sent = await self._send(exchange, response, send)
         except ClientDisconnectedError:
             status, sent = _CLIENT_LEFT, 0
         seconds = perf_counter() - started
-        self._metrics.observe_request(exchange.route, exchange.method, status, seconds)
-        self._request_log.write(exchange.identity, exchange.method, exchange.route, status, seconds, sent)
-        return exchange.route, status
+        self._metrics.observe_request(exchange.path, exchange.method, status, seconds)
+        self._request_log.write(exchange.identity, exchange.method, exchange.path, status, seconds, sent)
+        return exchange.path, status
 
     async def _response(self, exchange: Exchange, receive: Receive) -> Response:
         try:
             return await self._answer(exchange, receive)
         except FhirError as error:
+            exchange.error = error
             return refusal(error)
         except ClientDisconnectedError:
             raise
@@ -120,28 +152,29 @@ class FhirEndpoint:
         scope, headers, method = exchange.scope, exchange.headers, exchange.method
         _check_lengths(headers)
         segments, query = self._target(scope)
-        context = self._contexts.for_host(headers.get(b"host"))
-        exchange.base_url = context.base_url
+        exchange.head = head = _head(scope, segments, query, headers)
         verb = "GET" if method == "HEAD" else method
         accept = headers.get(b"accept")
         looks = presentation(None if accept is None else accept.decode("latin-1"), query)
         if looks is not None:
             exchange.presentation = looks
+        exchange.admitted = admitted = await self._entrance.admit(head)
         node = find(self._api, segments)
         route = node.routes.get(verb)
         if route is None:
             return not_allowed(node, method)
-        exchange.route = route.path
+        exchange.route = route
         if looks is None and not (verb == "GET" and segments[:1] == ("Binary",)):
             raise refuse(
                 ErrorKind.NOT_ACCEPTABLE, "Accept allows neither application/fhir+json nor application/fhir+xml."
             )
-        request = Request(verb, segments, query, headers)
+        exchange.request = request = Request(verb, segments, query, headers)
         if route.takes is None:
-            return await route.handler(self._api, context, request)
+            return await route.handler(self._api, admitted.context, request)
         raw = await received_body(receive, headers, self._body_limit)
         try:
-            return await route.handler(self._api, context, prepared(route.takes, request, raw))
+            exchange.request = request = prepared(route.takes, request, raw)
+            return await route.handler(self._api, admitted.context, request)
         except FhirError as error:
             raise locate(error, request, raw) from None
 
@@ -172,12 +205,24 @@ class FhirEndpoint:
             headers, body = await rendered(response, JSON, gzip=False)
         headers.append((b"x-request-id", exchange.identity.encode()))
         version = response.version
-        if version is not None and response.located:
-            location = f"{exchange.base_url}/{version.key}/_history/{version.version_id}"
+        if version is not None and response.located and exchange.admitted is not None:
+            location = f"{exchange.admitted.context.base_url}/{version.key}/_history/{version.version_id}"
             headers.append((b"location", location.encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         sent = await _send_body(b"" if exchange.method == "HEAD" else body, send)
         return response.status, sent
+
+
+def _head(scope: Scope, segments: tuple[str, ...], query: tuple[Pair, ...], headers: Mapping[bytes, bytes]) -> Head:
+    client = scope.get("client")
+    return Head(
+        scope["method"],
+        scope["raw_path"].decode("ascii"),
+        segments,
+        query,
+        headers,
+        None if client is None else client[0],
+    )
 
 
 def _check_lengths(headers: Mapping[bytes, bytes]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
@@ -23,6 +24,7 @@ LIFETIME = 24 * 3600
 
 _EXPIRY_BYTES = 5
 _TAG_BYTES = 16
+_MOST_TENANTS = 256
 
 
 class Cursors:
@@ -66,6 +68,25 @@ class Cursors:
     def _tag(self, query: bytes, payload: bytes) -> bytes:
         # The query's hash has a fixed length, so no part can be moved into another.
         return hmac_digest(self._key, sha256(query).digest() + payload, "sha256")[:_TAG_BYTES]
+
+
+class TenantCursors:
+    """Gives the cursors of each tenant."""
+
+    def __init__(self, secret: bytes, lifetime: int = LIFETIME) -> None:
+        """Derive every tenant's key from *secret*, which all workers share; *lifetime* is in seconds."""
+        self._secret = secret
+        self._lifetime = lifetime
+        self._known: OrderedDict[int, Cursors] = OrderedDict()
+
+    def of(self, tenant: int) -> Cursors:
+        """Return the cursors of *tenant*."""
+        known = self._known.get(tenant)
+        if known is None:
+            known = self._known[tenant] = Cursors(self._secret, str(tenant), lifetime=self._lifetime)
+            if len(self._known) > _MOST_TENANTS:
+                self._known.popitem(last=False)
+        return known
 
 
 def _encoded(raw: bytes) -> str:

@@ -15,6 +15,7 @@ STATUS: dict[ErrorKind, int] = {
     ErrorKind.MALFORMED: 400,
     ErrorKind.INVALID: 400,
     ErrorKind.NOT_SUPPORTED: 400,
+    ErrorKind.UNAUTHORIZED: 401,
     ErrorKind.FORBIDDEN: 403,
     ErrorKind.NOT_FOUND: 404,
     ErrorKind.METHOD_NOT_ALLOWED: 405,
@@ -47,6 +48,8 @@ def refusal(error: FhirError, *headers: Header) -> Response:
     own = HEADERS.get(error.kind)
     if own is not None:
         headers = (*headers, own)
+    if error.challenge is not None:
+        headers = (*headers, (b"www-authenticate", error.challenge.encode()))
     return Response(STATUS[error.kind], operation_outcome(issues), headers=headers)
 
 

@@ -55,12 +55,13 @@ def _routes(path: str, level: Level, operations: list[Operation]) -> Iterable[Ro
 def _handler(level: Level, operations: list[Operation]) -> Handler:
     async def operate(api: Api, context: Context, request: Request) -> Response:
         operation = _chosen(level, operations, request)
-        call = replace(_call(context, level, operation, request), cursors=api.cursors)
+        cursors = api.cursors.of(context.caller.tenant)
+        call = replace(_call(context, level, operation, request), cursors=cursors)
         pairs = _pairs(call)
         path = "/".join(request.segments)
         cursor = _cursor(request)
         if cursor is not None:
-            call = replace(call, cursor=api.cursors.open(query_text(path, pairs), cursor))
+            call = replace(call, cursor=cursors.open(query_text(path, pairs), cursor))
         with counted_as(RequestClass.OPERATION):
             answer = await operation.handler(context, call)
         if isinstance(answer, Listing):
@@ -153,7 +154,11 @@ def _cursor(request: Request) -> str | None:
 
 def _searchset(api: Api, context: Context, request: Request, pairs: list[Pair], listing: Listing) -> Response:
     page, path = listing.page, "/".join(request.segments)
-    following = None if page.next_cursor is None else api.cursors.seal(query_text(path, pairs), page.next_cursor)
+    following = (
+        None
+        if page.next_cursor is None
+        else api.cursors.of(context.caller.tenant).seal(query_text(path, pairs), page.next_cursor)
+    )
     shown = [*pairs, *(pair for pair in request.query if pair[0] in _NOT_PARAMETERS)]
     links = page_links(context.base_url, path, shown, following)
     return Response(200, bundles.searchset(context.base_url, page, _WHOLE, links, listing.issues))

@@ -71,6 +71,7 @@ async def history(api: Api, context: Context, request: Request) -> Response:
     path = "/".join(request.segments)
     resource_type, logical_id = [*request.segments[:-1], None, None][:2]
     text = query_text(path, request.query)
+    cursors = api.cursors.of(context.caller.tenant)
     cursor = _one(request.query, CURSOR_PARAMETER)
     query = HistoryQuery(
         resource_type=resource_type,
@@ -78,10 +79,10 @@ async def history(api: Api, context: Context, request: Request) -> Response:
         count=_count(request.query),
         since=_since(request.query),
         at=_at(request.query),
-        cursor=None if cursor is None else api.cursors.open(text, cursor),
+        cursor=None if cursor is None else cursors.open(text, cursor),
     )
     page = await history_interaction.history(context.store, query)
-    following = None if page.next_cursor is None else api.cursors.seal(text, page.next_cursor)
+    following = None if page.next_cursor is None else cursors.seal(text, page.next_cursor)
     links = page_links(context.base_url, path, request.query, following)
     return Response(200, bundles.history(context.base_url, page, show_by(request.query), links))
 

@@ -70,14 +70,15 @@ async def _search(
     understood = await _understood(api, context, resource_type, pairs, compartment, lenient=lenient)
     query = understood.query
     text = query_text(path, understood.used)
+    cursors = api.cursors.of(context.caller.tenant)
     cursor = _cursor(request)
     if cursor is not None:
-        query = replace(query, cursor=api.cursors.open(text, cursor))
+        query = replace(query, cursor=cursors.open(text, cursor))
     if asks_for_plan(request, allowed=api.explains_searches):
         return await plans(context, query, understood.used)
     with slow_logged(api.slow_search, resource_type or "*", understood.used):
         page = await search_interaction.search(context.store, query)
-    following = None if page.next_cursor is None else api.cursors.seal(text, page.next_cursor)
+    following = None if page.next_cursor is None else cursors.seal(text, page.next_cursor)
     shown = [*understood.used, *(pair for pair in request.query if pair[0] in _NOT_SEARCHED)]
     links = page_links(context.base_url, path, shown, following)
     body = bundles.searchset(context.base_url, page, show(query.summary, query.elements), links, understood.issues)

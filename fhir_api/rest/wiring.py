@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fhir_api.interactions.context import Context
-from fhir_api.rest.cursors import Cursors
+from fhir_api.rest.cursors import TenantCursors
 from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
 from fhir_api.search.code_sets import CodeSets
@@ -91,7 +91,7 @@ class Api:
         root: the tree of routes.
         resource_types: every type this server knows.
         parse_search: from parameters to a query.
-        cursors: signs and opens page cursors.
+        cursors: sign and open page cursors.
         describe: the CapabilityStatement.
         slow_search: milliseconds from which on a search is logged; 0 for never.
         explains_searches: whether the plans of searches are shown.
@@ -100,7 +100,7 @@ class Api:
     root: Node
     resource_types: frozenset[str]
     parse_search: ParseSearch
-    cursors: Cursors
+    cursors: TenantCursors
     describe: Describe
     slow_search: int = 0
     explains_searches: bool = False

@@ -1,0 +1,61 @@
+"""Who calls: what is known of whoever sent a request, and what their token allows at most.
+
+Spec: https://hl7.org/fhir/R4/security.html#authorization
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from identity.access.scopes.permissions import Permissions
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever sent a request, or the server itself.
+
+    Attributes:
+        tenant: the tenant whose resources are meant.
+        subject: keyed hash of the person, practitioner, system or device, never an identifier; empty for the server.
+        subject_type: what kind of subject acts: ``person | practitioner | system | device``.
+        client_id: the client that the token was issued to.
+        permissions: what the scopes of the token allow; None where nothing is limited.
+        roles: names of roles.
+        purpose: code of http://terminology.hl7.org/CodeSystem/v3-ActReason that the caller states.
+        emergency: why the caller breaks the glass, in their words; None where they do not.
+        token_id, grant_id: of the token.
+        fhir_user: reference of the person, such as ``Practitioner/1``.
+        organisation, facility, device: ids of what the subject acts for, or is.
+        assurance: how surely the subject was recognised, 1 to 3.
+    """
+
+    tenant: int
+    subject: str = ""
+    subject_type: str = "system"
+    client_id: str = ""
+    permissions: Permissions | None = None
+    roles: tuple[str, ...] = ()
+    purpose: str | None = None
+    emergency: str | None = None
+    token_id: str | None = None
+    grant_id: str | None = None
+    fhir_user: str | None = None
+    organisation: str | None = None
+    facility: str | None = None
+    device: str | None = None
+    assurance: int = 1
+
+    @classmethod
+    def unlimited(cls, tenant: int) -> Caller:
+        """Return the caller that may do everything in *tenant*: the server's own jobs, and a server without access."""
+        return cls(tenant)
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether nothing limits what the caller may reach."""
+        return self.permissions is None
+
+    @property
+    def patient(self) -> str | None:
+        """Logical id of the patient in context."""
+        return None if self.permissions is None else self.permissions.patient
