@@ -26,11 +26,13 @@ class Requests:
         method: HTTP verb.
         paths: one after another; each connection begins at the first.
         bodies: one for each path, or a single one; empty for none.
+        content_type: of the bodies.
     """
 
     method: str
     paths: Sequence[str]
     bodies: Sequence[bytes] = ()
+    content_type: str = _MEDIA_TYPE
 
     def body(self, number: int) -> bytes:
         """Return the body of the *number*-th request."""
@@ -78,7 +80,7 @@ def _lua(prefix: str, requests: Requests) -> str:
     bodies = ", ".join(f"[==[{body.decode()}]==]" for body in requests.bodies)
     return f"""
 local paths, bodies, n = {{ {paths} }}, {{ {bodies} }}, 0
-local headers = {{ ["Content-Type"] = "{_MEDIA_TYPE}", ["Accept"] = "{_MEDIA_TYPE}" }}
+local headers = {{ ["Content-Type"] = "{requests.content_type}", ["Accept"] = "{_MEDIA_TYPE}" }}
 request = function()
   n = n + 1
   local body = nil
@@ -125,7 +127,7 @@ async def _own(base: str, requests: Requests, connections: int, seconds: float) 
             path, body = requests.paths[number % len(requests.paths)], requests.body(number)
             head = (
                 f"{requests.method} {parts.path}{path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: {_MEDIA_TYPE}\r\n"
-                f"Content-Type: {_MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+                f"Content-Type: {requests.content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
             )
             writer.write(head.encode() + body)
             errors += await _answer(reader)

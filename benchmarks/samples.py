@@ -20,6 +20,7 @@ from fhir_api.model.resource import body, compact, parse
 _URN = re.compile(rb"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UUID = re.compile(rb"\b([0-9a-f]{8})(-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b")
 _DAY = re.compile(rb'(?<=")\d{4}-\d\d-\d\d')
+_NUMBER = re.compile(rb'(?<="value":")(?:999-\d\d-\d{4}|[SX]\d{8}X?)(?=")')
 _SPREAD = 0x9E3779B1
 _WEEKS = 520
 _EXPAND = {".gz": gzip.decompress, ".bz2": bz2.decompress}
@@ -50,7 +51,10 @@ def texts(folder: Path | None, patients: int = 100, seed: int = 1) -> Iterator[b
 
 
 def copy(bundle: bytes, number: int) -> bytes:
-    """Return the *number*-th copy of a bundle: about other patients, up to ten years earlier; the 0th is the bundle."""
+    """Return the *number*-th copy of a bundle: about other patients, up to ten years earlier; the 0th is the bundle.
+
+    Ids and identifiers, those that are UUIDs and those of licences, passports and social security, are others.
+    """
     if number == 0:
         return bundle
     days = timedelta(weeks=number % _WEEKS)
@@ -62,7 +66,8 @@ def copy(bundle: bytes, number: int) -> bytes:
     def earlier(day: bytes) -> bytes:
         return (date.fromisoformat(day.decode()) - days).isoformat().encode()
 
-    return _DAY.sub(lambda day: earlier(day[0]), _UUID.sub(other, bundle))
+    numbered = _NUMBER.sub(lambda value: b"%s-%d" % (value[0], number), bundle)
+    return _DAY.sub(lambda day: earlier(day[0]), _UUID.sub(other, numbered))
 
 
 def _read(folder: Path) -> Iterator[bytes]:

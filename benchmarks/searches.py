@@ -144,6 +144,7 @@ def _across_types(values: Values) -> Kinds:
     practitioner, encounter = _one(values.practitioners), _one(values.encounters)
     many = ",".join(f"Patient/{each}" for each in values.patients[:200])
     observations = _OBSERVATIONS
+    about = ",".join(ranked[:2])
     return {
         "200 patients at once": lambda _: f"Encounter?_count=20&patient={many}",
         "chain: patient.family": lambda n: f"Encounter?_count=20&patient.family={family(n)}",
@@ -153,6 +154,8 @@ def _across_types(values: Values) -> Kinds:
         "_has, condition, frequent": lambda _: f"Patient?_count=20&_has:Condition:patient:code={illnesses[0]}",
         "_has, condition, rare": lambda _: f"Patient?_count=20&_has:Condition:patient:code={illnesses[-1]}",
         "two hops: encounter.subject.family": lambda n: f"{observations}encounter.subject:Patient.family={family(n)}",
+        "two hops, frequent": lambda _: f"{observations}encounter.subject:Patient.gender=female",
+        "two hops, rare": lambda n: f"{observations}encounter.subject:Patient.identifier={identifier(n)}",
         "2,000 identifiers": lambda _: f"Patient?_count=20&identifier={identifiers}",
         "_include and _revinclude": lambda n: (
             f"Patient?_count=20&birthdate=ge{1950 + n % 50}&_include=Patient:organization&_revinclude=Condition:patient"
@@ -165,7 +168,9 @@ def _across_types(values: Values) -> Kinds:
         "_lastUpdated, newest first": lambda _: "Observation?_count=20&_lastUpdated=gt2020-01-01&_sort=-_lastUpdated",
         "type alone": lambda _: "Condition?_count=20",
         "code:missing": lambda _: f"{observations}code:missing=true",
+        "newest of all": lambda _: f"{observations}_sort=-date",
         "count, frequent code": lambda _: f"Observation?code={frequent}&_summary=count",
+        "count, 100,000 hits": lambda _: f"Observation?code={about}&_summary=count",
         "count, status of nearly all": lambda _: "Observation?status=final&_summary=count",
         "page and estimate": lambda _: f"{observations}status=final&_total=estimate",
         "page and exact total": lambda _: f"{observations}code={middle}&_total=accurate",

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-import asyncpg
 import orjson
 from rich.console import Console
 from rich.progress import Progress
@@ -31,7 +30,9 @@ from rich.table import Table
 from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.pool import Pool, PoolOptions
 
+from benchmarks import stored as stored_already
 from benchmarks.cost import Cost, cost, cpu_seconds, pages
+from benchmarks.filling import writes_of
 from benchmarks.samples import copy, texts
 from benchmarks.searches import Values, chosen, kinds
 from benchmarks.write_path import WritePath
@@ -39,18 +40,9 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.search.query import Query
 from fhir_api.store.port import HistoryQuery, TenantStore, Write
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.bodies import unpack
 from fhir_api.store.postgres.opening import open_stores
-from fhir_api.store.postgres.session import fenced
-from fhir_api.store.postgres.types import type_numbers
 
-_TENANT = 1
 _PATIENTS = 300
-_SOME = fenced(
-    "x.fhir_id, x.body",
-    "SELECT r.fhir_id, r.body FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.type_id = $2 LIMIT 20000",
-)
-_COUNT = fenced("x.n", "SELECT count(*) AS n FROM fhir.resource r WHERE r.tenant_id = c.tenant")
 Statement = tuple[str, tuple[Any, ...]]
 
 
@@ -109,7 +101,7 @@ async def opened(connection: ConnectionInfo) -> AsyncIterator[Bench]:
     pool = stores.shared.pool
     async with pool.acquire() as first:
         backend = first.get_server_pid()
-    yield Bench(stores.for_tenant(_TENANT), pool, backend, path)
+    yield Bench(stores.for_tenant(stored_already.TENANT), pool, backend, path)
     await stores.close()
 
 
@@ -139,24 +131,11 @@ async def fill(bench: Bench, bundles: Iterator[bytes], stored: int, size: int) -
 
 
 def prepared(bench: Bench, raw: bytes) -> list[Write]:
-    """Return the writes of a transaction bundle under fresh ids."""
-    entries = bench.path.named(raw)
-    links = bench.path.links(entries)
-    writes = []
-    for entry in entries:
-        resource = bench.path.resource(entry, links)
-        bench.values.note(entry.key.resource_type, entry.key.logical_id, resource.tree)
-        writes.append(bench.path.write(entry.key, resource))
+    """Return the writes of a transaction bundle under fresh ids, and note what can be searched for in it."""
+    writes = writes_of(bench.path, raw)
+    for write in writes:
+        bench.values.note(write.key.resource_type, write.key.logical_id, orjson.loads(write.body))
     return writes
-
-
-async def already_stored(bench: Bench) -> int:
-    """Return how many resources an earlier run left, and note what can be searched for among them."""
-    async with bench.pool.acquire() as connection:
-        for name in ("Patient", "Encounter", "Observation", "Condition"):
-            for row in await connection.fetch(_SOME, str(_TENANT), type_numbers()[name]):
-                bench.values.note(name, row["fhir_id"], orjson.loads(unpack(row["body"])))
-        return int(await connection.fetchval(_COUNT, str(_TENANT)))
 
 
 def endless(folder: Path | None, first_seed: int) -> Iterator[bytes]:
@@ -218,33 +197,18 @@ async def measure(bench: Bench, seconds: float, words: Sequence[str]) -> list[di
     return rows
 
 
-async def analyze(connection: ConnectionInfo) -> dict[str, int]:
-    """Bring statistics and visibility map up to date; return the size of tables with their indexes, in MiB."""
-    owner = await asyncpg.connect(connection.owner_dsn)
-    try:
-        tables = await owner.fetch("SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'fhir' ORDER BY 1")
-        for (name,) in tables:
-            await owner.execute(f'VACUUM ANALYZE fhir."{name}"')
-        sizes = await owner.fetch(
-            "SELECT relname, pg_total_relation_size(relid) / 1048576 AS mib FROM pg_stat_user_tables "
-            "WHERE schemaname = 'fhir' ORDER BY 2 DESC"
-        )
-    finally:
-        await owner.close()
-    return {row["relname"]: row["mib"] for row in sizes if row["mib"]}
-
-
 async def run(arguments: argparse.Namespace, connection: ConnectionInfo) -> dict[str, Any]:
     """Fill and measure at each size."""
     results: list[dict[str, Any]] = []
     async with opened(connection) as bench:
-        stored = await already_stored(bench)
+        stored = await stored_already.count(connection.app_dsn)
+        await stored_already.note(connection.app_dsn, bench.values)
         # other seeds than those of what is there, so that nobody comes twice
         bundles = endless(arguments.data, first_seed=stored)
         for size in sorted(arguments.sizes):
             filled = await fill(bench, bundles, stored, size)
             stored = int(filled["resources"])
-            sizes = await analyze(connection)
+            sizes = await stored_already.ready(connection.owner_dsn)
             rows = await measure(bench, arguments.seconds, arguments.only)
             results.append({"stored": stored, "fill": filled, "mebibytes": sizes, "requests": rows})
     return {"sizes": results}
