@@ -1,0 +1,68 @@
+"""The terms by which records are found: 64-bit hashes of what a record says.
+
+A batch is found by each term that any of its records has. What nearly every record says (a success, a read) is no
+term; whoever asks for that finds it among the newest anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from xxhash import xxh3_64_intdigest
+
+from stanforis.audit.records import SUCCESS, Record
+
+_HALF = 1 << 63
+
+
+class Kind(StrEnum):
+    """What a term is about."""
+
+    PATIENT = "patient"
+    ENTITY = "entity"
+    SUBJECT = "subject"
+    CLIENT = "client"
+    USER = "user"
+    ACTION = "action"
+    OUTCOME = "outcome"
+    INTERACTION = "interaction"
+    EMERGENCY = "emergency"
+
+
+Said = tuple[Kind, str]
+"""Something that a record may say, such as ``(Kind.PATIENT, "1")``."""
+
+USUAL = frozenset(
+    {(Kind.OUTCOME, SUCCESS), (Kind.ACTION, "R"), (Kind.ACTION, "E")}
+    | {(Kind.INTERACTION, name) for name in ("read", "search-type", "create", "update", "operation")}
+)
+"""What is no term, since too many records say it."""
+
+
+def term(tenant: int, said: Said) -> int:
+    """Return the hash of *said* as a signed number of 64 bits."""
+    kind, value = said
+    return xxh3_64_intdigest(f"{kind}|{value}".encode(), seed=tenant) - _HALF
+
+
+def terms(tenant: int, records: Iterable[Record]) -> list[int]:
+    """Return the terms of some records, each once, sorted."""
+    said = {each for record in records for each in _said(record)}
+    return sorted(term(tenant, each) for each in said - USUAL)
+
+
+def _said(record: Record) -> Iterator[Said]:
+    for patient in record.patients:
+        yield Kind.PATIENT, patient
+    for entity in record.entities:
+        yield Kind.ENTITY, entity.partition("/_history/")[0]
+    who = record.who
+    for kind, value in ((Kind.SUBJECT, who.subject), (Kind.CLIENT, who.client), (Kind.USER, who.user)):
+        if value:
+            yield kind, value
+    yield Kind.ACTION, record.action
+    yield Kind.OUTCOME, record.outcome
+    yield Kind.INTERACTION, record.interaction
+    if record.emergency:
+        yield Kind.EMERGENCY, ""
