@@ -21,11 +21,16 @@ _MATCH = b',"search":{"mode":"match"}}'
 _INCLUDE = b',"search":{"mode":"include"}}'
 
 
-def searchset(base_url: str, page: Page, show: Show, links: Iterable[Link], issues: Sequence[Issue] = ()) -> bytes:
-    """Return the searchset Bundle of *page*; *issues* become an entry of mode ``outcome``."""
+def searchset(
+    base_url: str, page: Page, shows: tuple[Show, Show], links: Iterable[Link], issues: Sequence[Issue] = ()
+) -> bytes:
+    """Return the searchset Bundle of *page*; *issues* become an entry of mode ``outcome``.
+
+    *shows* are how matches are shown, and what is included: ``_elements`` does not apply to that.
+    """
     fulls = f'{{"fullUrl":"{base_url}/'
-    entries = [_found(fulls, version, show, _MATCH) for version in page.matches]
-    entries += [_found(fulls, version, show, _INCLUDE) for version in page.included]
+    entries = [_found(fulls, version, shows[0], _MATCH) for version in page.matches]
+    entries += [_found(fulls, version, shows[1], _INCLUDE) for version in page.included]
     if issues:
         entries.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % operation_outcome(issues))
     return _bundle(b"searchset", page.total, links, entries)

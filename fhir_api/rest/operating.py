@@ -161,7 +161,7 @@ def _searchset(api: Api, context: Context, request: Request, pairs: list[Pair], 
     )
     shown = [*pairs, *(pair for pair in request.query if pair[0] in _NOT_PARAMETERS)]
     links = page_links(context.base_url, path, shown, following)
-    return Response(200, bundles.searchset(context.base_url, page, _WHOLE, links, listing.issues))
+    return Response(200, bundles.searchset(context.base_url, page, (_WHOLE, _WHOLE), links, listing.issues))
 
 
 def claims(operations: Iterable[Operation], resource_type: str | None) -> list[dict[str, str]]:

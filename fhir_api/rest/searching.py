@@ -5,7 +5,8 @@ Spec: https://hl7.org/fhir/R4/http.html#search
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -27,6 +28,8 @@ from fhir_api.rest.wiring import Api
 from fhir_api.search.code_sets import CodeSets, asks_for_codes
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.parse import ParsedQuery
+from fhir_api.search.query import Query
+from fhir_api.store.port import Page
 from fhir_api.terminology import Terminology
 
 _NOT_SEARCHED = PRESENTATION_PARAMETERS | {CURSOR_PARAMETER, EXPLAIN_PARAMETER}
@@ -81,8 +84,17 @@ async def _search(
     following = None if page.next_cursor is None else cursors.seal(text, page.next_cursor)
     shown = [*understood.used, *(pair for pair in request.query if pair[0] in _NOT_SEARCHED)]
     links = page_links(context.base_url, path, shown, following)
-    body = bundles.searchset(context.base_url, page, show(query.summary, query.elements), links, understood.issues)
+    shows = show(query.summary, query.elements), show(query.summary, ())
+    body = bundles.searchset(context.base_url, _counted(page, query, understood.used), shows, links, understood.issues)
     return Response(200, body)
+
+
+def _counted(page: Page, query: Query, used: Iterable[Pair]) -> Page:
+    """Return *page* with the total of a search that it shows as a whole, unless the client does not want one."""
+    is_whole = page.next_cursor is None and query.cursor is None
+    if page.total is not None or not is_whole or any(name == "_total" for name, _ in used):
+        return page
+    return dataclasses.replace(page, total=len(page.matches))
 
 
 async def _understood(

@@ -98,6 +98,9 @@ def parse_query(
     used: list[tuple[str, str]] = []
     issues: list[Issue] = []
     for name, value in pairs:
+        if not value:
+            # "Empty parameters are not an error - they are just ignored": https://hl7.org/fhir/R4/search.html#errors
+            continue
         try:
             used.append((name, reader.read(name, value)))
         except IgnorableError as refusal:

@@ -1,7 +1,8 @@
 """The rules of the specification's search pages, one case each, by section: tests/cases/search/*.yaml.
 
 A case names a search and the ids it finds (``ordered: true``: in that order), what it includes, its total, or the code
-of the refusal. ``has`` and ``lacks`` name properties of each resource that is found, ``tagged`` a tag of each.
+of the refusal. ``has`` and ``lacks`` name properties of each resource that is found, ``included_has`` of each that is
+included, ``tagged`` a tag of each that is found.
 ``form`` is sent by POST; ``used`` and ``unused`` are parts of the self link; ``warned`` is the code of a warning.
 """
 
@@ -67,12 +68,13 @@ async def judge(client: httpx.AsyncClient, case: dict[str, Any]) -> None:
         return
     assert answer.status_code == 200, answer.text
     matches = [entry["resource"] for entry in body.get("entry", []) if entry["search"]["mode"] == "match"]
-    included = [entry["resource"]["id"] for entry in body.get("entry", []) if entry["search"]["mode"] == "include"]
+    included = [entry["resource"] for entry in body.get("entry", []) if entry["search"]["mode"] == "include"]
     found = [resource["id"] for resource in matches]
     if "finds" in case:
         in_order = case.get("ordered", False)
         assert (found if in_order else sorted(found)) == (case["finds"] if in_order else sorted(case["finds"]))
-    assert sorted(included) == sorted(case.get("includes", []))
+    assert sorted(resource["id"] for resource in included) == sorted(case.get("includes", []))
+    assert all(set(case.get("included_has", [])) <= resource.keys() for resource in included)
     if "total" in case:
         assert body["total"] == case["total"]
     for resource in matches:

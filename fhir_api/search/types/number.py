@@ -17,6 +17,7 @@ from fhir_api.search.types.reading import Reading, malformed, split_prefix
 Add = Callable[[NumberEntry], None]
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_ONE_DIGIT = re.compile(r"[+-]?[0-9][eE].*", re.ASCII)
 _HALF = Decimal("0.5")
 _APPROXIMATELY = Decimal("0.1")
 
@@ -53,8 +54,8 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
 def read_number(parameter: Parameter, text: str) -> NumberValue:
     """Return the number with the range that its digits imply: half of the last place to either side.
 
-    ``1e2`` has one significant digit and so means ``[50, 150)``; the example in the specification, which says
-    ``[95, 105)``, contradicts the rule it stands under.
+    A single digit with an exponent counts as one with a decimal after it: the specification reads ``1e2`` as
+    ``[95, 105)`` (https://hl7.org/fhir/R4/search.html#number).
 
     Raises:
         FhirError: MALFORMED when it is no number.
@@ -64,6 +65,8 @@ def read_number(parameter: Parameter, text: str) -> NumberValue:
         raise malformed(parameter, "a number such as '5.4', '1e2' or 'gt100'")
     value = Decimal(digits)
     exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and _ONE_DIGIT.fullmatch(digits) is not None:
+        exponent -= 1
     half = _HALF.scaleb(exponent) if isinstance(exponent, int) else Decimal(0)
     if prefix is Prefix.AP:
         half = max(half, abs(value) * _APPROXIMATELY)

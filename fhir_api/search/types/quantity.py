@@ -72,20 +72,16 @@ LEAVES: dict[str, Callable[..., None]] = {
 
 
 def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> QuantityValue:
-    """Read ``[prefix]number``, ``number|system|code`` or ``number||code``.
+    """Read ``[prefix]number``, ``number|system|code``, ``number||code`` or ``number|system`` (any unit of the system).
 
     Raises:
         FhirError: MALFORMED when it is none of them.
     """
     parts = split(text, "|")
     number = read_number(parameter, unescape(parts[0]))
-    if len(parts) == 1:
-        return QuantityValue(number, None, None)
-    if len(parts) != _WITH_CODE:
-        raise malformed(parameter, "'number', 'number|system|code' or 'number||code'")
-    system, code = unescape(parts[1]) or None, unescape(parts[2]) or None
-    if system is not None and code is None:
-        raise malformed(parameter, "a code of the unit after its system")
+    if len(parts) > _WITH_CODE:
+        raise malformed(parameter, "'number', 'number|system|code', 'number||code' or 'number|system'")
+    system, code, *_ = (*(unescape(part) or None for part in parts[1:]), None, None)
     return QuantityValue(number, system, code, measure(number, system, code))
 
 
@@ -93,13 +89,13 @@ def matches(entry: QuantityEntry, value: QuantityValue, modifier: str | None = N
     """Tell whether number and unit are what *value* asks for; units that are none of UCUM are compared as written."""
     if value.measure is not None and (value.system, value.code) != (entry.system, entry.code):
         return _measures(entry, value.measure)
-    if value.code is not None:
-        if value.system is None:
-            if value.code not in {entry.code, entry.unit}:
-                return False
-        elif (value.system, value.code) != (entry.system, entry.code):
-            return False
-    return compare(entry.value, value.number)
+    return _has_unit(entry, value) and compare(entry.value, value.number)
+
+
+def _has_unit(entry: QuantityEntry, value: QuantityValue) -> bool:
+    if value.system is None:
+        return value.code is None or value.code in {entry.code, entry.unit}
+    return value.system == entry.system and value.code in {None, entry.code}
 
 
 def _measures(entry: QuantityEntry, wanted: Measure) -> bool:

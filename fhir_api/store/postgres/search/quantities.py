@@ -63,7 +63,7 @@ class Quantities:
         """
         if value.measure is None:
             compared = self.compared(number, value.number)
-            if value.code is None and unit != "x.unit":
+            if value.code is None and value.system is None and unit != "x.unit":
                 return compared, ""
             return f"{unit} = {alias}.unit AND {compared}", f"unnest({self._units(key, value)}) {alias}(unit)"
         ranges = f"{self._as_written(value)} UNION ALL {self._converted(key, value, value.measure)}"
@@ -73,9 +73,11 @@ class Quantities:
 
     def _units(self, key: str, value: QuantityValue) -> str:
         """Return SQL for the hashes of the units that *value* takes as they are written."""
-        if value.system is not None:
-            return self._arguments.bind([self._own(value)], "bigint[]")
-        named = f" AND k.code_hash = {self._arguments.bind(self._hasher.token(None, value.code))}" if value.code else ""
+        bind = self._arguments.bind
+        if value.system is not None and value.code is not None:
+            return bind([self._own(value)], "bigint[]")
+        named = f" AND k.system = {bind(value.system, 'text')}" if value.system else ""
+        named = f" AND k.code_hash = {bind(self._hasher.token(None, value.code))}" if value.code else named
         return (
             "ARRAY(SELECT DISTINCT k.hash FROM fhir.token_code k "
             f"WHERE k.tenant_id = c.tenant AND k.param = {key}{named})"
