@@ -106,5 +106,5 @@ def _base(process: subprocess.Popen[str], announced: str) -> str:
 def stanforis(folder: Path, workers: int) -> list[str]:
     """Return the command of ``stanforis up`` without a line for each request."""
     os.environ["STANFORIS_LOG_REQUESTS"] = "false"
-    arguments = ["up", "--data", str(folder), "--port", "0", "--workers", str(workers)]
+    arguments = ["up", "--open", "--data", str(folder), "--port", "0", "--workers", str(workers)]
     return ["-c", "from stanforis.cli import main; main()", *arguments]

@@ -28,12 +28,16 @@ from fhir_api.rest.capability import SearchParameters, Statement, Statements, st
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.cursors import TenantCursors
 from fhir_api.rest.dispatch import compile_routes
-from fhir_api.rest.entrance import OpenEntrance
+from fhir_api.rest.entrance import Entrance, OpenEntrance
 from fhir_api.rest.errors import refusal
 from fhir_api.rest.receiving import Receive, Scope, Send
 from fhir_api.rest.response import Response
 from fhir_api.rest.routes import ROUTES
+from fhir_api.rest.token_entrance import TokenEntrance
 from fhir_api.rest.wiring import Api
+from identity.access.hosting.addresses import SMART_CONFIGURATION
+from identity.access.hosting.authority import Authority
+from identity.access.hosting.mounts import Mounts
 
 BASE_PATH = "/fhir"
 TENANT = 1
@@ -41,13 +45,16 @@ TENANT = 1
 
 _BASE = BASE_PATH.encode()
 _BELOW = _BASE + b"/"
+_SMART_CONFIGURATION = SMART_CONFIGURATION.encode()
 _READY_SECONDS = 2.0
 _UPKEEP_SHARE = 0.5
 """How much of the time a job on the search index may work, in all processes together."""
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: Settings, *, open_stores: OpenStores = open_postgres) -> Application:
+def create_app(
+    settings: Settings, *, open_stores: OpenStores = open_postgres, access: Authority | None = None
+) -> Application:
     """Return the application, with all that can be shared by processes forked after this.
 
     The stores are opened when the server starts the application (ASGI lifespan) and closed when it stops it.
@@ -55,15 +62,18 @@ def create_app(settings: Settings, *, open_stores: OpenStores = open_postgres) -
     Args:
         settings: read once, by the caller.
         open_stores: opens the stores; tests give memory ones.
+        access: says who may come in; without it everybody may.
     """
-    return Application(settings, open_stores)
+    return Application(settings, open_stores, access)
 
 
 class Application:
     """Answers HTTP and the server's lifespan."""
 
-    def __init__(self, settings: Settings, open_stores: OpenStores) -> None:
+    def __init__(self, settings: Settings, open_stores: OpenStores, access: Authority | None = None) -> None:
         """Prepare everything but the stores."""
+        self._access = access
+        self._mounts = None if access is None else Mounts(access)
         self._settings = settings
         self._open_stores = open_stores
         self._metrics = Metrics()
@@ -80,9 +90,10 @@ class Application:
         match scope["type"]:
             case "http":
                 path: bytes = scope["raw_path"]
-                if self._fhir is not None and (path.startswith(_BELOW) or path == _BASE):
+                is_fhir = path.startswith(_BELOW) or path == _BASE
+                if self._fhir is not None and is_fhir and not path.endswith(_SMART_CONFIGURATION):
                     await self._fhir(scope, receive, send)
-                else:
+                elif self._mounts is None or not await self._mounts(scope, receive, send):
                     await _send(scope, await self._beside(scope, path), send)
             case "lifespan":
                 await self._lifespan(receive, send)
@@ -109,7 +120,7 @@ class Application:
         )
         self._fhir = FhirEndpoint(
             self._api(TenantCursors(self._stores.cursor_key, settings.page_lifetime)),
-            OpenEntrance(Contexts(context)),
+            await self._entrance(Contexts(context)),
             self._metrics,
             RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
             tracing=self._tracing,
@@ -120,6 +131,12 @@ class Application:
 
         self._upkeep = Upkeep(context.store, parameters, share=_UPKEEP_SHARE)
         self._upkeep.start()
+
+    async def _entrance(self, contexts: Contexts) -> Entrance:
+        if self._access is None:
+            return OpenEntrance(contexts)
+        await self._access.start()
+        return TokenEntrance(contexts, self._access)
 
     def _state(self, search: SearchParameters) -> Statement:
         """Return the CapabilityStatement with some search parameters."""
@@ -147,6 +164,8 @@ class Application:
         self._fhir = None
         if self._upkeep is not None:
             await self._upkeep.stop()
+        if self._access is not None:
+            await self._access.stop()
         if self._stores is not None:
             await self._stores.close()
         if self._tracing is not None:

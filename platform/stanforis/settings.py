@@ -103,10 +103,18 @@ class Settings:
         default_factory=_default_data,
         metadata={"described": Described("Folder of everything this installation stores.", "", Path, "a path")},
     )
-    host: str = _text("127.0.0.1", "Address to listen on; only loopback while there is no access control.")
+    host: str = _text(
+        "127.0.0.1", "Address to listen on; others than loopback only with TLS, or behind a proxy that speaks it."
+    )
     port: int = _number(8080, 0, 65535, "", "TCP port to listen on; 0 takes a free one.")
     workers: int = _number(0, 0, 256, "processes", "API processes; 0 starts one for each processor core.")
     base_url: str = _text("", "FHIR base as clients see it; by default `http://HOST:PORT/fhir`.", "a URL")
+    trusted_proxies: str = _text(
+        "",
+        "Addresses and networks of proxies that speak TLS with clients in front of this server, separated by commas: "
+        "what they say of a client's address and scheme is believed.",
+        "addresses",
+    )
     drain_time: int = _number(20, 0, 3600, "seconds", "How long requests in flight may take once a stop was asked for.")
 
     database_url: str = _text(
@@ -117,6 +125,11 @@ class Settings:
         "The same database as the role the server works as, which neither owns tables nor bypasses row-level security; "
         "by default the owner's connection takes the role `stanforis_app`.",
         "a URL",
+    )
+    database_sessions_shared: bool = _switch(
+        default=False,
+        doc="A pooler such as PgBouncer in transaction mode stands in front of the database, so that what is signed for "
+        "one session cannot name its database process; it is then good for a few seconds only.",
     )
     database_pool_size: int = _number(8, 1, 1000, "connections", "Most database connections of one API process.")
     database_wait: int = _number(

@@ -40,7 +40,7 @@ class Server:
         log = self.folder.with_suffix(".log")
         before = len(announced(log))
         with log.open("ab") as output:
-            arguments = ["up", "--data", str(self.folder), "--port", "0", "--workers", str(self.workers)]
+            arguments = ["up", "--open", "--data", str(self.folder), "--port", "0", "--workers", str(self.workers)]
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _COMMAND, *arguments], stdout=output, stderr=output, start_new_session=True
             )

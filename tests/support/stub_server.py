@@ -66,7 +66,7 @@ def main() -> None:
         database_url="" if given.database else "postgresql://nobody@127.0.0.1:9/none",
     )
     try:
-        up(settings, announce, create_app=lambda _: broken_app if given.broken else app)
+        up(settings, announce, create_app=lambda *_: broken_app if given.broken else app, is_open=True)
     except OperatorError as error:
         raise SystemExit(f"stanforis: {error}") from None
 

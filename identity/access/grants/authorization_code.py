@@ -102,7 +102,7 @@ async def redeem(server: Server, client: Client, parameters: Parameters, key: st
     if code.grant.key not in (None, key):
         raise OAuthError(Refusal.INVALID_DPOP_PROOF, "the code is bound to another key")
     user = await server.store.user(code.grant.user_id)
-    if user is None or not user.is_active:
+    if user is None or not user.lets(code.grant.auth_time):
         raise _refused()
     grant = msgspec.structs.replace(code.grant, key=key)
     answer = respond(server, client, grant, user)

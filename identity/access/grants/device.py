@@ -123,7 +123,7 @@ async def redeem(server: Server, client: Client, parameters: Parameters, key: st
         raise OAuthError(refusal, "nobody has answered yet")
     _, good = await server.store.spend(TicketKind.DEVICE, name, now)
     user = None if isinstance(request.grant, str) else await server.store.user(request.grant.user_id)
-    if isinstance(request.grant, str) or user is None or not user.is_active or not good:
+    if isinstance(request.grant, str) or user is None or not user.lets(request.grant.auth_time) or not good:
         raise OAuthError(Refusal.ACCESS_DENIED, "the person did not allow it")
     grant = msgspec.structs.replace(request.grant, key=key)
     response = respond(server, client, grant, user)

@@ -125,7 +125,7 @@ def _claims(
         grant_id=grant.grant_id,
         patient=grant.patient,
         encounter=grant.encounter,
-        fhir_user=user.fhir_user if user is not None else None,
+        fhir_user=(user.fhir_user or None) if user is not None else None,
         confirmation=Confirmation(jkt=grant.key) if grant.key else None,
         actor=grant.actor,
     )
@@ -171,8 +171,10 @@ def _id_token(server: Server, client: Client, grant: Grant, user: User, scope: S
     }
     if grant.nonce is not None:
         claims["nonce"] = grant.nonce
-    if FHIR_USER in scope.named:
+    if FHIR_USER in scope.named and user.fhir_user:
         claims["fhirUser"] = f"{server.fhir_base}/{user.fhir_user}"
     if PROFILE in scope.named:
-        claims |= {"name": user.name, "profile": f"{server.fhir_base}/{user.fhir_user}"}
+        claims["name"] = user.name
+        if user.fhir_user:
+            claims["profile"] = f"{server.fhir_base}/{user.fhir_user}"
     return signed_claims(claims, key)

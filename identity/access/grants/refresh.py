@@ -36,7 +36,7 @@ async def refresh(server: Server, client: Client, parameters: Parameters, key: s
     grant = msgspec.json.decode(family.body, type=Grant)
     if grant.key != key:
         raise OAuthError(Refusal.INVALID_DPOP_PROOF, "the token is bound to another key, or to none")
-    user = await _granter(server, family)
+    user = await _granter(server, family, grant)
     # What cannot be granted is refused before the token is used up.
     scope = _scope(grant, client, user, parameters)
     successor = new_secret()
@@ -48,9 +48,9 @@ async def refresh(server: Server, client: Client, parameters: Parameters, key: s
     return answer | {"refresh_token": refresh_token(grant_id, successor)}
 
 
-async def _granter(server: Server, family: Family) -> User:
+async def _granter(server: Server, family: Family, grant: Grant) -> User:
     user = await server.store.user(family.user_id)
-    if user is None or not user.is_active:
+    if user is None or not user.lets(grant.auth_time):
         await end_grant(server, family.grant_id)
         raise _refused()
     return user

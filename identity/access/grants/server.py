@@ -85,7 +85,7 @@ class Server:
     policy_epoch: int = 0
     fetch_keys: FetchKeys = no_fetching
     statement_keys: Mapping[str, VerificationKey] = field(default_factory=dict)
-    revocations: Revocations = field(init=False)
+    revocations: Revocations = field(default_factory=Revocations)
     verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +99,6 @@ class Server:
         for url in (self.issuer, self.fhir_base):
             if not _BASE.fullmatch(url):
                 raise ValueError("issuer and FHIR base are https URLs, or http on loopback, without a slash at the end")
-        self.revocations = Revocations(self.clock)
         self.verifier = Verifier(
             self.keys.find, Expected(self.issuer, self.fhir_base), self.revocations, clock=self.clock
         )

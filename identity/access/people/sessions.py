@@ -51,7 +51,7 @@ async def session_of(server: Server, secret: str | None) -> tuple[Session, User]
         return None
     session = msgspec.json.decode(ticket.body, type=Session)
     user = await server.store.user(session.user_id)
-    return None if user is None or not user.is_active else (session, user)
+    return None if user is None or not user.lets(session.auth_time) else (session, user)
 
 
 async def end_session(server: Server, secret: str) -> None:

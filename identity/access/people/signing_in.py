@@ -62,7 +62,9 @@ async def sign_in(server: Server, login_name: str, password: str, code: str, add
     user = await server.store.user_named(name)
     is_good = await is_right(password, None if user is None else user.password_hash)
     is_locked = failures > MOST_FAILURES or from_address >= MOST_FROM_ADDRESS
-    if user is None or not is_good or is_locked or not user.is_active or not await _has_code(server, user, code):
+    is_over = user is not None and user.must_change_password and 0 < user.password_until <= now
+    is_good = is_good and not is_locked and not is_over
+    if user is None or not is_good or not user.is_active or not await _has_code(server, user, code):
         await server.store.note_failure(by_address, now, FORGET_AFTER)
         return None
     await server.store.forget_failures(by_name)

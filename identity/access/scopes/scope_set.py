@@ -19,7 +19,20 @@ FHIR_USER = "fhirUser"
 PROFILE = "profile"
 OFFLINE_ACCESS = "offline_access"
 ONLINE_ACCESS = "online_access"
-NAMED = frozenset({LAUNCH, LAUNCH_PATIENT, LAUNCH_ENCOUNTER, OPENID, FHIR_USER, PROFILE, OFFLINE_ACCESS, ONLINE_ACCESS})
+ACCESS_READ = "access.read"
+ACCESS_WRITE = "access.write"
+ADMINISTRATION = frozenset({ACCESS_READ, ACCESS_WRITE})
+"""Scopes of the interface of administration; a person has them only by their own scope."""
+NAMED = ADMINISTRATION | {
+    LAUNCH,
+    LAUNCH_PATIENT,
+    LAUNCH_ENCOUNTER,
+    OPENID,
+    FHIR_USER,
+    PROFILE,
+    OFFLINE_ACCESS,
+    ONLINE_ACCESS,
+}
 """Scopes that are no scopes for resources."""
 _MOST_SHARED = 100
 _MOST_SCOPES = 60
@@ -54,8 +67,8 @@ class ScopeSet:
         return ScopeSet(self.named & other.named, _without_covered(each for each in shared if each is not None))
 
     def narrowed_to(self, wider: ScopeSet) -> ScopeSet:
-        """Return the set with its scopes for resources cut down to what *wider* allows."""
-        return ScopeSet(self.named, self.shared_with(wider).resources)
+        """Return the set with its scopes for resources and administration cut down to what *wider* allows."""
+        return ScopeSet(self.named - (ADMINISTRATION - wider.named), self.shared_with(wider).resources)
 
     @property
     def contexts(self) -> frozenset[Context]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from identity.access.store.records import Client, Family, Ticket, TicketKind, User
+from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
 
 Key = TypeVar("Key")
 Kept = TypeVar("Kept")
@@ -40,6 +40,10 @@ class MemoryAccessStore:
         self._families: dict[str, Family] = {}
         self._used: dict[tuple[str, str], float] = {}
         self._revoked: dict[str, float] = {}
+        self._roles: dict[str, Role] = {}
+        self._rules: dict[str, Rule] = {}
+        self._generation = 0
+        self._passkeys: dict[str, Passkey] = {}
 
     async def keep_client(self, client: Client) -> None:
         """See the port."""
@@ -48,6 +52,10 @@ class MemoryAccessStore:
     async def client(self, client_id: str) -> Client | None:
         """See the port."""
         return self._clients.get(client_id)
+
+    async def clients(self, after: str, most: int) -> Sequence[Client]:
+        """See the port."""
+        return [self._clients[name] for name in sorted(self._clients) if name > after][:most]
 
     async def keep_user(self, user: User) -> None:
         """See the port."""
@@ -60,6 +68,17 @@ class MemoryAccessStore:
     async def user_named(self, login_name: str) -> User | None:
         """See the port."""
         return next((user for user in self._users.values() if user.login_name == login_name), None)
+
+    async def keep_first_user(self, user: User) -> bool:
+        """See the port."""
+        if self._users:
+            return False
+        await self.keep_user(user)
+        return True
+
+    async def users(self, after: str, most: int) -> Sequence[User]:
+        """See the port."""
+        return [self._users[name] for name in sorted(self._users) if name > after][:most]
 
     async def consent(self, user_id: str, client_id: str) -> str:
         """See the port."""
@@ -124,6 +143,11 @@ class MemoryAccessStore:
         found = self._families.get(grant_id)
         return found if found is not None and now < found.expires_at else None
 
+    async def families(self, user_id: str, now: float, most: int) -> Sequence[Family]:
+        """See the port."""
+        living = (each for each in self._families.values() if now < each.expires_at)
+        return [each for each in living if user_id in ("", each.user_id)][:most]
+
     async def end_family(self, grant_id: str) -> None:
         """See the port."""
         self._families.pop(grant_id, None)
@@ -142,6 +166,54 @@ class MemoryAccessStore:
     async def revoked(self, now: float) -> Sequence[tuple[str, float]]:
         """See the port."""
         return [(name, until) for name, until in self._revoked.items() if until > now]
+
+    async def keep_role(self, role: Role) -> None:
+        """See the port."""
+        self._roles[role.name] = role
+        self._generation += 1
+
+    async def roles(self) -> Sequence[Role]:
+        """See the port."""
+        return [self._roles[name] for name in sorted(self._roles)]
+
+    async def drop_role(self, name: str) -> bool:
+        """See the port."""
+        self._generation += 1
+        return self._roles.pop(name, None) is not None
+
+    async def keep_rule(self, rule: Rule) -> None:
+        """See the port."""
+        self._rules[rule.name] = rule
+        self._generation += 1
+
+    async def rules(self) -> Sequence[Rule]:
+        """See the port."""
+        return [self._rules[name] for name in sorted(self._rules)]
+
+    async def drop_rule(self, name: str) -> bool:
+        """See the port."""
+        self._generation += 1
+        return self._rules.pop(name, None) is not None
+
+    async def generation(self) -> int:
+        """See the port."""
+        return self._generation
+
+    async def keep_passkey(self, passkey: Passkey) -> None:
+        """See the port."""
+        self._passkeys[passkey.credential_id] = passkey
+
+    async def passkey(self, credential_id: str) -> Passkey | None:
+        """See the port."""
+        return self._passkeys.get(credential_id)
+
+    async def passkeys(self, user_id: str) -> Sequence[Passkey]:
+        """See the port."""
+        return [each for _, each in sorted(self._passkeys.items()) if each.user_id == user_id]
+
+    async def drop_passkey(self, credential_id: str) -> bool:
+        """See the port."""
+        return self._passkeys.pop(credential_id, None) is not None
 
     async def tidy(self, now: float) -> int:
         """See the port."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from identity.access.store.records import Client, Family, Ticket, TicketKind, User
+from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
 
 
 class ClientStore(Protocol):
@@ -19,6 +19,9 @@ class ClientStore(Protocol):
 
     async def client(self, client_id: str) -> Client | None:
         """Return the client with this id."""
+
+    async def clients(self, after: str, most: int) -> Sequence[Client]:
+        """Return up to *most* clients whose ids follow *after*, in their order."""
 
 
 class UserStore(Protocol):
@@ -32,6 +35,12 @@ class UserStore(Protocol):
 
     async def user_named(self, login_name: str) -> User | None:
         """Return the user who signs in under this name."""
+
+    async def keep_first_user(self, user: User) -> bool:
+        """Add *user* if there is none at all; tell whether it was."""
+
+    async def users(self, after: str, most: int) -> Sequence[User]:
+        """Return up to *most* users whose ids follow *after*, in their order."""
 
     async def consent(self, user_id: str, client_id: str) -> str:
         """Return the scope that the user allowed the client before; empty when none."""
@@ -90,6 +99,9 @@ class GrantStore(Protocol):
     async def family(self, grant_id: str, now: float) -> Family | None:
         """Return the family, unless it is unknown, dead or expired."""
 
+    async def families(self, user_id: str, now: float, most: int) -> Sequence[Family]:
+        """Return up to *most* living families, those of the user with this id or, where it is empty, of everybody."""
+
     async def end_family(self, grant_id: str) -> None:
         """Let the family die; all its refresh tokens are worthless."""
 
@@ -106,7 +118,48 @@ class GrantStore(Protocol):
         """Remove what has expired and return how much that was."""
 
 
-class AccessStore(ClientStore, UserStore, TicketStore, GrantStore, Protocol):
+class PolicyStore(Protocol):
+    """Roles and rules."""
+
+    async def keep_role(self, role: Role) -> None:
+        """Add *role* or replace the one with its name."""
+
+    async def roles(self) -> Sequence[Role]:
+        """Return all roles, in the order of their names."""
+
+    async def drop_role(self, name: str) -> bool:
+        """Forget the role; tell whether there was one."""
+
+    async def keep_rule(self, rule: Rule) -> None:
+        """Add *rule* or replace the one with its name."""
+
+    async def rules(self) -> Sequence[Rule]:
+        """Return all rules, in the order of their names."""
+
+    async def drop_rule(self, name: str) -> bool:
+        """Forget the rule; tell whether there was one."""
+
+    async def generation(self) -> int:
+        """Return a number that grows with each change of a role or rule."""
+
+
+class PasskeyStore(Protocol):
+    """Public key credentials of people."""
+
+    async def keep_passkey(self, passkey: Passkey) -> None:
+        """Add *passkey* or replace the one with its id."""
+
+    async def passkey(self, credential_id: str) -> Passkey | None:
+        """Return the passkey with this id."""
+
+    async def passkeys(self, user_id: str) -> Sequence[Passkey]:
+        """Return the passkeys of a user."""
+
+    async def drop_passkey(self, credential_id: str) -> bool:
+        """Forget the passkey; tell whether there was one."""
+
+
+class AccessStore(ClientStore, UserStore, TicketStore, GrantStore, PolicyStore, PasskeyStore, Protocol):
     """All of it, for one tenant."""
 
 

@@ -10,7 +10,7 @@ import msgspec
 from stanforis.storage.pool import Pool, PoolTimeoutError
 
 from identity.access.errors import UnavailableError
-from identity.access.store.records import Client, Family, Ticket, TicketKind, User
+from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
 
 Record = TypeVar("Record")
 _UNREACHABLE = (
@@ -52,6 +52,10 @@ class PostgresAccessStore:
         """See the port."""
         return _decoded(await self._value("find_client", client_id), Client)
 
+    async def clients(self, after: str, most: int) -> Sequence[Client]:
+        """See the port."""
+        return _each(await self._rows("list_clients", after, most), Client)
+
     async def keep_user(self, user: User) -> None:
         """See the port."""
         await self._value("keep_account", user.user_id, user.login_name, _encode(user))
@@ -63,6 +67,15 @@ class PostgresAccessStore:
     async def user_named(self, login_name: str) -> User | None:
         """See the port."""
         return _decoded(await self._value("find_account_named", login_name), User)
+
+    async def keep_first_user(self, user: User) -> bool:
+        """See the port."""
+        is_first: bool = await self._value("keep_first_account", user.user_id, user.login_name, _encode(user))
+        return is_first
+
+    async def users(self, after: str, most: int) -> Sequence[User]:
+        """See the port."""
+        return _each(await self._rows("list_accounts", after, most), User)
 
     async def consent(self, user_id: str, client_id: str) -> str:
         """See the port."""
@@ -126,6 +139,10 @@ class PostgresAccessStore:
         rows = await self._rows("find_family", grant_id, now)
         return _family(rows[0]) if rows else None
 
+    async def families(self, user_id: str, now: float, most: int) -> Sequence[Family]:
+        """See the port."""
+        return [_family(row) for row in await self._rows("list_families", user_id, now, most)]
+
     async def end_family(self, grant_id: str) -> None:
         """See the port."""
         await self._value("end_family", grant_id)
@@ -142,6 +159,55 @@ class PostgresAccessStore:
     async def revoked(self, now: float) -> Sequence[tuple[str, float]]:
         """See the port."""
         return [(row["id"], row["until_then"]) for row in await self._rows("revoked", now)]
+
+    async def keep_role(self, role: Role) -> None:
+        """See the port."""
+        await self._value("keep_document", "role", role.name, "", _encode(role))
+
+    async def roles(self) -> Sequence[Role]:
+        """See the port."""
+        return _each(await self._rows("list_documents", "role", ""), Role)
+
+    async def drop_role(self, name: str) -> bool:
+        """See the port."""
+        return await self._drop("role", name)
+
+    async def keep_rule(self, rule: Rule) -> None:
+        """See the port."""
+        await self._value("keep_document", "rule", rule.name, "", _encode(rule))
+
+    async def rules(self) -> Sequence[Rule]:
+        """See the port."""
+        return _each(await self._rows("list_documents", "rule", ""), Rule)
+
+    async def drop_rule(self, name: str) -> bool:
+        """See the port."""
+        return await self._drop("rule", name)
+
+    async def generation(self) -> int:
+        """See the port."""
+        number: int = await self._value("generation")
+        return number
+
+    async def keep_passkey(self, passkey: Passkey) -> None:
+        """See the port."""
+        await self._value("keep_document", "passkey", passkey.credential_id, passkey.user_id, _encode(passkey))
+
+    async def passkey(self, credential_id: str) -> Passkey | None:
+        """See the port."""
+        return _decoded(await self._value("find_document", "passkey", credential_id), Passkey)
+
+    async def passkeys(self, user_id: str) -> Sequence[Passkey]:
+        """See the port."""
+        return _each(await self._rows("list_documents", "passkey", user_id), Passkey)
+
+    async def drop_passkey(self, credential_id: str) -> bool:
+        """See the port."""
+        return await self._drop("passkey", credential_id)
+
+    async def _drop(self, kind: str, name: str) -> bool:
+        was_there: bool = await self._value("drop_document", kind, name)
+        return was_there
 
     async def tidy(self, now: float) -> int:
         """See the port."""
@@ -172,6 +238,10 @@ def _call(function: str, arguments: int) -> str:
 
 def _decoded(body: bytes | None, kind: type[Record]) -> Record | None:
     return None if body is None else msgspec.json.decode(body, type=kind)
+
+
+def _each(rows: Sequence[asyncpg.Record], kind: type[Record]) -> Sequence[Record]:
+    return [msgspec.json.decode(row[0], type=kind) for row in rows]
 
 
 def _ticket(kind: TicketKind, digest: str, row: asyncpg.Record) -> Ticket:

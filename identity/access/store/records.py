@@ -110,6 +110,9 @@ class User(Struct, frozen=True, kw_only=True, omit_defaults=True):
         roles: names of roles.
         name: what the person is called on pages.
         is_active: whether the person may sign in.
+        must_change_password: whether the password was chosen by somebody else and is good for one sign-in only.
+        password_until: when such a password ends, seconds since 1970; 0 for never.
+        valid_from: sessions and grants from before this time are over, seconds since 1970.
     """
 
     user_id: str
@@ -125,6 +128,64 @@ class User(Struct, frozen=True, kw_only=True, omit_defaults=True):
     roles: tuple[str, ...] = ()
     name: str = ""
     is_active: bool = True
+    must_change_password: bool = False
+    password_until: float = 0
+    valid_from: float = 0
+
+    def lets(self, auth_time: float) -> bool:
+        """Tell whether what the person signed in for at *auth_time* (seconds since 1970) is still good."""
+        # Grants know whole seconds only.
+        return self.is_active and auth_time >= int(self.valid_from)
+
+
+class Role(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What people and systems of one kind may do.
+
+    Attributes:
+        name: as users and clients carry it.
+        scope: what may be reached, in the notation of scopes for resources.
+        purposes: codes of purposes of use for which it may be; empty for any.
+        description: for people.
+    """
+
+    name: str
+    scope: str
+    purposes: tuple[str, ...] = ()
+    description: str = ""
+
+
+class Rule(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A rule by attributes, in the language Cedar.
+
+    Attributes:
+        name: its own.
+        text: one or several policies.
+        description: for people.
+    """
+
+    name: str
+    text: str
+    description: str = ""
+
+
+class Passkey(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A public key credential of a person (WebAuthn).
+
+    Attributes:
+        credential_id: base64url.
+        user_id: whose it is.
+        public_key: as COSE, base64url.
+        sign_count: the authenticator's counter; 0 where it has none.
+        name: what the person calls it.
+        created_at: seconds since 1970.
+    """
+
+    credential_id: str
+    user_id: str
+    public_key: str
+    sign_count: int = 0
+    name: str = ""
+    created_at: float = 0
 
 
 class TicketKind(StrEnum):
@@ -136,6 +197,8 @@ class TicketKind(StrEnum):
     SESSION = "session"
     DEVICE = "device"
     LAUNCH = "launch"
+    PASSWORD = "password"  # noqa: S105 - a kind of ticket
+    CHALLENGE = "challenge"
 
 
 class Ticket(Struct, frozen=True, kw_only=True):

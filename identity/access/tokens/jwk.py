@@ -16,6 +16,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from jwt.exceptions import PyJWTError
 
 from identity.access.tokens.algorithms import Algorithm, KeyRefusedError, PublicKey, algorithm_of
+from identity.access.tokens.claims import SYSTEM_SECONDS
 from identity.access.tokens.compact import encode
 
 _REQUIRED = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y")}
@@ -26,11 +27,19 @@ Jwk = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A public key that signatures are verified with, by its one algorithm."""
+    """A public key that signatures are verified with, by its one algorithm.
+
+    Attributes:
+        kid: its name.
+        key: the key.
+        algorithm: what it is for.
+        longest: seconds of the longest lifetime that is believed of an access token it signed.
+    """
 
     kid: str
     key: PublicKey
     algorithm: Algorithm
+    longest: int = SYSTEM_SECONDS
 
     def verify(self, signed: bytes, signature: bytes) -> bool:
         """Tell whether *signature* is this key's over *signed*."""

@@ -94,6 +94,11 @@ class KeySet:
         self._keys = tuple(kept)
         return changed
 
+    def take(self, keys: Iterable[SigningKey]) -> None:
+        """Go on with *keys*, which another process kept, and rotate them."""
+        self._keys = tuple(keys)
+        self.rotate()
+
     def signer(self, algorithm: str = DEFAULT_ALGORITHM) -> SigningKey:
         """Return the key that signs now by *algorithm*.
 

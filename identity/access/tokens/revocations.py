@@ -1,7 +1,7 @@
 """Which tokens are no longer good although they have not expired.
 
-What is revoked is a token's id or the id of the grant it descends from; both are random, so one list serves both. The
-list is short: an entry goes when the last token it may concern has expired.
+What is revoked is the id of a token, of the grant it descends from, or of a person; all are random, so one list serves.
+The list is short: an entry goes when the last token it may concern has expired.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from identity.access.clock import Clock, system_clock
-from identity.access.tokens.claims import AccessToken
+from identity.access.tokens.claims import STAFF_SECONDS, AccessToken
 
 _TIDY_EVERY = 1000
 
@@ -42,5 +42,9 @@ class Revocations:
         return name in self._until
 
     def concern(self, token: AccessToken) -> bool:
-        """Tell whether *token* or its grant is revoked."""
-        return token.token_id in self._until or (token.grant_id is not None and token.grant_id in self._until)
+        """Tell whether *token* or its grant is revoked, or all that its subject had by a certain time."""
+        until = self._until
+        if token.token_id in until or (token.grant_id is not None and token.grant_id in until):
+            return True
+        # A person is revoked up to the moment of the revocation: what is signed in to later is good again.
+        return token.subject in until and token.issued_at + STAFF_SECONDS <= until[token.subject]

@@ -14,7 +14,7 @@ import msgspec
 from identity.access.clock import Clock, system_clock
 from identity.access.errors import InvalidTokenError, OAuthError
 from identity.access.scopes.permissions import Permissions, compile_scope
-from identity.access.tokens.claims import SYSTEM_SECONDS, AccessToken
+from identity.access.tokens.claims import AccessToken
 from identity.access.tokens.compact import parse
 from identity.access.tokens.jwk import VerificationKey
 from identity.access.tokens.revocations import Revocations
@@ -33,12 +33,16 @@ class Expected:
     Attributes:
         issuer: URL of the authorization server, exactly.
         audience: base URL of this server, exactly.
-        longest: seconds of the longest lifetime that is believed.
+        tenant: whose resources are meant, exactly; None where nothing is expected.
     """
 
     issuer: str
     audience: str
-    longest: int = SYSTEM_SECONDS
+    tenant: int | None = None
+
+
+FindExpected = Callable[[str], Expected | None]
+"""Gives what is expected of the tokens of an issuer; None where the issuer is not believed."""
 
 
 @dataclass(slots=True)
@@ -57,20 +61,28 @@ class Verified:
 
 
 class Verifier:
-    """Verifies the access tokens of one issuer for one audience; not to be shared between threads."""
+    """Verifies access tokens; not to be shared between threads."""
 
     def __init__(
         self,
         find_key: FindKey,
-        expected: Expected,
+        expected: Expected | FindExpected,
         revocations: Revocations | None = None,
         *,
         remembered: int = 4096,
         clock: Clock = system_clock,
     ) -> None:
-        """Verify with the keys that *find_key* gives; *remembered* tokens are kept in memory."""
+        """Verify with the keys that *find_key* gives.
+
+        Args:
+            find_key: gives the key of a ``kid``.
+            expected: of all tokens, or by their issuer.
+            revocations: what is not good any more.
+            remembered: how many tokens are kept in memory.
+            clock: the time.
+        """
         self._find_key = find_key
-        self._expected = expected
+        self._expected = {expected.issuer: expected}.get if isinstance(expected, Expected) else expected
         self._revocations = revocations or Revocations(clock)
         self._remembered = remembered
         self._clock = clock
@@ -130,7 +142,7 @@ class Verifier:
             claims = _decode(jws.payload)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise InvalidTokenError("the claims are not those of an access token") from None
-        self._check(claims)
+        self._check(claims, key.longest)
         self._refuse_revoked(claims)
         try:
             permissions = compile_scope(claims.scope, claims.patient)
@@ -138,18 +150,21 @@ class Verifier:
             raise InvalidTokenError("the scope is not understood") from None
         return Verified(claims, permissions, self._revocations.generation)
 
-    def _check(self, claims: AccessToken) -> None:
-        if claims.issuer != self._expected.issuer:
+    def _check(self, claims: AccessToken, longest: int) -> None:
+        expected = self._expected(claims.issuer)
+        if expected is None:
             raise InvalidTokenError("the token is of another issuer")
-        if not claims.is_for(self._expected.audience):
+        if not claims.is_for(expected.audience):
             raise InvalidTokenError("the token is for another audience")
+        if expected.tenant not in (None, claims.identity.tenant):
+            raise InvalidTokenError("the token is for another tenant")
         now = self._clock()
         if now >= claims.expires_at:
             raise InvalidTokenError("the token has expired")
         if max(claims.issued_at, claims.not_before or 0) > now + _SKEW:
             raise InvalidTokenError("the token is not valid yet")
-        if claims.expires_at - claims.issued_at > self._expected.longest:
-            raise InvalidTokenError(f"the token is valid for more than {self._expected.longest} seconds")
+        if claims.expires_at - claims.issued_at > longest:
+            raise InvalidTokenError(f"the token is valid for more than {longest} seconds")
 
     def _refuse_revoked(self, claims: AccessToken) -> None:
         if self._revocations.concern(claims):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stanforis.cli.options import DONE_IN_PART, AsJson, Base, Data, DatabaseUrl
+from stanforis.cli.options import DONE_IN_PART, AsJson, Base, Data, DatabaseUrl, TokenFile
 from stanforis.cli.package_commands import package_commands, tenant_commands
 from stanforis.settings import Settings
 
@@ -25,8 +25,6 @@ application.add_typer(database_commands, name="db", help="Look after the databas
 application.add_typer(package_commands, name="package", help="Add, list and remove packages of FHIR definitions.")
 application.add_typer(tenant_commands, name="tenant", help="Look at tenants and set their policies.")
 
-LOCAL_BASE = "http://127.0.0.1:8080/fhir"
-
 
 @application.command()
 def up(
@@ -36,18 +34,23 @@ def up(
     workers: Annotated[int | None, typer.Option(min=0, max=256, help="API processes; 0: one a core.")] = None,
     database_url: DatabaseUrl = None,
     demo: Annotated[bool, typer.Option("--demo", help="Put a few invented patients into an empty server.")] = False,
+    is_open: Annotated[
+        bool, typer.Option("--open", help="No access control: for development, on loopback only.")
+    ] = False,
 ) -> None:
     """Start the server: database, schema and API processes. Ctrl-C stops it."""
     from stanforis.cli.up import up as run  # noqa: PLC0415
 
     settings = Settings.from_environment(data=data, host=host, port=port, workers=workers, database_url=database_url)
-    run(settings, _announce, demo=demo)
+    run(settings, _announce, demo=demo, is_open=is_open)
 
 
 @application.command()
 def load(
     sources: Annotated[list[Path], typer.Argument(help="Files, and folders with files, of Bundles or NDJSON.")],
-    base: Base = LOCAL_BASE,
+    base: Base = None,
+    data: Data = None,
+    token_file: TokenFile = None,
     connections: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 4,
     new_ids: Annotated[
         bool, typer.Option("--new-ids", help="Let the server choose ids of what the file creates.")
@@ -59,24 +62,54 @@ def load(
 
     Resources keep the ids they come with, so that loading a file again changes nothing.
     """
+    from stanforis.cli.credentials import chosen  # noqa: PLC0415
     from stanforis.cli.loading.run import load as run  # noqa: PLC0415
 
-    summary = run(sources, base, connections=connections, keep_ids=not new_ids, report=report, as_json=as_json)
+    url, shown = chosen(base, data, token_file)
+    summary = run(
+        sources,
+        url,
+        connections=connections,
+        keep_ids=not new_ids,
+        report=report,
+        as_json=as_json,
+        credentials=shown.headers,
+    )
     if summary.refused:
         raise typer.Exit(DONE_IN_PART)
 
 
 @application.command()
 def bench(
-    base: Base = LOCAL_BASE,
+    base: Base = None,
+    data: Data = None,
+    token_file: TokenFile = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long each kind of request is sent.")] = 3.0,
     connections: Annotated[int, typer.Option(min=1, max=64, help="Requests at a time.")] = 8,
     as_json: AsJson = False,
 ) -> None:
     """Measure a running server with a small load of reads, searches and writes (it adds a few resources)."""
     from stanforis.cli.bench import bench as run  # noqa: PLC0415
+    from stanforis.cli.credentials import chosen  # noqa: PLC0415
 
-    run(base, seconds=seconds, connections=connections, as_json=as_json)
+    url, shown = chosen(base, data, token_file)
+    run(url, seconds=seconds, connections=connections, as_json=as_json, credentials=shown.headers)
+
+
+@application.command()
+def token(
+    data: Data = None,
+    scope: Annotated[str | None, typer.Option(help="What it allows, such as 'system/Patient.rs'.")] = None,
+    tenant: Annotated[int, typer.Option(min=1, help="Number of the tenant whose records are meant.")] = 1,
+    lifetime: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds for which it is good.")] = 600,
+    base: Base = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an access token for scripts, made with the key of the data folder's owner, on standard output."""
+    from stanforis.cli.token import token as run  # noqa: PLC0415
+
+    settings = Settings.from_environment(data=data, base_url=base)
+    typer.echo(run(settings, scope=scope, tenant=tenant, lifetime=lifetime, as_json=as_json))
 
 
 @application.command()

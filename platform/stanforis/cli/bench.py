@@ -16,7 +16,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from stanforis.cli.loading.client import Client
+from stanforis.cli.loading.client import Client, Headers, no_credentials
 from stanforis.errors import OperatorError
 
 _OBSERVATIONS = 200
@@ -50,7 +50,9 @@ class Measured:
     p99_ms: float
 
 
-def bench(base: str, *, seconds: float, connections: int, as_json: bool) -> list[Measured]:
+def bench(
+    base: str, *, seconds: float, connections: int, as_json: bool, credentials: Headers = no_credentials
+) -> list[Measured]:
     """Measure the server at *base*, write the figures on standard output and return them.
 
     Args:
@@ -58,14 +60,17 @@ def bench(base: str, *, seconds: float, connections: int, as_json: bool) -> list
         seconds: how long each kind of request is sent.
         connections: requests at a time.
         as_json: write JSON.
+        credentials: headers that tell the server who asks.
 
     Raises:
-        ServerUnreachableError, BenchError: there is no server, or it refuses what it has to take.
+        ServerUnreachableError, AccessRefusedError, BenchError: there is no server, or it refuses what it has to take.
     """
-    client = Client(base)
+    client = Client(base, credentials)
     client.require_server()
+    client.require_access()
     _prepare(client)
-    results = [_measure(base, name, make, seconds, connections) for name, make in _kinds().items()]
+    kinds = _kinds().items()
+    results = [_measure(lambda: Client(base, credentials), name, make, seconds, connections) for name, make in kinds]
     _tell(results, as_json=as_json)
     return results
 
@@ -112,12 +117,14 @@ def _prepare(client: Client) -> None:
         raise BenchError(f"The server answers {answer.status} to a transaction of {len(entries)} resources.")
 
 
-def _measure(base: str, name: str, make: Callable[[int], Request], seconds: float, connections: int) -> Measured:
+def _measure(
+    connect: Callable[[], Client], name: str, make: Callable[[int], Request], seconds: float, connections: int
+) -> Measured:
     numbers = count()
     deadline = time.monotonic() + seconds
 
     def send() -> list[float]:
-        client, taken = Client(base), []
+        client, taken = connect(), []
         while (started := time.perf_counter()) and time.monotonic() < deadline:
             answer = client.request(*make(next(numbers)))
             if answer.status >= HTTPStatus.BAD_REQUEST or not answer.status:

@@ -11,6 +11,7 @@ from stanforis.settings import Settings
 from stanforis.storage.embedded import EmbeddedPostgres
 
 _CONNECTIONS_FOR_OPERATORS = 20
+_CONNECTIONS_FOR_ACCESS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ def opened(settings: Settings, holder: str, workers: int = 1) -> Iterator[Databa
         app_url = settings.database_app_url or with_application_role(settings.database_url)
         yield Database(replace(settings, database_app_url=app_url), None)
         return
-    connections = workers * settings.database_pool_size + _CONNECTIONS_FOR_OPERATORS
+    each = settings.database_pool_size + _CONNECTIONS_FOR_ACCESS
+    connections = workers * each + _CONNECTIONS_FOR_OPERATORS
     postgres = EmbeddedPostgres(settings.data, max_connections=connections)
     try:
         found = postgres.start(holder)
@@ -81,17 +83,23 @@ def upgrade(database: Database) -> None:
     Raises:
         OutsideDatabaseError: an outside database cannot be used as it is.
     """
-    from fhir_api.store.postgres import migrations  # noqa: PLC0415 - heavy, and needed here only
+    if database.postgres is not None:
+        _migrate(database.settings.database_url)
+        return
+    from stanforis.storage import outside  # noqa: PLC0415 - heavy, and needed here only
 
     settings = database.settings
-    if database.postgres is not None:
-        migrations.upgrade(settings.database_url)
-        return
-    from stanforis.storage import outside  # noqa: PLC0415 - the same
-
     outside.prepare(settings.database_url)
-    migrations.upgrade(settings.database_url)
+    _migrate(settings.database_url)
     outside.require_restricted(settings.database_app_url)
+
+
+def _migrate(dsn: str) -> None:
+    from fhir_api.store.postgres import migrations as fhir  # noqa: PLC0415 - heavy, and needed here only
+    from identity.access.store import migrations as access  # noqa: PLC0415 - the same
+
+    fhir.upgrade(dsn)
+    access.upgrade(dsn)
 
 
 def require_index(database: Database) -> None:

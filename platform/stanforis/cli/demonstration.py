@@ -11,14 +11,15 @@ from stanforis.cli.loading.client import Client
 from stanforis.demo import demo_bundles
 
 
-def load_demonstration(base_url: str, announce: Callable[[str], None]) -> None:
+def load_demonstration(base_url: str, announce: Callable[[str], None], *, token: str | None = None) -> None:
     """Store the demonstration's patients at *base_url*, unless it has patients already.
 
     Args:
         base_url: the server just started.
         announce: told what came of it.
+        token: an access token, where the server asks for one.
     """
-    client = Client(base_url)
+    client = Client(base_url, lambda: {} if token is None else {"Authorization": f"Bearer {token}"})
     found = client.request("GET", "/Patient?_summary=count")
     if found.status != HTTPStatus.OK or orjson.loads(found.body).get("total"):
         return

@@ -17,7 +17,7 @@ import orjson
 from rich.console import Console
 
 from stanforis.cli import databases
-from stanforis.cli.listening import PortTakenError, open_listener
+from stanforis.cli.listening import PortTakenError, exposed, open_listener
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
 from stanforis.storage.embedded import FolderInUseError, find_programs
@@ -115,7 +115,7 @@ def _clock(_: Settings) -> str:
 
 def _port(settings: Settings) -> str:
     try:
-        open_listener(settings.host, settings.port).close()
+        open_listener(settings.host, settings.port, exposed(settings, is_open=False)).close()
     except PortTakenError:
         if not _is_live(settings):
             raise

@@ -8,6 +8,7 @@ import socket
 import time
 
 from stanforis.errors import OperatorError
+from stanforis.settings import Settings
 
 _BACKLOG = 2048
 _PATIENCE_SECONDS = 1.0
@@ -22,19 +23,37 @@ class PortTakenError(ListenError):
     """Another program uses the port, or this user may not."""
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket, which does not block, on a loopback address.
+def exposed(settings: Settings, *, is_open: bool) -> str:
+    """Return why no other machine may reach a server with these *settings*; empty where they may.
+
+    Args:
+        settings: of the installation.
+        is_open: whether it has no access control.
+    """
+    if is_open:
+        return "Without access control (--open) everybody there could read and change every record: use 127.0.0.1."
+    if not settings.trusted_proxies:
+        return (
+            "Tokens and passwords would travel in the clear: name the proxy that speaks TLS in front of this server "
+            "(STANFORIS_TRUSTED_PROXIES), or use 127.0.0.1."
+        )
+    return ""
+
+
+def open_listener(host: str, port: int, exposed: str = "") -> socket.socket:
+    """Return a listening socket, which does not block.
 
     It belongs to the supervisor: connections that wait when an API process dies are taken by another.
 
     Args:
-        host: a name or address; every address it stands for has to be loopback.
+        host: a name or address.
         port: a TCP port; 0 takes a free one.
+        exposed: why no other machine may reach the server; empty where they may.
 
     Raises:
-        ListenError: the host is unknown or not loopback, or the port is taken.
+        ListenError: the host is unknown or must not be listened on, or the port is taken.
     """
-    family, address = _loopback(host)
+    family, address = _address(host, exposed)
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -54,19 +73,31 @@ def open_listener(host: str, port: int) -> socket.socket:
             return listener
 
 
-def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
+def is_loopback(host: str) -> bool:
+    """Tell whether every address that *host* stands for is loopback.
+
+    Raises:
+        ListenError: the host is unknown.
+    """
+    return all(_is_loopback(str(address[0])) for _, _, _, _, address in _found(host))
+
+
+def _address(host: str, exposed: str) -> tuple[socket.AddressFamily, str]:
+    if exposed and not is_loopback(host):
+        raise ListenError(f"{host} can be reached from other machines. {exposed}")
+    family, _, _, _, address = _found(host)[0]
+    return family, str(address[0])
+
+
+def _found(host: str) -> list[tuple[socket.AddressFamily, int, int, str, tuple[object, ...]]]:
     try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        return list(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
     except socket.gaierror as error:
         raise ListenError(f"The host {host!r} is not known: {error.strerror}.") from None
-    for _, _, _, _, address in found:
-        if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
-            message = (
-                f"{host} can be reached from other machines, and this version has no access control: everybody could "
-                "read every record. Use 127.0.0.1, and a gateway that authenticates in front of it."
-            )
-            raise ListenError(message)
-    return found[0][0], str(found[0][4][0])
+
+
+def _is_loopback(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
 
 
 def url_host(host: str) -> str:

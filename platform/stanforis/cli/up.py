@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from types import FrameType
 from stanforis.cli import databases
 from stanforis.cli.accepting import shared_counts
 from stanforis.cli.children import Child, fork
-from stanforis.cli.listening import open_listener, url_host
+from stanforis.cli.listening import exposed, open_listener, url_host
 from stanforis.cli.supervisor import Run, Supervisor
 from stanforis.cli.worker import Application, Door, run_worker
 from stanforis.settings import Settings
@@ -26,17 +27,31 @@ from stanforis.storage.embedded import EmbeddedPostgres
 from stanforis.storage.secrets import installation_secret
 from stanforis.telemetry import configure_logging, metrics, resolved_format
 
-CreateApp = Callable[[Settings], Application]
+CreateApp = Callable[[Settings, bool], Application]
 Announce = Callable[[str], None]
 
+_OPEN = (
+    "NO ACCESS CONTROL (--open): whoever uses this machine can read and change every record. For development only, "
+    "never with records of real people."
+)
+log = logging.getLogger("stanforis.up")
 
-def fhir_app(settings: Settings) -> Application:
-    """Return the FHIR server's ASGI application."""
-    app: Application = importlib.import_module("fhir_api.app").create_app(settings)
+
+def fhir_app(settings: Settings, is_open: bool) -> Application:
+    """Return the FHIR server's ASGI application; *is_open*: it lets everybody in."""
+    authority = None if is_open else importlib.import_module("identity.access.hosting.authority").Authority(settings)
+    app: Application = importlib.import_module("fhir_api.app").create_app(settings, access=authority)
     return app
 
 
-def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_app, demo: bool = False) -> None:
+def up(
+    settings: Settings,
+    announce: Announce,
+    *,
+    create_app: CreateApp = fhir_app,
+    demo: bool = False,
+    is_open: bool = False,
+) -> None:
     """Serve until INT, TERM or HUP.
 
     Args:
@@ -44,6 +59,7 @@ def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_a
         announce: told what an operator wants to know, a line at a time.
         create_app: makes the application, once, before the API processes are forked from this one.
         demo: put a few invented patients into an empty server.
+        is_open: let everybody on this machine in.
 
     Raises:
         ListenError, FolderInUseError, EmbeddedPostgresError, ChildError, WorkerStartError: it cannot run; see there.
@@ -53,24 +69,27 @@ def up(settings: Settings, announce: Announce, *, create_app: CreateApp = fhir_a
     configure_logging(settings.log_level, settings.log_format)
     with ExitStack() as stack:
         stack.enter_context(_interrupted_by_term())
-        listener = stack.enter_context(open_listener(settings.host, settings.port))
+        listener = stack.enter_context(open_listener(settings.host, settings.port, exposed(settings, is_open=is_open)))
         settings = _addressed(settings, listener)
+        if is_open:
+            log.warning(_OPEN)
         holder = f"process {os.getpid()} ({settings.base_url})"
         database = stack.enter_context(databases.opened(settings, holder, workers))
         metrics.share(stack.enter_context(_counts_folder()))
-        app = _prepared(database, create_app)
-        serve = _serving(app, listener, shared_counts(workers), settings.drain_time, database.postgres)
+        app = _prepared(database, create_app, is_open=is_open)
+        stack.enter_context(_noted(settings, is_open=is_open))
+        serve = _serving(app, listener, shared_counts(workers), settings, database.postgres)
         supervisor = Supervisor(serve, workers, listener, settings.drain_time, database.postgres)
-        supervisor.run(lambda: _on_ready(settings.base_url, announce, demo=demo))
+        supervisor.run(lambda: _on_ready(database.settings, announce, demo=demo, is_open=is_open))
         announce("Stopped.")
 
 
-def _prepared(database: databases.Database, create_app: CreateApp) -> Application:
+def _prepared(database: databases.Database, create_app: CreateApp, *, is_open: bool) -> Application:
     """Return the application, made while a child brings the schema up to date."""
     settings = database.settings
     settings = replace(settings, secret=settings.secret or installation_secret(settings.data))
     with Child(lambda: databases.make_ready(database)) as migration:
-        app = create_app(settings)
+        app = create_app(settings, is_open)
         migration.wait()
     gc.collect()
     # What was made so far is never collected, so that its pages stay shared between the API processes.
@@ -82,7 +101,7 @@ def _serving(
     app: Application,
     listener: socket.socket,
     counts: memoryview,
-    drain_time: int,
+    settings: Settings,
     postgres: EmbeddedPostgres | None,
 ) -> Run:
     """Return what an API process does."""
@@ -92,20 +111,32 @@ def _serving(
             # The lock of the data folder is the supervisor's, and free as soon as that ends.
             postgres.lock.disown()
         metrics.take_slot(slot)
-        run_worker(app, Door(listener, counts, slot), drain_time, on_ready)
+        run_worker(app, Door(listener, counts, slot), settings, on_ready)
 
     return serve
 
 
-def _on_ready(base_url: str, announce: Announce, *, demo: bool) -> Sequence[int]:
+def _on_ready(settings: Settings, announce: Announce, *, demo: bool, is_open: bool) -> Sequence[int]:
     """Say where the server is, and return the process ids of what goes on beside it."""
-    announce(f"FHIR R4 at {base_url}")
-    if not demo:
+    announce(f"FHIR R4 at {settings.base_url}")
+    if not demo and is_open:
         return ()
-    from stanforis.cli.demonstration import load_demonstration  # noqa: PLC0415 - only where it is asked for
+    from stanforis.cli import welcome  # noqa: PLC0415 - only where it is asked for
 
     # Not waited for: the supervisor has to watch the API processes meanwhile.
-    return (fork(lambda: load_demonstration(base_url, announce)),)
+    return (fork(lambda: welcome.welcome(settings, announce, demo=demo, is_open=is_open)),)
+
+
+@contextmanager
+def _noted(settings: Settings, *, is_open: bool) -> Iterator[None]:
+    """Leave word in the data folder of where the server is, for as long as it is there."""
+    from identity.access.hosting import running  # noqa: PLC0415 - whoever imports this module for its parts
+
+    running.note_running(settings.data, settings.base_url, is_open=is_open)
+    try:
+        yield
+    finally:
+        running.forget_running(settings.data)
 
 
 def _addressed(settings: Settings, listener: socket.socket) -> Settings:

@@ -12,6 +12,7 @@ import uvicorn
 
 from stanforis.cli.accepting import Acceptor
 from stanforis.cli.protocol import BoundedHeadProtocol
+from stanforis.settings import Settings
 
 _KEEP_ALIVE_SECONDS = 75
 # Requests free what they use by counting references; the collector of cycles only has to catch what slips through.
@@ -68,13 +69,13 @@ class _Server(uvicorn.Server):
         return protocol
 
 
-def run_worker(app: Application, door: Door, drain_time: int, on_ready: Callable[[], None]) -> None:
-    """Serve *app* until TERM, then finish the requests in flight, for *drain_time* seconds at most.
+def run_worker(app: Application, door: Door, settings: Settings, on_ready: Callable[[], None]) -> None:
+    """Serve *app* until TERM, then finish the requests in flight, for the drain time at most.
 
     Args:
         app: an ASGI application with lifespan.
         door: where connections come from.
-        drain_time: seconds.
+        settings: of this installation.
         on_ready: called once connections are accepted.
     """
     gc.set_threshold(*_COLLECT_AFTER)
@@ -89,8 +90,9 @@ def run_worker(app: Application, door: Door, drain_time: int, on_ready: Callable
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=drain_time,
+        timeout_graceful_shutdown=settings.drain_time,
     )
     _Server(config, door, on_ready).run()

@@ -159,7 +159,7 @@ async def test_tables_give_nothing_without_a_tenant(access_migrated):
             "SELECT relname, relrowsecurity AND relforcerowsecurity AS forced FROM pg_class c "
             "WHERE relnamespace = 'access'::regnamespace AND relkind = 'r'"
         )
-        assert len(tables) == 8
+        assert len(tables) == 10
         assert all(table["forced"] for table in tables)
         for table in tables:
             with pytest.raises(asyncpg.PostgresError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from stanforis.cli.application import application
 
-COMMANDS = [["up"], ["load"], ["bench"], ["doctor"], ["db", "upgrade"], ["db", "check"], ["db", "reindex"]]
+COMMANDS = [["up"], ["load"], ["bench"], ["token"], ["doctor"], ["db", "upgrade"], ["db", "check"], ["db", "reindex"]]
 COMMANDS += [["package", "add"], ["package", "list"], ["package", "remove"], ["tenant", "set"], ["tenant", "equip"]]
 
 
@@ -38,7 +38,7 @@ def test_help_loads_nothing_heavy():
     [
         (["up"], {"STANFORIS_PORT": "many"}, 2, "STANFORIS_PORT"),
         (["up", "--port", "99999"], {}, 2, "--port"),
-        (["up", "--host", "0.0.0.0"], {}, 1, "no access control"),  # noqa: S104 - what must be refused
+        (["up", "--host", "0.0.0.0"], {}, 1, "in the clear"),  # noqa: S104 - what must be refused
         (["load", "/nowhere"], {}, 1, "does not exist"),
         (["bench", "--base", "http://127.0.0.1:9/fhir"], {}, 1, "No server answers"),
         (["unknown"], {}, 2, "unknown"),

@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 from stanforis.cli import main
-from stanforis.storage.embedded import EmbeddedPostgres
-from stanforis.storage.pool import PoolOptions
+from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
-from tests.support.stores import DEFINITIONS, EXTRACTOR, Tree, write
+from tests.support.databases import stores_on
+from tests.support.stores import Tree, write
 
 OWN: Tree = {
     "resourceType": "SearchParameter", "id": "own", "url": "http://example.org/own", "status": "active",
@@ -30,12 +29,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder whose PostgreSQL another process has started: three patients and a parameter that is live."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("data"), durable=False) as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
-        asyncio.run(_filled(cluster.connection.app_dsn))
+        asyncio.run(_filled(cluster.connection))
         yield cluster.data_dir
 
 
-async def _filled(dsn: str) -> None:
-    stores = await open_stores(PoolOptions(dsn), DEFINITIONS, EXTRACTOR)
+async def _filled(database: ConnectionInfo) -> None:
+    stores = await stores_on(database)
     store = stores.for_tenant(1)
     patients: list[Tree] = [
         {"resourceType": "Patient", "id": name, "name": [{"family": name}]} for name in ("a", "b", "c")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,6 +21,14 @@ class ServerUnreachableError(OperatorError):
     """No FHIR server answers at the base URL."""
 
 
+class AccessRefusedError(OperatorError):
+    """The server wants to know who asks."""
+
+
+Headers = Callable[[], dict[str, str]]
+"""Gives headers that tell a server who asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back.
@@ -33,11 +42,20 @@ class Answer:
     body: bytes
 
 
+def no_credentials() -> dict[str, str]:
+    """Return no headers: for a server that lets everybody in."""
+    return {}
+
+
 class Client:
     """Sends requests one after another over a connection that is kept."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, credentials: Headers = no_credentials) -> None:
         """Prepare to speak to the FHIR server at *base*; connect with the first request.
+
+        Args:
+            base: FHIR base URL.
+            credentials: gives the headers that tell who asks, anew for each request.
 
         Raises:
             ServerUnreachableError: *base* is no HTTP URL.
@@ -49,6 +67,7 @@ class Client:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
         self._path = parts.path
+        self._credentials = credentials
 
     def require_server(self) -> None:
         """Check that a FHIR server answers.
@@ -63,6 +82,18 @@ class Client:
             raise ServerUnreachableError(message) from None
         if answer.status != http.client.OK:
             raise ServerUnreachableError(f"{self.base} answers {answer.status} to GET /metadata: no FHIR server.")
+
+    def require_access(self) -> None:
+        """Check that the server knows who asks.
+
+        Raises:
+            AccessRefusedError: it does not.
+        """
+        if self.request("GET", "/Patient?_summary=count").status == http.client.UNAUTHORIZED:
+            raise AccessRefusedError(
+                f"{self.base} asks for a token. On the machine of its data folder run this as its user (with --data); "
+                "elsewhere give one with --token-file."
+            )
 
     def request(self, method: str, path: str, body: bytes | None = None, *, repeatable: bool = True) -> Answer:
         """Send a request to *path* below the base; wait and try again while the server is busy.
@@ -102,7 +133,7 @@ class Client:
 
     def _with_wait(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[Answer, float]:
         """Return the answer and for how many seconds the server asks to be left alone."""
-        self._connection.request(method, self._path + path, body, headers)
+        self._connection.request(method, self._path + path, body, headers | self._credentials())
         response = self._connection.getresponse()
         text = response.read()
         retry_after = response.getheader("Retry-After", "")

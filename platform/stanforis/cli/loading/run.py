@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from stanforis.cli.loading.client import Client
+from stanforis.cli.loading.client import Client, Headers, no_credentials
 from stanforis.cli.loading.refusals import Refusals
 from stanforis.cli.loading.sending import Result, Sender
 from stanforis.cli.loading.sources import found, shipments
@@ -40,7 +40,14 @@ class Summary:
 
 
 def load(
-    paths: Iterable[Path], base: str, *, connections: int, keep_ids: bool, report: Path, as_json: bool = False
+    paths: Iterable[Path],
+    base: str,
+    *,
+    connections: int,
+    keep_ids: bool,
+    report: Path,
+    as_json: bool = False,
+    credentials: Headers = no_credentials,
 ) -> Summary:
     """Send every file of *paths* to the server at *base*, and write on standard output what it came to.
 
@@ -51,15 +58,17 @@ def load(
         keep_ids: see :func:`stanforis.cli.loading.bundles.of_json_file`.
         report: file for what was refused; not written when nothing was.
         as_json: write the summary as JSON.
+        credentials: headers that tell the server who asks.
 
     Raises:
-        SourceError, ServerUnreachableError: nothing was sent.
+        SourceError, ServerUnreachableError, AccessRefusedError: nothing was sent.
     """
     files = found(paths)
-    probe = Client(base)
+    probe = Client(base, credentials)
     probe.require_server()
+    probe.require_access()
     probe.close()
-    with Refusals(report) as refusals, Sender(base) as sender, _progress(as_json=as_json) as progress:
+    with Refusals(report) as refusals, Sender(base, credentials) as sender, _progress(as_json=as_json) as progress:
         load_of = _Load(sender, refusals, progress, progress.add_task("Loading", total=len(files), rate=""))
         summary = load_of.run(files, connections, keep_ids=keep_ids)
     _tell(summary, report, as_json=as_json)

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from stanforis.cli.loading.bundles import Shipment
-from stanforis.cli.loading.client import Client
+from stanforis.cli.loading.client import Client, Headers, no_credentials
 
 _LOST = b"The connection broke; it is not known whether this was stored."
 
@@ -66,9 +66,10 @@ class Result:
 class Sender:
     """Sends requests from several threads, each over a connection of its own."""
 
-    def __init__(self, base: str) -> None:
-        """Send to the FHIR server at *base*."""
+    def __init__(self, base: str, credentials: Headers = no_credentials) -> None:
+        """Send to the FHIR server at *base*, which is told who asks by *credentials*."""
         self._base = base
+        self._credentials = credentials
         self._of_thread = threading.local()
         self._clients: list[Client] = []
 
@@ -96,7 +97,7 @@ class Sender:
     def _client(self) -> Client:
         client: Client | None = getattr(self._of_thread, "client", None)
         if client is None:
-            client = self._of_thread.client = Client(self._base)
+            client = self._of_thread.client = Client(self._base, self._credentials)
             self._clients.append(client)
         return client
 

@@ -1,0 +1,176 @@
+"""The authorization servers of an installation, one for each tenant, as one API process has them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from hashlib import sha256
+from hmac import digest as hmac_digest
+from typing import TYPE_CHECKING
+
+from stanforis.errors import OperatorError
+from stanforis.settings import Settings
+from stanforis.storage.secrets import installation_secret
+
+from identity.access.clock import Clock, system_clock
+from identity.access.errors import UnavailableError
+from identity.access.grants.server import Server
+from identity.access.hosting.addresses import DEFAULT_TENANT, Site
+from identity.access.hosting.owner import owner_key, owner_verification
+from identity.access.store.port import AccessStores
+from identity.access.tokens.jwk import VerificationKey
+from identity.access.tokens.key_file import KeyFile
+from identity.access.tokens.revocations import Revocations
+from identity.access.tokens.verifier import Expected, Verified, Verifier
+
+if TYPE_CHECKING:
+    from stanforis.storage.pool import Pool
+
+CONNECTIONS = 2
+"""Database connections of the authorization servers of one process."""
+_EVERY = 5.0
+"""Seconds for which a token, or a rule, may outlive its end in another process."""
+_TIDY_EVERY = 60
+"""Rounds between two tidyings and looks at the key file."""
+_log = logging.getLogger(__name__)
+
+
+class Authority:
+    """Issues and verifies the tokens of an installation.
+
+    Attributes:
+        site: what its URLs begin with.
+        stores: what each tenant's server keeps; there is none before the start.
+    """
+
+    stores: AccessStores
+
+    def __init__(self, settings: Settings, *, stores: AccessStores | None = None, clock: Clock = system_clock) -> None:
+        """Read, or make, the keys in the data folder, so that processes forked from here on share them.
+
+        Args:
+            settings: of the installation, with its base URL.
+            stores: in place of those in the database.
+            clock: the time.
+
+        Raises:
+            OperatorError: the base URL or a key file cannot be used.
+        """
+        self.site = Site.of(settings.base_url)
+        self.clock = clock
+        self._settings = settings
+        self._key_file = KeyFile(settings.data / "access" / "keys.json", algorithms=("ES256", "RS256"), clock=clock)
+        self._owner = owner_verification(owner_key(settings.data))
+        secret = settings.secret or installation_secret(settings.data)
+        self._secret = hmac_digest(secret.encode(), b"access", sha256)
+        self._revocations = Revocations(clock)
+        self._verifier = Verifier(self._find_key, self._expected, self._revocations, clock=clock)
+        self._servers: dict[int, Server] = {}
+        self._pool: Pool | None = None
+        self._task: asyncio.Task[None] | None = None
+        if stores is not None:
+            self.stores = stores
+
+    async def start(self) -> None:
+        """Connect with the database and begin to look after what changes.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        if not hasattr(self, "stores"):
+            self.stores = self._postgres()
+        await self.tend()
+        self._task = asyncio.create_task(self._keep_tending())
+
+    async def stop(self) -> None:
+        """Give back what the start took."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        if self._pool is not None:
+            await self._pool.close()
+
+    def verify(self, token: str, proven_key: str | None = None) -> Verified:
+        """Return what *token* says and allows; see :meth:`Verifier.verify`.
+
+        Raises:
+            InvalidTokenError: it is not good here and now.
+        """
+        return self._verifier.verify(token, proven_key)
+
+    def server(self, tenant: int = DEFAULT_TENANT) -> Server:
+        """Return the authorization server of *tenant*."""
+        found = self._servers.get(tenant)
+        if found is None:
+            addresses = self.site.tenant(tenant)
+            found = self._servers[tenant] = Server(
+                addresses.issuer,
+                addresses.fhir_base,
+                tenant,
+                self.stores.for_tenant(tenant),
+                self._key_file.keys,
+                self._secret,
+                clock=self.clock,
+                revocations=self._revocations,
+            )
+        return found
+
+    async def tend(self) -> None:
+        """Take note of what other processes revoked.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        self.server()
+        for server in tuple(self._servers.values()):
+            await server.refresh_revocations()
+
+    async def tidy(self) -> None:
+        """Remove what has expired, and rotate the keys where it is time.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        for server in tuple(self._servers.values()):
+            await server.store.tidy(self.clock())
+        if self._key_file.refresh():
+            self._verifier.forget()
+
+    async def _keep_tending(self) -> None:
+        rounds = 0
+        while True:
+            await asyncio.sleep(_EVERY)
+            rounds += 1
+            try:
+                await self.tend()
+                if rounds % _TIDY_EVERY == 0:
+                    await self.tidy()
+            except (UnavailableError, OperatorError) as error:
+                _log.warning("access: what changed elsewhere could not be read (%s); trying again", error)
+
+    def _find_key(self, kid: str) -> VerificationKey | None:
+        return self._owner if kid == self._owner.kid else self._key_file.keys.find(kid)
+
+    def _expected(self, issuer: str) -> Expected | None:
+        tenant = self.site.tenant_of(issuer)
+        if tenant is None:
+            return None
+        addresses = self.site.tenant(tenant)
+        return Expected(addresses.issuer, addresses.fhir_base, tenant) if issuer == addresses.issuer else None
+
+    def _postgres(self) -> AccessStores:
+        from stanforis.storage.pool import Pool, PoolOptions  # noqa: PLC0415 - tests on memory need no driver
+
+        from identity.access.store.postgres import PostgresAccessStores  # noqa: PLC0415 - the same
+
+        settings = self._settings
+        options = PoolOptions(
+            settings.database_app_url or settings.database_url,
+            size=CONNECTIONS,
+            acquire_seconds=settings.database_wait,
+            statement_milliseconds=settings.statement_timeout * 1000,
+        )
+        self._pool = Pool(options)
+        return PostgresAccessStores(self._pool)

@@ -1,0 +1,87 @@
+"""What an installation answers beside FHIR: sign-in, tokens, and documents about them.
+
+The pages and their framework are imported when they are first asked for: an API process that only serves FHIR does
+without them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from identity.access.grants.metadata import smart_configuration
+from identity.access.hosting.addresses import DEFAULT_TENANT, SMART_CONFIGURATION
+from identity.access.hosting.authority import Authority
+
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Any, Any], Awaitable[None]]
+TenantExists = Callable[[int], bool]
+
+_PATH = re.compile(r"((?:/t/(?P<tenant>[1-9][0-9]{0,8}))?(?P<base>/auth|/fhir))(?:/.*)?")
+
+
+def only_default(tenant: int) -> bool:
+    """Tell whether there is such a tenant, where there is but one."""
+    return tenant == DEFAULT_TENANT
+
+
+class Mounts:
+    """The applications of all tenants, each made when it is first asked for."""
+
+    def __init__(self, authority: Authority, exists: TenantExists = only_default) -> None:
+        """Serve the tenants of *authority* that exist."""
+        self._authority = authority
+        self._exists = exists
+        self._made: dict[tuple[int, str], Application] = {}
+        self._making = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> bool:
+        """Answer a request; False, and nothing is sent, where its path is none of these."""
+        path = _PATH.fullmatch(scope["path"])
+        tenant = int(path["tenant"] or DEFAULT_TENANT) if path else 0
+        if path is None or not self._exists(tenant):
+            return False
+        if path["base"] == "/fhir":
+            if not scope["path"].endswith(f"/fhir{SMART_CONFIGURATION}"):
+                return False
+            await self._smart_configuration(scope, tenant, send)
+            return True
+        application = await self._application(tenant, path["base"])
+        await application({**scope, "root_path": scope.get("root_path", "") + path[1]}, receive, send)
+        return True
+
+    async def _application(self, tenant: int, base: str) -> Application:
+        found = self._made.get((tenant, base))
+        if found is None:
+            async with self._making:
+                found = self._made.get((tenant, base))
+                if found is None:
+                    # In a thread: the framework takes a good part of a second to import.
+                    found = await asyncio.to_thread(self._make, tenant, base)
+                    self._made[tenant, base] = found
+        return found
+
+    def _make(self, tenant: int, base: str) -> Application:
+        server = self._authority.server(tenant)
+        from identity.access.web.application import create_application  # noqa: PLC0415 - see the module
+
+        return create_application(server)
+
+    async def _smart_configuration(self, scope: Scope, tenant: int, send: Any) -> None:
+        """Answer with the document of SMART under the FHIR base, which any origin may read."""
+        is_read = scope["method"] in ("GET", "HEAD")
+        body = json.dumps(smart_configuration(self._authority.server(tenant))).encode() if is_read else b""
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"access-control-allow-origin", b"*"),
+            (b"cache-control", b"public, max-age=300"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if not is_read:
+            headers.append((b"allow", b"GET, HEAD"))
+        await send({"type": "http.response.start", "status": 200 if is_read else 405, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

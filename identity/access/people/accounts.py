@@ -1,0 +1,88 @@
+"""Accounts of people as an administrator looks after them.
+
+A password that somebody else chose is good for one sign-in, which asks for another.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from msgspec.structs import replace
+
+from identity.access.grants.server import Server
+from identity.access.people.passwords import hashed
+from identity.access.people.signing_in import normal_name
+from identity.access.store.records import User, new_id
+from identity.access.tokens.claims import STAFF_SECONDS
+
+ONE_TIME_SECONDS = 7 * 24 * 3600
+"""How long a one-time password waits for its one sign-in."""
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Letters and digits that are not taken for each other."""
+_GROUPS, _LETTERS = 5, 4
+FIRST_NAME = "admin"
+ADMINISTRATOR = "administrator"
+ADMINISTRATORS_SCOPE = "openid fhirUser profile offline_access access.read access.write user/*.cruds"
+
+
+def one_time_password() -> str:
+    """Return a password of 99 random bits that can be read out, such as ``abcd-efgh-jkmn-pqrs-tuvw``."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_LETTERS)) for _ in range(_GROUPS))
+
+
+async def first_administrator(server: Server) -> str | None:
+    """Return the one-time password of the first administrator; None where there are people already."""
+    password = one_time_password()
+    user = User(
+        user_id=new_id(),
+        login_name=FIRST_NAME,
+        password_hash=hashed(password),
+        fhir_user="",
+        scope=ADMINISTRATORS_SCOPE,
+        roles=(ADMINISTRATOR,),
+        name="Administrator",
+        must_change_password=True,
+    )
+    return password if await server.store.keep_first_user(user) else None
+
+
+async def reset_password(server: Server, user: User) -> str:
+    """Return a one-time password for *user*; what the user had signed in to is over."""
+    password = one_time_password()
+    changed = replace(
+        user,
+        password_hash=hashed(password),
+        must_change_password=True,
+        password_until=server.clock() + ONE_TIME_SECONDS,
+    )
+    await end_sessions(server, changed)
+    await let_try_again(server, user)
+    return password
+
+
+async def set_password(server: Server, user: User, password: str) -> User:
+    """Return *user* with a password of their own choice, kept.
+
+    Raises:
+        ValueError: it is too short, too long, or too easy to guess.
+    """
+    if normal_name(user.login_name) in password.casefold() or len(set(password)) < _LEAST_LETTERS:
+        raise ValueError("a password holds more than the login name, or than a few letters again and again")
+    changed = replace(user, password_hash=hashed(password), must_change_password=False, password_until=0)
+    await server.store.keep_user(changed)
+    return changed
+
+
+_LEAST_LETTERS = 5
+
+
+async def end_sessions(server: Server, user: User) -> None:
+    """Keep *user*, and end what the user signed in to so far: sessions, grants and tokens."""
+    now = server.clock()
+    await server.store.keep_user(replace(user, valid_from=now))
+    await server.revoke(user.user_id, now + STAFF_SECONDS)
+
+
+async def let_try_again(server: Server, user: User) -> None:
+    """Forget failed attempts under the name of *user*, so that somebody who was kept out may try at once."""
+    await server.store.forget_failures(server.keyed_hash("login name", normal_name(user.login_name)))
