@@ -18,12 +18,12 @@ from fhir_api.fhirpath import ast
 from fhir_api.fhirpath.errors import FhirPathError
 from fhir_api.fhirpath.parser import parse
 from fhir_api.model.outcome import Issue
-from fhir_api.search.clauses import MODIFIERS
 from fhir_api.search.definitions import SearchDefinitions, leaf_routes
 from fhir_api.search.evaluation import result_types
 from fhir_api.search.query import Parameter, Prefix
 from fhir_api.search.routes import Unroutable, is_present_and_not_false, routes
 from fhir_api.search.tenant import OwnDefinition, OwnDefinitions
+from fhir_api.search.value_clauses import MODIFIERS
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _SHOWN = 200

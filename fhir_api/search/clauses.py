@@ -1,4 +1,4 @@
-"""From one ``name=value`` of a search to clauses: modifiers, lists of values, chains, ``_has``.
+"""From one ``name=value`` of a search to clauses: chains, ``_has``, ``_filter``, what every type has.
 
 Spec: https://hl7.org/fhir/R4/search.html#modifiers
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-
-from msgspec.structs import replace
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import is_logical_id
@@ -27,10 +25,7 @@ from fhir_api.search.query import (
     MissingClause,
     NotClause,
     Parameter,
-    ReferenceValue,
-    StringValue,
     TypeClause,
-    UriValue,
     ValueClause,
 )
 from fhir_api.search.refusals import (
@@ -45,25 +40,8 @@ from fhir_api.search.refusals import (
 from fhir_api.search.types import date
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading
-from fhir_api.search.types.token import CODE_SETS, code_set
-from fhir_api.search.types.values import parse_value
+from fhir_api.search.value_clauses import ValueReader, is_missing, may_target, together
 from fhir_api.search.words import FULL_TEXT, words_clause
-
-MODIFIERS: dict[str, tuple[str, ...]] = {
-    "token": ("missing", "text", "not", "in", "not-in", "above", "below", "of-type"),
-    "reference": ("missing", "identifier", "above", "below"),
-    "string": ("missing", "exact", "contains"),
-    "uri": ("missing", "above", "below"),
-    "date": ("missing",),
-    "number": ("missing",),
-    "quantity": ("missing",),
-    "special": ("missing",),
-    "composite": (),
-}
-"""Modifiers of each parameter type; a reference also has the names of its target types."""
-
-HIERARCHIES = ("partof", "part-of")
-"""Reference parameters by which resources of one type form a hierarchy: they point at the one above."""
 
 UNAVAILABLE = ("_query",)
 """Parameters of the specification that are not here."""
@@ -89,7 +67,11 @@ class ClauseReader:
 
     definitions: SearchDefinitions
     reading: Reading
+    _values: ValueReader = field(init=False)
     _steps: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._values = ValueReader(self.definitions, self.reading)
 
     def clauses(self, resource_types: Sequence[str], name: str, value: str) -> tuple[Clause, ...]:
         """Return clauses that together mean ``name=value`` in a search over *resource_types* (at least one).
@@ -103,12 +85,13 @@ class ClauseReader:
         found = [self.typed(resource_type, name, value) for resource_type in resource_types]
         if len(found) == 1 or all(clauses == found[0] for clauses in found):
             return found[0]
-        if name == "_filter":
+        if name == "_filter" or name in FULL_TEXT:
+            # what is denied of one type must not hold for the others because they are none
             typed = zip(resource_types, found, strict=True)
             return (AnyClause(tuple(AllClause((TypeClause(each), *clauses)) for each, clauses in typed)),)
         if all(_excludes(clause) for clauses in found for clause in clauses):
             return tuple(clause for clauses in found for clause in clauses)
-        return (AnyClause(tuple(_together(clauses) for clauses in found)),)
+        return (AnyClause(tuple(together(clauses) for clauses in found)),)
 
     def typed(self, resource_type: str, name: str, value: str) -> tuple[Clause, ...]:
         """Return clauses that together mean ``name=value`` in a search over one type; see :meth:`clauses`."""
@@ -135,7 +118,7 @@ class ClauseReader:
             return (words_clause(resource_type, code, [unescape(text) for text in split(value, ",")]),)
         if name == "_list":
             return (self._listed(resource_type, value),)
-        return self._values(self._parameter(resource_type, code), modifier if colon else None, value)
+        return self._values.clauses(self._parameter(resource_type, code), modifier if colon else None, value)
 
     def _count_step(self, name: str) -> None:
         self._steps += 1
@@ -153,91 +136,10 @@ class ClauseReader:
             raise unknown_parameter(resource_type, code, known)
         return parameter
 
-    def _values(self, parameter: Parameter, modifier: str | None, value: str) -> tuple[Clause, ...]:
-        if modifier == "missing" and parameter.type != "composite":
-            return (MissingClause(parameter, _is_missing(parameter.code, value)),)
-        self._check_modifier(parameter, modifier)
-        texts = split(value, ",")
-        if not all(texts):
-            raise bad_value(parameter.code, "a value between any two commas")
-        if parameter.type == "token" and modifier == "text":
-            return (self._texts(parameter, texts),)
-        if parameter.type == "token" and modifier in CODE_SETS:
-            codes = tuple(code for text in texts for code in code_set(parameter, modifier, text, self.reading))
-            return (ValueClause(parameter, "not" if modifier == "not-in" else None, codes),)
-        if parameter.type == "reference" and modifier in {"above", "below"}:
-            return (ValueClause(parameter, modifier, tuple(self._in_hierarchy(parameter, text) for text in texts)),)
-        clause = ValueClause(
-            parameter,
-            modifier if modifier not in self.definitions.resource_types else None,
-            tuple(parse_value(parameter, text, self.reading, modifier) for text in texts),
-        )
-        return self._with_version(clause)
-
-    @staticmethod
-    def _texts(parameter: Parameter, texts: Sequence[str]) -> Clause:
-        """Return the clause that one of the texts beside the parameter's codes begins with one of *texts*."""
-        values = tuple(StringValue(unescape(text)) for text in texts)
-        places = (replace(parameter, key=key, is_identifier=False) for key in parameter.texts)
-        clauses = tuple(ValueClause(place, "text", values) for place in places)
-        return clauses[0] if len(clauses) == 1 else AnyClause(clauses)
-
-    def _in_hierarchy(self, parameter: Parameter, text: str) -> ReferenceValue:
-        """Return a reference with the parameters that make a hierarchy of its types.
-
-        Spec: https://hl7.org/fhir/R4/search.html#recursive
-        """
-        value = parse_value(parameter, text, self.reading)
-        candidates = value.candidates if isinstance(value, ReferenceValue) else ()
-        kinds = {candidate.partition("/")[0] for candidate in candidates}
-        parents = tuple(
-            found
-            for kind in sorted(kinds & self.definitions.resource_types)
-            for code in HIERARCHIES
-            if (found := self.definitions.parameter(kind, code)) is not None and kind in found.targets
-        )
-        if not isinstance(value, ReferenceValue) or not parents:
-            names = " or ".join(f"'{code}'" for code in HIERARCHIES)
-            raise bad_value(parameter.code, f"a resource of a type with a parameter {names} for ':above' or ':below'")
-        return replace(value, parents=parents)
-
-    def _check_modifier(self, parameter: Parameter, modifier: str | None) -> None:
-        known: Sequence[str] = MODIFIERS[parameter.type]
-        if "Identifier" not in parameter.element_types:
-            known = [name for name in known if name != "of-type"]
-        if not parameter.texts:
-            known = [name for name in known if name != "text"]
-        if modifier is None or modifier in known:
-            return
-        if parameter.type == "reference" and modifier in self.definitions.resource_types:
-            if _may_target(parameter, modifier):
-                return
-            known = (*known, *parameter.targets)
-        raise unsupported_modifier(parameter.code, modifier, known or ("no modifier",))
-
-    def _with_version(self, clause: ValueClause) -> tuple[Clause, ...]:
-        """Split ``url=http://…|2.0`` into the url and the business version.
-
-        Spec: https://hl7.org/fhir/R4/search.html#uri
-        """
-        parameter = clause.parameter
-        versions = self.definitions.parameter(parameter.resource_type, "version")
-        if parameter.type != "uri" or parameter.code != "url" or versions is None or clause.modifier is not None:
-            return (clause,)
-        uris = [value.uri for value in clause.values if isinstance(value, UriValue)]
-        if not any("|" in uri for uri in uris):
-            return (clause,)
-        found: list[tuple[Clause, ...]] = []
-        for uri in uris:
-            url, bar, version = uri.partition("|")
-            named = ValueClause(parameter, None, (UriValue(url),))
-            found.append((named, *self._values(versions, None, version)) if bar and version else (named,))
-        return found[0] if len(found) == 1 else (AnyClause(tuple(map(_together, found))),)
-
     def _of_itself(self, code: str, modifier: str | None, value: str) -> Clause:
         """Return the clause about the id or the last update, which every resource has."""
         if modifier == "missing":
-            return AnyClause(()) if _is_missing(code, value) else AllClause(())
+            return AnyClause(()) if is_missing(code, value) else AllClause(())
         if code == "_lastUpdated" and modifier is None:
             return self._last_updated(value)
         if code == "_id" and modifier in {None, "not"}:
@@ -255,7 +157,7 @@ class ClauseReader:
         *rest* is what follows, by which targets that do not have it are left out.
         """
         parameter = self._reference(resource_type, code)
-        if only is not None and not _may_target(parameter, only):
+        if only is not None and not may_target(parameter, only):
             raise unsupported_modifier(code, only, parameter.targets)
         targets: list[tuple[str, Clause]] = []
         possible = (only,) if only is not None else self._having(self._targets(parameter), rest)
@@ -279,7 +181,7 @@ class ClauseReader:
         if source_type not in self.definitions.resource_types:
             raise unknown_type(source_type, self.definitions.resource_types)
         parameter = self._reference(source_type, code)
-        if not _may_target(parameter, resource_type):
+        if not may_target(parameter, resource_type):
             raise bad_value(f"_has:{source_type}:{code}", f"a reference parameter that can point at {resource_type}")
         return HasClause(source_type, parameter, self._one(source_type, rest, value))
 
@@ -327,10 +229,10 @@ class ClauseReader:
         return NotClause(_ids(comparison.value)) if negated else _ids(comparison.value)
 
     def _modified(self, parameter: Parameter, modifier: str | None, value: str) -> Clause:
-        return _together(self._values(parameter, modifier, value))
+        return together(self._values.clauses(parameter, modifier, value))
 
     def _one(self, resource_type: str, name: str, value: str) -> Clause:
-        return _together(self.typed(resource_type, name, value))
+        return together(self.typed(resource_type, name, value))
 
     def _reference(self, resource_type: str, code: str) -> Parameter:
         parameter = self._parameter(resource_type, code)
@@ -354,25 +256,11 @@ class ClauseReader:
         return sorted(self.definitions.resource_types)
 
 
-def _is_missing(code: str, value: str) -> bool:
-    if value not in {"true", "false"}:
-        raise bad_value(f"{code}:missing", "'true' or 'false'")
-    return value == "true"
-
-
 def _ids(value: str, name: str = "_id") -> IdClause:
     ids = tuple(unescape(text) for text in split(value, ","))
     if not all(map(is_logical_id, ids)):
         raise bad_value(name, "logical ids (letters, digits, '-' and '.', 64 at most)")
     return IdClause(ids)
-
-
-def _together(clauses: Sequence[Clause]) -> Clause:
-    return clauses[0] if len(clauses) == 1 else AllClause(tuple(clauses))
-
-
-def _may_target(parameter: Parameter, resource_type: str) -> bool:
-    return not parameter.targets or resource_type in parameter.targets or "Resource" in parameter.targets
 
 
 def _helpfulness(refusal: FhirError) -> int:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from conformance.search_parameters import search_parameters
-from fhir_api.search.clauses import DEEPEST, MODIFIERS, MOST_STEPS, UNAVAILABLE
+from fhir_api.search.clauses import DEEPEST, MOST_STEPS, UNAVAILABLE
 from fhir_api.search.code_sets import MOST_CODES
 from fhir_api.search.definitions import NOT_INDEXED
 from fhir_api.search.query import Prefix
 from fhir_api.search.results import RESULT_PARAMETERS
 from fhir_api.search.types.registry import LEAVES
+from fhir_api.search.value_clauses import MODIFIERS
 
 PAGE: Final = Path(__file__).parents[2] / "docs/search.md"
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from fhir_api.search.entries import IndexEntries, WordsEntry, parameter_key
 from fhir_api.search.folding import fold
 from fhir_api.search.query import Clause, Parameter, ValueClause, WordsValue
-from fhir_api.search.refusals import bad_value
+from fhir_api.search.text_query import any_text, text_clause
 
 FULL_TEXT: Final = frozenset({"_text", "_content"})
 """The parameters that look for words."""
@@ -31,8 +31,6 @@ _WORDLESS: Final = re.compile(r"\d{4}(-\d\d|$)|[a-z][a-z0-9+.-]*:\S+$|[0-9a-f]{8
 
 _LONGEST: Final = 64
 _TAGS: Final = re.compile(r"<[^>]*>")
-_OR: Final = re.compile(r"\s+OR\s+")
-_AND: Final = re.compile(r"\bAND\b")
 
 
 def add_words(entries: IndexEntries, resource_type: str, tree: dict[str, Any]) -> None:
@@ -93,16 +91,14 @@ def _split(text: str) -> frozenset[str]:
 
 
 def words_clause(resource_type: str, code: str, texts: list[str]) -> Clause:
-    """Return the clause that a resource has all words of one of *texts*, or of one side of an ``OR``.
+    """Return the clause that the words of a resource are what one of *texts* asks for.
 
     Raises:
-        FhirError: MALFORMED where there are no words.
+        FhirError: MALFORMED for a text that cannot be read, or has no words.
     """
     parameter = Parameter(resource_type, code, "token", parameter_key(resource_type, code), "", "")
-    sought = [_split(_AND.sub(" ", side)) for text in texts for side in _OR.split(text)]
-    if not all(sought):
-        raise bad_value(code, "words, all of which have to be there")
-    return ValueClause(parameter, "words", tuple(WordsValue(tuple(sorted(words))) for words in sought))
+    searched = ValueClause(parameter, "words", ())
+    return any_text(text_clause(code, searched, text, _split) for text in texts)
 
 
 def matches(entry: WordsEntry, value: WordsValue, modifier: str | None = None) -> bool:

@@ -135,10 +135,17 @@ def _possible_types(parameter: Parameter, modifier: str | None) -> Sequence[str]
 
 
 def matches(entry: ReferenceEntry, value: ReferenceValue | TokenValue, modifier: str | None = None) -> bool:
-    """Tell whether a reference points at one of the candidates, or carries the identifier."""
+    """Tell whether a reference points at one of the candidates, or carries the identifier.
+
+    With the modifier ``versions`` the version of a canonical begins with the value's: ``1`` is any ``1.x``.
+    """
     if isinstance(value, TokenValue):
         system, code = entry.identifier_system, entry.identifier_value
         if value.any_system:
             return code == value.code
         return (system, code) != (None, None) and system == value.system and value.code in {None, code}
-    return entry.target in value.candidates and value.version in {None, entry.version}
+    if entry.target not in value.candidates:
+        return False
+    if modifier == "versions":
+        return f"{entry.version}.".startswith(f"{value.version}.")
+    return value.version in {None, entry.version}

@@ -179,6 +179,14 @@ def code_set(parameter: Parameter, modifier: str, text: str, reading: Reading) -
     return reading.codes.below(*parts) if modifier == "below" else reading.codes.above(*parts)
 
 
+def media_types_below(code: str) -> tuple[str, ...]:
+    """Return how the media types begin that are *code* with parameters, or of the main type *code*.
+
+    Spec: https://hl7.org/fhir/R4/search.html#mimetype
+    """
+    return (f"{code};", f"{code} ;") if "/" in code else (f"{code}/",)
+
+
 def text_matches(entry: TextEntry, value: StringValue, modifier: str | None = None) -> bool:
     """Tell whether a text begins with the value, both folded (``:text``)."""
     wanted = fold(value.text)
@@ -194,6 +202,8 @@ def matches(entry: TokenEntry | IdentifierEntry, value: TokenValue, modifier: st
             and entry.type_code == value.type_code
             and entry.type_system == value.system
         )
+    if modifier == "media-type":
+        return entry.code == value.code or entry.code.startswith(media_types_below(value.code or ""))
     if value.any_system:
         return entry.code == value.code
     return entry.system == value.system and (value.code is None or entry.code == value.code)

@@ -50,12 +50,13 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
 def matches(entry: UriEntry, value: UriValue, modifier: str | None = None) -> bool:
     """Tell whether a uri equals the value, starts with it (``:below``) or is a start of it (``:above``).
 
-    Starts end at a path segment: ``http://a/b`` is above ``http://a/b/c`` and not above ``http://a/bc``.
+    Starts end at a path segment: ``http://a/b`` is above ``http://a/b/c`` and not above ``http://a/bc``. Those with a
+    version end at a part of it: ``http://a|1.0`` is below ``http://a|1``.
     """
     if modifier == "below":
-        return _starts_with(entry.uri, value.uri)
+        return entry.uri == value.uri or entry.uri.startswith(start_below(value.uri))
     if modifier == "above":
-        return _starts_with(value.uri, entry.uri)
+        return value.uri == entry.uri or value.uri.startswith(start_below(entry.uri))
     return COMPARISONS[modifier](entry.uri, value.uri)
 
 
@@ -68,5 +69,11 @@ COMPARISONS: Final[Mapping[str | None, Callable[[str, str], bool]]] = {
 """For each modifier without a rule of its own, how a uri is compared; all but None come from ``_filter``."""
 
 
-def _starts_with(uri_text: str, start: str) -> bool:
-    return uri_text == start or uri_text.startswith(start if start.endswith("/") else f"{start}/")
+def start_below(uri_text: str) -> str:
+    """Return how everything below a URL begins; with a version, the versions that it is the beginning of.
+
+    Spec: https://hl7.org/fhir/R4/search.html#versions
+    """
+    if "|" in uri_text:
+        return f"{uri_text}."
+    return uri_text if uri_text.endswith("/") else f"{uri_text}/"

@@ -28,7 +28,7 @@ from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
 from fhir_api.store.postgres.hashing import Hasher, leading
 
-INDEX_VERSION = 2
+INDEX_VERSION = 3
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
 
 FOLDED_LENGTH = 500
@@ -104,7 +104,7 @@ class Encoder:
         for identifier in entries.identifiers:
             rows.token += [(identifier.parameter, hashed, primary, rid) for hashed in self._identifier(identifier)]
         for reference in entries.references:
-            self._reference(rows, reference, primary, rid)
+            self._reference(rows, reference, primary, rid, codes)
         rows.date = [
             (parameter if high - low <= NARROW else -parameter, low, high, rid)
             for parameter, low, high in entries.dates
@@ -169,14 +169,24 @@ class Encoder:
                 hashes.append(hasher.of_type(entry.type_system, entry.type_code, entry.code))
         return hashes
 
-    def _reference(self, rows: IndexRows, entry: ReferenceEntry, low: int, rid: int) -> None:
+    def _reference(self, rows: IndexRows, entry: ReferenceEntry, low: int, rid: int, codes: Codes) -> None:
         hasher, parameter = self.hasher, entry.parameter
         if entry.target:
             rows.reference.append((parameter, hasher.text(entry.target), low, rid))
             if entry.version:
-                rows.reference.append((parameter, hasher.text(f"{entry.target}|{entry.version}"), low, rid))
+                self._versioned(rows, entry, entry.version, low, rid, codes)
         for hashed in self._logical(entry.identifier_system, entry.identifier_value):
             rows.token.append((parameter, hashed, low, rid))
+
+    def _versioned(
+        self, rows: IndexRows, entry: ReferenceEntry, version: str, low: int, rid: int, codes: Codes
+    ) -> None:
+        """Add a row for a canonical with its version; ``token_code`` finds it by the beginning of the version."""
+        hashed = self.hasher.text(f"{entry.target}|{version}")
+        rows.reference.append((entry.parameter, hashed, low, rid))
+        key = (entry.parameter, hashed, version)
+        if key not in codes.known:
+            codes.new[key] = (entry.parameter, self.hasher.text(entry.target), hashed, None, version)
 
     def _logical(self, system: str | None, value: str | None) -> list[int]:
         """Return the hashes that find a logical reference: by both, by its system, by its value alone."""

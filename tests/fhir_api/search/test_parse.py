@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_api.model.errors import ErrorKind, FhirError
-from fhir_api.search.clauses import MODIFIERS
+from fhir_api.search.value_clauses import MODIFIERS
 from fhir_api.search.definitions import base_definitions
 from fhir_api.search.parse import ParsedQuery, criteria, parse_query
 from fhir_api.search.query import (

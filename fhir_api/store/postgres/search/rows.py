@@ -22,10 +22,12 @@ from fhir_api.search.query import (
     Value,
     ValueClause,
 )
+from fhir_api.search.types.token import media_types_below
 from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.search.positions import near
 from fhir_api.store.postgres.search.quantities import Quantities
+from fhir_api.store.postgres.search.references import References
 from fhir_api.store.postgres.search.texts import Texts
 from fhir_api.store.postgres.statement import Arguments
 
@@ -128,6 +130,7 @@ class RowFinder:
     def __init__(self, arguments: Arguments, hasher: Hasher) -> None:
         self._arguments = arguments
         self._hasher = hasher
+        self.references = References(arguments, hasher)
         self._texts = Texts(arguments, hasher)
         self._numbers = Quantities(arguments, hasher)
 
@@ -140,12 +143,8 @@ class RowFinder:
         match parameter.type:
             case "token":
                 return self._tokens(key, values, clause.modifier)
-            case "reference" if clause.modifier == "identifier":
-                return Keys("token", key, self._logical_hashes(values))
-            case "reference" if clause.modifier in {"above", "below"}:
-                return Keys("reference", key, self._hierarchy(values, upward=clause.modifier == "above"))
             case "reference":
-                return self._references(key, values)
+                return self._references(key, values, clause.modifier)
             case "string" if len(values) > FEW and clause.modifier is None:
                 arm, source = self._texts.many(key, values)
                 return Ranges("string", (arm,), (source,))
@@ -204,6 +203,8 @@ class RowFinder:
             return Keys("token", key, self._texts.hashes(key, values))
         if modifier == "words":
             return Keys("token", key, self._texts.with_words(key, values))
+        if modifier == "media-type":
+            return Keys("token", key, self._media_types(key, values))
         if len(values) == 1 and modifier != "of-type":
             (value,) = values
             if isinstance(value, TokenValue) and not value.any_system and value.code is not None:
@@ -211,45 +212,29 @@ class RowFinder:
                 return Keys("token", key, self._arguments.bind(hashed), is_one=True)
         return Keys("token", key, self.token_hashes(key, values, modifier))
 
-    def _references(self, key: str, values: Sequence[Value]) -> Keys:
-        hashes = self.reference_hashes(values)
+    def _media_types(self, key: str, values: Sequence[Value]) -> str:
+        """Return SQL for the hashes of the media types that are one of *values* or below it."""
+        bind = self._arguments.bind
+        codes = [value.code for value in values if isinstance(value, TokenValue) and value.code]
+        starts = [start for code in codes for start in media_types_below(code)]
+        begins = " OR ".join(f"starts_with(k.code, {bind(start, 'text')})" for start in starts)
+        return (
+            f"ARRAY(SELECT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {key} "
+            f"AND (k.code = ANY({bind(codes, 'text[]')}) OR {begins}))"
+        )
+
+    def _references(self, key: str, values: Sequence[Value], modifier: str | None) -> Keys:
+        match modifier:
+            case "identifier":
+                return Keys("token", key, self.references.logical(values))
+            case "versions":
+                return Keys("reference", key, self.references.versions(key, values))
+            case "above" | "below":
+                return Keys("reference", key, self.references.hierarchy(values, upward=modifier == "above"))
+        hashes = self.references.hashes(values)
         if len(hashes) == 1:
             return Keys("reference", key, self._arguments.bind(hashes[0]), is_one=True)
         return Keys("reference", key, self._hash_array(hashes))
-
-    def _hierarchy(self, values: Sequence[Value], *, upward: bool) -> str:
-        """Return SQL for the hashes of references, with all that are above or below them."""
-        keys = sorted({parent.key for value in values if isinstance(value, ReferenceValue) for parent in value.parents})
-        parents = self._arguments.bind(keys, "integer[]")
-        roots = self._hash_array(self.reference_hashes(values))
-        up = (
-            "SELECT f.target FROM h JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.id_hash = h.hash "
-            "AND r.change <> 3 JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.rid = r.rid "
-            f"AND f.param = ANY({parents})"
-        )
-        down = (
-            f"SELECT r.id_hash FROM h JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.param = ANY({parents}) "
-            "AND f.target = h.hash JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.rid = f.rid"
-        )
-        step = up if upward else down
-        return f"ARRAY(WITH RECURSIVE h(hash) AS (SELECT unnest({roots}) UNION {step}) SELECT hash FROM h)"
-
-    def _logical_hashes(self, values: Sequence[Value]) -> str:
-        hasher = self._hasher
-        tokens = [value for value in values if isinstance(value, TokenValue)]
-        bare = [hasher.bare_logical(value.code or "") for value in tokens if value.any_system]
-        return self._hash_array(
-            bare + [hasher.logical(value.system, value.code or "") for value in tokens if not value.any_system]
-        )
-
-    def reference_hashes(self, values: Sequence[Value]) -> list[int]:
-        """Return the hashes of what references with these values point at."""
-        return [
-            self._hasher.text(f"{target}|{value.version}" if value.version else target)
-            for value in values
-            if isinstance(value, ReferenceValue)
-            for target in value.candidates
-        ]
 
     def _dates(self, key: int, values: Sequence[Value]) -> Ranges:
         narrow, wide = self._arguments.bind(key, "integer"), self._arguments.bind(-key, "integer")
@@ -364,7 +349,7 @@ class RowFinder:
                 case TokenValue():
                     take(self.token_hashes(key, [component]))
                 case ReferenceValue():
-                    take(self._hash_array(self.reference_hashes([component])))
+                    take(self._hash_array(self.references.hashes([component])))
                 case UriValue(uri):
                     take(self._hash_array([self._hasher.text(uri)]))
                 case QuantityValue():

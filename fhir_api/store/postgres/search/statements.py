@@ -187,7 +187,7 @@ class Search:
         if found is None:
             return None
         parameters, values = found
-        hashes = self._conditions.finder.reference_hashes(values)
+        hashes = self._conditions.finder.references.hashes(values)
         if len(parameters) * len(hashes) > MOST_TARGETS:
             return None
         self.order = NEWEST_FIRST

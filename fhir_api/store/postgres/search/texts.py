@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from fhir_api.search.folding import fold
 from fhir_api.search.query import StringValue, UriValue, Value, WordsValue
+from fhir_api.search.types.uri import start_below
 from fhir_api.store.postgres.encode import FOLDED_LENGTH
 from fhir_api.store.postgres.hashing import Hasher, leading
 from fhir_api.store.postgres.statement import Arguments
@@ -85,7 +86,7 @@ class Texts:
         """Return the condition of a uri parameter."""
         uri = value.uri if isinstance(value, UriValue) else ""
         if modifier == "below":
-            inside = self.starts_with((uri if uri.endswith("/") else f"{uri}/")[:FOLDED_LENGTH])
+            inside = self.starts_with(start_below(uri)[:FOLDED_LENGTH])
             return f"(x.param = {key} AND ({self._is_uri([uri])} OR {inside}))"
         if modifier == "above":
             return f"(x.param = {key} AND {self._is_uri(_starts(uri))})"
