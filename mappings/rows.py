@@ -59,6 +59,8 @@ class Row(NamedTuple):
         vocabulary: the table that maps its codes.
         assignment: a fixed value; of a message's row the references that are set.
         comment: said of it by its authors.
+        repeats: of a message's row, whether the segment or group may come more than once.
+        file: where it stands, for messages; empty for the guide's own file.
     """
 
     line: int
@@ -71,7 +73,9 @@ class Row(NamedTuple):
     map: str
     vocabulary: str
     assignment: str
-    comment: str
+    comment: str = ""
+    repeats: bool = False
+    file: str = ""
 
 
 class CodeRow(NamedTuple):
@@ -84,6 +88,7 @@ class CodeRow(NamedTuple):
         condition: when the row counts; empty for always.
         target: FHIR's code; empty where there is none.
         target_system: its code system.
+        display: what FHIR's code is called; empty where the row does not say.
     """
 
     line: int
@@ -92,6 +97,7 @@ class CodeRow(NamedTuple):
     condition: str
     target: str
     target_system: str
+    display: str = ""
 
 
 class Base(NamedTuple):
@@ -166,6 +172,7 @@ def _message_row(number: int, cells: list[str]) -> Row:
         vocabulary="",
         assignment=cells[11],
         comment=cells[13],
+        repeats="{" in cells[2] or cells[5] in {"-1", "*"},
     )
 
 
@@ -191,10 +198,12 @@ def _codes(path: Path) -> tuple[CodeRow, ...]:
     header = lines[1]
     target = header.index("Code", 1)
     system = header.index("Code System", target)
+    display = header.index("Display", target)
     condition = next((place for place, cell in enumerate(header) if cell.startswith("Computable")), len(header))
     found = []
     for number, line in enumerate(lines[_HEADER_LINES:], _HEADER_LINES + 1):
         cells = line + [""] * (len(header) + 1 - len(line))
         if any(line):
-            found.append(CodeRow(number, cells[0], cells[2], cells[condition], cells[target], cells[system]))
+            named = cells[display]
+            found.append(CodeRow(number, cells[0], cells[2], cells[condition], cells[target], cells[system], named))
     return tuple(found)

@@ -16,6 +16,10 @@ class Source(Protocol):
         """Return the values at a place, one for each repetition; empty ones and nulls are left out."""
         ...
 
+    def count(self, operand: Operand) -> int:
+        """Return how many repetitions of a place are valued."""
+        ...
+
 
 Asked = Callable[[Source], bool]
 
@@ -51,7 +55,7 @@ def _test(test: Question) -> Asked:
         return _in(test)
     compare, number = _COMPARISONS[test.comparison], test.number
     if test.kind is Kind.COUNT:
-        return lambda source: compare(len(source.values(operand)), number)
+        return lambda source: compare(source.count(operand), number)
     return lambda source: compare(len(next(iter(source.values(operand)), "")), number)
 
 

@@ -20,6 +20,9 @@ class Values:
         text = operand.name + "".join(f"-{each}" for each in operand[1:] if each)
         return self._values.get(text, [])
 
+    def count(self, operand: Operand) -> int:
+        return len(self.values(operand))
+
 
 MESSAGE = Values({"PID-3-1": ["a", "b"], "PID-8": ["F"], "PID-7": ["199001011200"], "OBX-2": ["SN"], "": ["self"]})
 

@@ -1,0 +1,209 @@
+"""From resources that were being built to the transaction Bundle.
+
+A resource gets an identity from what its rows say it is told apart by, never from chance: the same message gives the
+same Bundle. Resources with one identity become one entry.
+
+Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/R4/http.html#cond-update
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from adapters.hl7.mapping.targets import REFERS, Building, Made, elements
+
+Json = dict[str, Any]
+NAMESPACE = uuid.UUID("6f1d5a3e-0a57-5c1b-9a53-6d1e3f0f7d2c")
+"""Namespace of the UUIDs (version 5) of what HL7 v2 messages tell of."""
+URI_SYSTEM = "urn:ietf:rfc:3986"
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_CANONICAL = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+_PENDING = "urn:uuid:00000000-0000-0000-0000-000000000000"
+
+
+class Identity(NamedTuple):
+    """Who a resource is.
+
+    Attributes:
+        full_url: ``urn:uuid:…``, the same whenever the message comes.
+        identifier: the identifier that a conditional request asks for; None where the type has none.
+    """
+
+    full_url: str
+    identifier: tuple[str, str] | None
+
+
+class Finisher:
+    """Finishes the resources of one message.
+
+    Args:
+        sender: name of the sender, within which identifiers without a system are unique.
+        told_apart: for each resource type, the elements that tell its resources apart: alternatives of joined names.
+        preferred: types of identifiers (table 0203), the one that tells most first.
+    """
+
+    def __init__(
+        self, sender: str, told_apart: Mapping[str, tuple[tuple[str, ...], ...]], preferred: tuple[str, ...]
+    ) -> None:
+        self._sender = sender
+        self._told_apart = told_apart
+        self._preferred = preferred
+        self._trees: dict[int, Json] = {}
+        self._identities: dict[int, Identity] = {}
+        self.order: list[Made] = []
+
+    def tree(self, made: Made) -> Json:
+        """Return a resource as JSON, without type; references are full URLs."""
+        found = self._trees.get(id(made))
+        if found is None:
+            found = self._trees[id(made)] = self._plain(made.content)
+        return found
+
+    def identity(self, made: Made) -> Identity:
+        """Return who a resource is."""
+        found = self._identities.get(id(made))
+        if found is None:
+            self._identities[id(made)] = Identity(_PENDING, None)
+            found = self._identities[id(made)] = self._identify(made)
+            self.order.append(made)
+        return found
+
+    def _plain(self, content: Building) -> Json:
+        out: Json = {}
+        for key, value in content.items():
+            if type(value) is dict:
+                plain = self._plain(value)
+                if not plain:
+                    continue
+                value = plain  # noqa: PLW2901 - what is written is the finished value
+            elif key == REFERS:
+                if says_something(value.content):
+                    out["reference"] = self.identity(value).full_url
+                continue
+            if type(key) is tuple:
+                items = out.setdefault(key[0], [])
+                if value not in items:
+                    items.append(value)
+            else:
+                out[key] = value
+        return _sound(out)
+
+    def _identify(self, made: Made) -> Identity:
+        kind = made.type
+        for alternative in self._told_apart.get(kind, ()):
+            tree = self._part(made, alternative)
+            if alternative == ("identifier",):
+                own = self._own_identifier(kind, tree)
+                if own is not None:
+                    return own
+            elif _value(tree, alternative[0]) is not None:
+                return self._derived(kind, [_value(tree, name) for name in alternative])
+        return self._derived(kind, self._plain(made.content))
+
+    def _part(self, made: Made, names: tuple[str, ...]) -> Json:
+        """Return only the elements that tell a resource apart: all of it may refer back to the resource itself."""
+        roots = {name.partition(".")[0] for name in names}
+        return self._plain(
+            {key: value for key, value in made.content.items() if (key[0] if type(key) is tuple else key) in roots}
+        )
+
+    def _own_identifier(self, kind: str, tree: Json) -> Identity | None:
+        identifiers = tree.get("identifier") or []
+        listed = identifiers if isinstance(identifiers, list) else [identifiers]
+        valued = [each for each in listed if each.get("value")]
+        if not valued:
+            return None
+        best = min(valued, key=self._rank)
+        system, value = best.get("system", ""), best["value"]
+        if _ABSOLUTE.fullmatch(system):
+            return Identity(_urn(f"{kind}|{system}|{value}"), (system, value))
+        return self._derived(kind, [system, value, best.get("assigner"), _code(best)])
+
+    def _rank(self, identifier: Json) -> int:
+        code = _code(identifier)
+        rank = self._preferred.index(code) if code in self._preferred else len(self._preferred)
+        return rank * 2 + (0 if _ABSOLUTE.fullmatch(identifier.get("system", "")) else 1)
+
+    def _derived(self, kind: str, told: object) -> Identity:
+        text = _CANONICAL.encode(told).decode()
+        full_url = _urn(f"{self._sender}|{kind}|{text}")
+        return Identity(full_url, (URI_SYSTEM, full_url) if "identifier" in elements(kind) else None)
+
+
+def says_something(content: Building) -> bool:
+    """Return whether a resource has any element with a value."""
+    return any(
+        (
+            says_something(value)
+            if type(value) is dict
+            else says_something(value.content)
+            if type(value) is Made
+            else True
+        )
+        for value in content.values()
+    )
+
+
+def _urn(name: str) -> str:
+    return f"urn:uuid:{uuid.uuid5(NAMESPACE, name)}"
+
+
+def _code(identifier: Json) -> str:
+    codings = identifier.get("type", {}).get("coding", [])
+    return next((each["code"] for each in codings if "code" in each), "")
+
+
+def _value(tree: Json, name: str) -> object:
+    found: Any = tree
+    for step in name.split("."):
+        found = found.get(step) if isinstance(found, dict) else None
+    return found
+
+
+def _sound(out: Json) -> Json:
+    """Return an element without extensions that say nothing."""
+    extensions = out.get("extension")
+    if extensions:
+        kept = [each for each in extensions if "url" in each and len(each) > 1]
+        if kept:
+            out["extension"] = kept
+        else:
+            del out["extension"]
+    return out
+
+
+def merge(into: Json, other: Json) -> None:
+    """Merge what another entry says of the same resource: what is there stays, lists are joined."""
+    for name, value in other.items():
+        there = into.get(name)
+        if there is None:
+            into[name] = value
+        elif isinstance(there, list) and isinstance(value, list):
+            there += [each for each in value if each not in there]
+        elif isinstance(there, dict) and isinstance(value, dict):
+            merge(there, value)
+
+
+def request(kind: str, identity: Identity, *, update: bool) -> Json:
+    """Return the request of an entry: conditional by identifier; by id where the type has no identifier."""
+    if identity.identifier is None:
+        return {"method": "PUT", "url": f"{kind}/{identity.full_url[9:]}"}
+    system, value = identity.identifier
+    query = f"identifier={quote(_escaped(system), safe='')}%7C{quote(_escaped(value), safe='')}"
+    if update:
+        return {"method": "PUT", "url": f"{kind}?{query}"}
+    return {"method": "POST", "url": kind, "ifNoneExist": query}
+
+
+def _escaped(text: str) -> str:
+    r"""Return a text as a token parameter writes it: ``\``, ``,``, ``$`` and ``|`` with a backslash.
+
+    Spec: https://hl7.org/fhir/R4/search.html#escaping
+    """
+    return re.sub(r"([\\,$|])", r"\\\1", text)

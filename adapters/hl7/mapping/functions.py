@@ -1,0 +1,232 @@
+"""What rows cannot say: a closed list of named functions.
+
+A row names one in its map (``location_chain()``), its assignment (``now()``), or a patch names it for a condition. Some
+elements have a conversion of their own: the system of a coding is looked up by the name that v2 has for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timezone
+from types import MappingProxyType
+from typing import NamedTuple
+
+from adapters.hl7.encoding.segment import NULL
+from adapters.hl7.mapping.asking import PartSource
+from adapters.hl7.mapping.run import Place, Run, UnmappedCode
+from adapters.hl7.mapping.targets import REFERS, Building, Made, Target
+from adapters.hl7.mapping.values import CONVERSIONS, Primitive
+from mappings.conditions import Operand, Source
+from mappings.conditions.compiler import Asked
+from mappings.errors import MappingError
+from mappings.rows import CodeRow
+
+UTC = timezone.utc  # noqa: UP017 - datetime.UTC has the same value; this is what zoneinfo compares with
+Tables = Mapping[str, tuple[CodeRow, ...]]
+Convert = Callable[[Run, str], "Primitive | None"]
+Compute = Callable[[Run, Building, str, Place], "Primitive | None"]
+Fill = Callable[[Run, Building, str, Place, int], bool]
+
+
+class Filling(NamedTuple):
+    """A function that maps the parts of a value.
+
+    Attributes:
+        type: FHIR type that it fills.
+        fill: fills it.
+    """
+
+    type: str
+    fill: Fill
+
+
+SYSTEMS = "CodingSystem"
+"""Table of the names of code systems (HL7 table 0396)."""
+AUTHORITIES = "AssigningAuthority"
+"""Table of assigning authorities and the systems of their identifiers."""
+
+_OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_V2_TABLE = re.compile(r"(?:HL7|hl7)?-?(\d{4})")
+
+
+def conversion(target: Target, tables: Tables) -> Convert:
+    """Return how a text becomes the value of an element.
+
+    Raises:
+        MappingError: its type has no texts.
+    """
+    if target.type == "uri" and target.last is not None and target.last.name == "system":
+        holder = target.path.lower()
+        if "coding" in holder or holder.startswith(("quantity", "sampleddata")) or "value." in holder:
+            return coding_system({row.code.upper(): row.target for row in tables.get(SYSTEMS, ())})
+        return identifier_system({row.code: row.target for row in tables.get(AUTHORITIES, ())})
+    convert = CONVERSIONS.get(target.type or "string")
+    if convert is None:
+        raise MappingError(f"{target.path} is a {target.type}: the row names no sheet that maps its parts")
+    return lambda run, text: convert(text, run.zone)
+
+
+def coding_system(known: Mapping[str, str]) -> Convert:
+    """Return what turns the name of a code system (table 0396) into its URI."""
+
+    def convert(run: Run, text: str) -> str | None:
+        name = text.strip()
+        found = known.get(name.upper()) or _as_uri(name)
+        if found is None:
+            run.unmapped[UnmappedCode(run.sender, SYSTEMS, name)] += 1
+        return found
+
+    return convert
+
+
+def identifier_system(known: Mapping[str, str]) -> Convert:
+    """Return what turns an assigning authority into the system of its identifiers."""
+
+    def convert(run: Run, text: str) -> str | None:
+        name = text.strip()
+        return known.get(name) or _as_uri(name) or CONVERSIONS["uri"](name, run.zone)  # type: ignore[return-value]  # a uri is a text
+
+    return convert
+
+
+def _as_uri(name: str) -> str | None:
+    if _OID.fullmatch(name):
+        return f"urn:oid:{name}"
+    if _ABSOLUTE.fullmatch(name):
+        return name
+    table = _V2_TABLE.fullmatch(name)
+    return f"http://terminology.hl7.org/CodeSystem/v2-{table[1]}" if table else None
+
+
+def asked(name: str, tables: Tables) -> Asked:
+    """Return the condition that a function answers.
+
+    Raises:
+        MappingError: there is no such function.
+    """
+    if name == "is_registered_identifier_system":
+        return _registered(frozenset(row.code for row in tables.get(AUTHORITIES, ())))
+    if name == "is_unregistered_identifier_system":
+        registered = _registered(frozenset(row.code for row in tables.get(AUTHORITIES, ())))
+        return lambda source: not registered(source)
+    if name == "is_unmapped":
+        return lambda source: False
+    raise MappingError(f"there is no function {name!r}")
+
+
+def _registered(known: frozenset[str]) -> Asked:
+    def holds(source: Source) -> bool:
+        if not isinstance(source, PartSource):
+            return False
+        authority = source.parts[source.own - 1].split(source.run.subcomponent)
+        kind = authority[2] if len(authority) > 2 else ""  # noqa: PLR2004 - HD has three components
+        return kind in {"ISO", "UUID"} or not known.isdisjoint(each for each in authority if each)
+
+    return holds
+
+
+def now(run: Run, _content: Building, _text: str, _place: Place) -> str:
+    """Return when the message was mapped."""
+    return run.now
+
+
+def whole_text(run: Run, _content: Building, text: str, place: Place) -> str | None:
+    """Return all parts of a value as one text, as they stand in the message."""
+    used_all(run, text, place)
+    return text.strip() or None
+
+
+def full_name(run: Run, _content: Building, text: str, place: Place) -> str | None:
+    """Return a name (XPN) as one text: prefix, given names, family name, suffix."""
+    parts = [run.read(part) for part in run.parts(text, place)]
+    order = (5, 2, 3, 1, 4)
+    words = [parts[number - 1] for number in order if number <= len(parts)]
+    for number in order:
+        if number <= len(parts) and parts[number - 1]:
+            run.used.append((*place, number, 1))
+    return " ".join(word for word in words if word not in {"", NULL}) or None
+
+
+def structured_number(run: Run, _content: Building, text: str, place: Place) -> str | None:
+    """Return a structured number (SN) as text: ``>100``, ``1:128``."""
+    parts = [run.read(part) for part in run.parts(text, place)]
+    used_all(run, text, place)
+    return " ".join(part for part in parts if part not in {"", NULL}) or None
+
+
+def used_all(run: Run, text: str, place: Place) -> None:
+    """Note every leaf of a value as mapped."""
+    for number, part in enumerate(run.parts(text, place), 1):
+        if not part:
+            continue
+        if len(place) == 3:  # noqa: PLR2004 - a field's repetition
+            for inner, piece in enumerate(part.split(run.subcomponent) if run.subcomponent else [part], 1):
+                if piece:
+                    run.used.append((*place, number, inner))
+        else:
+            run.used.append((*place, number))
+
+
+class _Level(NamedTuple):
+    part: int
+    code: str
+    display: str
+
+
+_LEVELS = (
+    _Level(3, "bd", "Bed"),
+    _Level(2, "ro", "Room"),
+    _Level(8, "lvl", "Level"),
+    _Level(1, "wa", "Ward"),
+    _Level(7, "bu", "Building"),
+    _Level(4, "si", "Site"),
+)
+"""The parts of PL from the narrowest on, with the code of ``location-physical-type``."""
+_PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
+
+
+def location_chain(run: Run, content: Building, text: str, place: Place, _scope: int) -> bool:
+    """Fill a Location with the narrowest part of a PL, and let it be part of the wider ones.
+
+    Spec: HL7 v2.8.2 2A.3.52 (PL), https://hl7.org/fhir/R4/location.html
+    """
+    parts = run.parts(text, place)
+    given = [level for level in _LEVELS if level.part <= len(parts) and parts[level.part - 1] not in {"", NULL}]
+    for number, level in enumerate(given):
+        if number:
+            outer = Made("Location")
+            content["partOf"] = {REFERS: outer}
+            content = outer.content
+        _fill_location(run, content, parts[level.part - 1], (*place, level.part), level)
+    if given and len(parts) > 8 and parts[8] and run.read(parts[8]):  # noqa: PLR2004 - PL.9 describes it
+        content["description"] = run.read(parts[8])
+        run.used.append((*place, 9, 1))
+    return bool(given)
+
+
+def _fill_location(run: Run, content: Building, text: str, place: Place, level: _Level) -> None:
+    pieces = text.split(run.subcomponent) if run.subcomponent else [text]
+    for number, piece in enumerate(pieces[:2], 1):
+        said = run.read(piece)
+        if said in {"", NULL}:
+            continue
+        identifier: Building = {"value": said}
+        run.used.append((*place, number))
+        if number == 2 and len(pieces) > 2 and pieces[2]:  # noqa: PLR2004 - HD.3 says of what kind HD.2 is
+            identifier = {"type": {("coding", "1", 0): {"code": run.read(pieces[2])}}, "value": said}
+            run.used.append((*place, 3))
+        content["identifier", str(number), 0] = identifier
+    content["mode"] = "instance"
+    coding = {"system": _PHYSICAL, "code": level.code, "display": level.display}
+    content["physicalType"] = {("coding", "1", 0): coding}
+
+
+COMPUTING: Mapping[str, Compute] = MappingProxyType(
+    {"now": now, "whole_text": whole_text, "full_name": full_name, "structured_number": structured_number}
+)
+"""Functions that an assignment may call."""
+FILLING: Mapping[str, Filling] = MappingProxyType({"location_chain": Filling("Location", location_chain)})
+"""Functions that a map may call."""
+_ = Operand

@@ -1,0 +1,359 @@
+"""From the rows of a message structure to what each of its segments does.
+
+A row makes a resource, or goes on with one that another segment began. Resources are told apart by type and label
+(``Observation[2]``). A label lives in the innermost group that holds all segments whose rows name it; where only one
+segment does, each occurrence of the segment begins a new resource.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from adapters.hl7.encoding import Segment
+from adapters.hl7.encoding.segment import NULL
+from adapters.hl7.mapping import layout
+from adapters.hl7.mapping.asking import FieldSource
+from adapters.hl7.mapping.compiling import Compiled, Compiler, Problem
+from adapters.hl7.mapping.functions import asked as function_asked
+from adapters.hl7.mapping.joining import fixed
+from adapters.hl7.mapping.layout import Layout, Occurrence, Positioned
+from adapters.hl7.mapping.run import Run
+from adapters.hl7.mapping.targets import REFERS, Building, Made, Target, compile_target, step
+from adapters.hl7.mapping.values import CONVERSIONS
+from conformance.types import nodes
+from mappings.conditions import compile_condition
+from mappings.conditions.compiler import Asked
+from mappings.corrections import Function, condition_of, linked
+from mappings.errors import MappingError
+from mappings.paths import parse_path
+from mappings.rows import Row
+
+_LINK = re.compile(r"(?P<left>[A-Z][A-Za-z]+(?:\[[^\]]*\])?[^=]*?)\s*=\s*(?P<right>\"[^\"]*\"|[^\s;]+)")
+_RESOURCE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)(?:\[(?P<label>[^\]]*)\])?")
+
+
+class Label(NamedTuple):
+    """A resource of a message structure: ``Observation[2]``."""
+
+    type: str
+    label: str
+
+    def __str__(self) -> str:
+        """Return it as rows write it."""
+        return f"{self.type}[{self.label}]"
+
+
+class Link(NamedTuple):
+    """A reference between resources of one message, or a fixed value that a row of the message sets.
+
+    Attributes:
+        left: the resource that refers.
+        target: its element.
+        right: the resource that is referred to; None for a fixed value.
+        value: the fixed value.
+    """
+
+    left: Label
+    target: Target
+    right: Label | None
+    value: object
+
+
+@dataclass
+class SegmentRows:
+    """The rows of a segment that fill one resource.
+
+    Attributes:
+        first: rows of the segment as a whole.
+        fields: rows by the position of their field.
+        empty: rows that may count although their field is empty, by position.
+    """
+
+    first: list[Compiled] = field(default_factory=list)
+    fields: dict[int, list[Compiled]] = field(default_factory=dict)
+    empty: dict[int, list[Compiled]] = field(default_factory=dict)
+
+
+class MessageRow(NamedTuple):
+    """What a row of a message structure does with a segment.
+
+    Attributes:
+        label: the resource that it fills.
+        home: key of the group that the resource lives in; empty where each segment has its own.
+        inside: the element of the resource that it fills; None for the resource.
+        asked: its condition.
+        rows: rows of the segment.
+        links: references that it sets.
+    """
+
+    label: Label
+    home: str
+    inside: Target | None
+    asked: Asked | None
+    rows: SegmentRows
+    links: tuple[Link, ...]
+
+
+class Pending(NamedTuple):
+    """A link to be set when all resources are there."""
+
+    link: Link
+    own: Made
+    own_label: Label
+    group: Occurrence
+
+
+class MessagePlan:
+    """A message structure ready to run.
+
+    Attributes:
+        name: of the structure: ``ADT_A01``.
+        layout: where its segments stand.
+        rows: what each place of a segment does.
+    """
+
+    def __init__(self, name: str, compiler: Compiler, z_rows: Iterable[Row] = ()) -> None:
+        self.name = name
+        rows = compiler.sheets.messages[name]
+        self._compiler = compiler
+        self.layout = Layout(_structure(name, rows))
+        self.rows: dict[str, list[MessageRow]] = {}
+        homes = _homes(name, rows)
+        for row in rows:
+            if row.target and not row.identifier.startswith("/"):
+                try:
+                    self.rows.setdefault(_key(name, row.identifier), []).append(self._row(row, homes))
+                except MappingError as error:
+                    compiler.problems.append(
+                        Problem(name, row.line, row.identifier, str(error), compiler.sheets.origin(name, row))
+                    )
+
+    def apply(self, run: Run) -> list[Pending]:
+        """Fill the resources of a message; return the references still to be set."""
+        pending: list[Pending] = []
+        for positioned in self.layout.place(run.message):
+            rows = self.rows.get(positioned.key)
+            if rows:
+                _apply_rows(run, positioned, rows, pending)
+        return pending
+
+    def _row(self, row: Row, homes: dict[Label, str]) -> MessageRow:
+        steps = parse_path(row.target)
+        label = Label(steps[0].name, steps[0].label)
+        if label.type not in nodes() or nodes()[label.type].kind != "resource":
+            raise MappingError(f"{row.target}: {label.type} is not a resource type")
+        _, dot, path = row.target.partition(".")
+        inside = compile_target(label.type, path) if dot else None
+        root = label.type if inside is None else inside.type
+        condition = condition_of(self.name, row.condition)
+        asked: Asked | None = None
+        if isinstance(condition, Function):
+            asked = function_asked(condition.name, self._compiler.sheets.tables)
+        elif condition is not None:
+            asked = compile_condition(condition)
+        if inside is not None and inside.last is not None:
+            # the segment's sheet writes the whole path from the resource on
+            root, inside = label.type, None
+        return MessageRow(label, homes[label], inside, asked, self._segment(row, root), self._links(row, label))
+
+    def _segment(self, row: Row, root: str) -> SegmentRows:
+        found = SegmentRows()
+        if not row.map:
+            return found
+        name = linked(self._compiler.sheets.segments, row.map)
+        if name is None:
+            raise MappingError(f"there is no sheet {row.map!r} of a segment")
+        for compiled in self._compiler.segment_rows(name, root):
+            if not compiled.part:
+                found.first.append(compiled)
+            else:
+                found.fields.setdefault(compiled.part, []).append(compiled)
+                if compiled.when_empty:
+                    found.empty.setdefault(compiled.part, []).append(compiled)
+        return found
+
+    def _links(self, row: Row, own: Label) -> tuple[Link, ...]:
+        found = []
+        for match in _LINK.finditer(row.assignment):
+            link = _link(match["left"].strip(), match["right"], own)
+            if link is not None:
+                found.append(link)
+        return tuple(found)
+
+
+def _link(left: str, right: str, own: Label) -> Link | None:
+    match = _RESOURCE.match(left)
+    if match is None:
+        raise MappingError(f"{left!r} does not begin with a resource type")
+    label = own if match["type"] == own.type else Label(match["type"], match["label"] or "1")
+    path = left[match.end() :].lstrip(".")
+    path = re.sub(r"\.(reference|id)$", "", path)
+    target = compile_target(label.type, path)
+    constant = fixed(right)
+    if constant is not None:
+        value = CONVERSIONS[target.type](constant, None)  # type: ignore[arg-type]  # fixed values have no times
+        return Link(label, target, None, value)
+    referred = _RESOURCE.match(right)
+    if referred is None or target.type != "Reference":
+        raise MappingError(f"{left}={right}: expected a reference to a resource")
+    if referred["type"] == "Bundle":
+        return None
+    return Link(label, target, Label(referred["type"], referred["label"] or "1"), None)
+
+
+def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pending: list[Pending]) -> None:
+    source = FieldSource(run, positioned.group, positioned.segment)
+    local: dict[Label, Made] = {}
+    for row in rows:
+        source.field, source.repetition = 0, ""
+        if row.asked is not None and not row.asked(source):
+            continue
+        made = _resource(run, row, positioned.group, local)
+        content = made.content if row.inside is None else row.inside.element(made.content, positioned.number)
+        fill(run, content, positioned, row.rows, source)
+        pending.extend(Pending(link, made, row.label, positioned.group) for link in row.links)
+
+
+def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[Label, Made]) -> Made:
+    """Return the resource that a row fills: the one of its group, or a new one."""
+    made = local.get(row.label)
+    name = str(row.label)
+    if made is None and row.home:
+        made = group.around(row.home).made.get(name)
+    if made is None:
+        made = run.make(row.label.type)
+        (group.around(row.home) if row.home else group).register(name, made)
+    local[row.label] = made
+    return made
+
+
+def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows, source: FieldSource) -> None:
+    """Fill an element from a segment."""
+    number, segment = positioned.number, positioned.segment
+    base = number * 1000
+    for row in rows.first:
+        if row.asked is None or row.asked(source):
+            row.act(run, content, segment.text, (number,), base, source)
+    texts = segment.texts
+    for position, found in rows.fields.items():
+        text = texts[position] if position < len(texts) else ""
+        if text and text != NULL:
+            _field(run, content, (number, position), text, found, source, base)
+    for position, found in rows.empty.items():
+        if position >= len(texts) or texts[position] in {"", NULL}:
+            source.field, source.repetition = position, ""
+            for row in found:
+                if row.asked is None or row.asked(source):
+                    row.act(run, content, "", (number, position, 1), base, source)
+
+
+def _field(
+    run: Run, content: Building, at: tuple[int, int], text: str, rows: list[Compiled], source: FieldSource, base: int
+) -> None:
+    number, position = at
+    source.field = position
+    literal = number == 0 and position <= 2  # noqa: PLR2004 - the delimiters themselves
+    repetitions = text.split(run.repetition) if run.repetition and run.repetition in text and not literal else (text,)
+    for count, repetition in enumerate(repetitions):
+        if not repetition or repetition == NULL:
+            continue
+        source.repetition = repetition
+        place = (number, position, count + 1)
+        for row in rows:
+            if row.asked is not None and not row.asked(source):
+                continue
+            if row.act(run, content, repetition, place, base + count, source):
+                for each in row.consults:
+                    _consulted(run, each, number, source.segment, place)
+
+
+def _consulted(run: Run, operand: tuple[str, int, int], number: int, segment: Segment, place: tuple[int, ...]) -> None:
+    name, position, component = operand
+    if name in {"", segment.id}:
+        same = not position or position == place[1]
+        run.used.append((*(place if same else (number, position, 1)), component or 1, 1))
+
+
+def resolve(pending: Iterable[Pending]) -> None:
+    """Set the references between the resources of a message."""
+    for number, (link, own, own_label, group) in enumerate(pending):
+        left = own if link.left == own_label else _find(group, link.left)
+        if left is None:
+            continue
+        if link.right is None:
+            link.target.put(left.content, 0, link.value)
+            continue
+        right = own if link.right == own_label else _find(group, link.right)
+        if right is None or right is left:
+            continue
+        holder = link.target.holder(left.content, -1 - number)
+        last = link.target.last
+        if last is None:
+            continue
+        if last.label is not None:
+            step(holder, last._replace(label=f"@{id(right)}"), 0)[REFERS] = right
+        else:
+            holder.setdefault(last.name, {}).setdefault(REFERS, right)
+
+
+def _find(group: Occurrence, label: Label) -> Made | None:
+    found = group.find(str(label))
+    if found is None and not label.label.isdecimal():
+        # written in words, such as Patient[PID]: the nearest of its type
+        found = group.find(f"{label.type}[1]")
+    return found
+
+
+def _key(name: str, identifier: str) -> str:
+    """Return the place that a row maps; some rows misspell the structure, or say which segment theirs follows."""
+    _, dot, rest = re.sub(r":follow:[A-Z0-9]{3}", "", identifier.strip()).partition(".")
+    return f"{name}{dot}{rest}"
+
+
+def _structure(name: str, rows: tuple[Row, ...]) -> layout.Place:
+    """Return the structure that the rows of a message tell: groups by the parts of their identifiers."""
+    repeats = {_key(name, row.identifier): row.repeats for row in rows if not row.identifier.startswith("/")}
+    order: dict[str, list[str]] = {name: []}
+    for row in rows:
+        if row.identifier.startswith("/"):
+            continue
+        key = _key(name, row.identifier)
+        parts = key.split(".")
+        for depth in range(1, len(parts)):
+            parent, child = ".".join(parts[:depth]), ".".join(parts[: depth + 1])
+            members = order.setdefault(parent, [])
+            if child not in members:
+                members.append(child)
+    return _place(name, order, repeats)
+
+
+def _place(key: str, order: dict[str, list[str]], repeats: dict[str, bool]) -> layout.Place:
+    members = tuple(_place(child, order, repeats) for child in order.get(key, ()))
+    repeated = repeats.get(key, True)
+    return layout.Place(key.rsplit(".", 1)[-1], key, repeated, members)
+
+
+def _homes(name: str, rows: tuple[Row, ...]) -> dict[Label, str]:
+    """Return the group that each resource lives in; empty for one that each segment has of its own."""
+    places: dict[Label, list[str]] = {}
+    for row in rows:
+        if row.target and not row.identifier.startswith("/"):
+            match = _RESOURCE.match(row.target)
+            if match is not None:
+                places.setdefault(Label(match["type"], match["label"] or "1"), []).append(_key(name, row.identifier))
+    return {label: _home(keys) for label, keys in places.items()}
+
+
+def _home(keys: list[str]) -> str:
+    if len(set(keys)) == 1:
+        return ""
+    split = [key.split(".")[:-1] for key in keys]
+    shared: list[str] = []
+    for parts in zip(*split, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return ".".join(shared)

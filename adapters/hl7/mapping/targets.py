@@ -1,0 +1,180 @@
+"""From the path of a row to the place in a resource that is being built.
+
+While a resource is built, elements of a list stand under ``(name, label, scope)``, so that rows find the element that
+other rows of the same segment and repetition began; :mod:`adapters.hl7.mapping.finishing` makes lists of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from conformance.types import Element, ElementType, Node, nodes
+from mappings.errors import MappingError
+from mappings.paths import Step, parse_path
+
+REFERS = "@"
+"""Key of the resource that an element refers to."""
+
+Building = dict[Any, Any]
+
+
+class Made:
+    """A resource that is being built.
+
+    Attributes:
+        type: its resource type.
+        content: its elements.
+        order: its position among the resources of the message.
+    """
+
+    __slots__ = ("content", "full_url", "order", "type")
+
+    def __init__(self, resource_type: str, order: int = 0) -> None:
+        self.type = resource_type
+        self.content: Building = {}
+        self.order = order
+        self.full_url = ""
+
+
+class Hop(NamedTuple):
+    """One step on the way to an element.
+
+    Attributes:
+        name: JSON name.
+        label: of a list's element; None where there is no list.
+        refers: type of the resource that is gone on in; empty for none.
+    """
+
+    name: str
+    label: str | None
+    refers: str = ""
+
+
+class Target(NamedTuple):
+    """An element that a row writes.
+
+    Attributes:
+        hops: the way to what holds it.
+        last: the element itself; None for the resource or value itself.
+        type: its FHIR type.
+        path: as the definitions write it, for messages.
+    """
+
+    hops: tuple[Hop, ...]
+    last: Hop | None
+    type: str
+    path: str
+
+    @property
+    def is_primitive(self) -> bool:
+        """Whether it holds a text, number or truth."""
+        return not self.type or nodes()[self.type].kind == "primitive-type"
+
+    def holder(self, content: Building, scope: int) -> Building:
+        """Return what holds the element, made if it is not there."""
+        for hop in self.hops:
+            content = step(content, hop, scope)
+        return content
+
+    def element(self, content: Building, scope: int) -> Building:
+        """Return the element, made if it is not there; only of one that is not primitive."""
+        for hop in self.hops:
+            content = step(content, hop, scope)
+        return content if self.last is None else step(content, self.last, scope)
+
+    def put(self, content: Building, scope: int, value: object) -> None:
+        """Set the primitive element; what is there already stays."""
+        for hop in self.hops:
+            content = step(content, hop, scope)
+        last = self.last
+        if last is not None:
+            content.setdefault(last.name if last.label is None else (last.name, last.label, scope), value)
+
+
+def step(content: Building, hop: Hop, scope: int) -> Building:
+    """Return the next element on the way, made if it is not there."""
+    key = hop.name if hop.label is None else (hop.name, hop.label, scope)
+    found: Building | None = content.get(key)
+    if found is None:
+        found = content[key] = {}
+    if not hop.refers:
+        return found
+    made: Made | None = found.get(REFERS)
+    if made is None:
+        made = found[REFERS] = Made(hop.refers)
+    # one element refers to one resource: what another type would say of it has no place
+    return made.content if made.type == hop.refers else {}
+
+
+def compile_target(root: str, path: str) -> Target:
+    """Return the element that *path* means.
+
+    Args:
+        root: type of what it is written in: ``Patient``, ``Identifier``, ``MessageHeader.source``.
+        path: as a row has it.
+
+    Raises:
+        MappingError: R4 has no such element.
+    """
+    return _compiled(root, parse_path(path) if path else (), path)
+
+
+def _compiled(root: str, steps: tuple[Step, ...], text: str) -> Target:
+    hops, type_code = _walk(root, steps, text)
+    last = hops[-1] if hops else None
+    if last is not None and last.refers:
+        return Target(tuple(hops), None, type_code, f"{root}.{text}")
+    return Target(tuple(hops[:-1]), last, type_code, f"{root}.{text}")
+
+
+def _walk(root: str, steps: tuple[Step, ...], text: str) -> tuple[list[Hop], str]:
+    hops: list[Hop] = []
+    current = root
+    rest = list(steps)
+    if rest and rest[0].name in {"", root}:
+        rest.pop(0)
+    for number, each in enumerate(rest):
+        element, kind, name = _find(current, each.name, text)
+        label = each.label if element.max != 1 else None
+        is_last = number == len(rest) - 1
+        if each.resource:
+            refers = _resource(each.resource, kind, text)
+            # elements of a list that refer to resources of other types are others
+            hops.append(Hop(name, label and f"{label} {refers}", refers))
+            inside, current = _walk(each.resource, each.inside, text)
+            hops += inside
+        else:
+            current = kind.code
+            if not is_last and nodes()[current].kind == "primitive-type":
+                if label is not None:
+                    raise MappingError(f"{root}.{text}: extensions of a repeating primitive are not supported")
+                name = f"_{name}"
+            hops.append(Hop(name, label))
+    return hops, current
+
+
+def _resource(resource: str, kind: ElementType, text: str) -> str:
+    if kind.code != "Reference" or resource not in nodes() or nodes()[resource].kind != "resource":
+        raise MappingError(f"{text}: {resource} is not a resource that {kind.code} can refer to")
+    allowed = [each.rsplit("/", 1)[-1] for each in kind.target_profiles]
+    if allowed and "Resource" not in allowed and resource not in allowed:
+        raise MappingError(f"{text}: expected a reference to {' or '.join(allowed)}, found {resource}")
+    return resource
+
+
+def _find(current: str, name: str, text: str) -> tuple[Element, ElementType, str]:
+    found = elements(current).get(name)
+    if found is None:
+        raise MappingError(f"{text}: {current} has no element {name!r}")
+    return found
+
+
+@cache
+def elements(type_name: str) -> Mapping[str, tuple[Element, ElementType, str]]:
+    """Return the elements of a type by their JSON names."""
+    node: Node | None = nodes().get(type_name)
+    if node is None:
+        raise MappingError(f"R4 has no type {type_name!r}")
+    return {name: (element, kind, name) for element in node.elements for name, kind in element.json_names().items()}
