@@ -18,6 +18,7 @@ from identity.access.errors import UnavailableError
 from identity.access.grants.server import Server
 from identity.access.hosting.addresses import DEFAULT_TENANT, Site
 from identity.access.hosting.owner import owner_key, owner_verification
+from identity.access.policy.policies import Policies
 from identity.access.store.port import AccessStores
 from identity.access.tokens.jwk import VerificationKey
 from identity.access.tokens.key_file import KeyFile
@@ -67,6 +68,7 @@ class Authority:
         self._revocations = Revocations(clock)
         self._verifier = Verifier(self._find_key, self._expected, self._revocations, clock=clock)
         self._servers: dict[int, Server] = {}
+        self._policies: dict[int, Policies] = {}
         self._pool: Pool | None = None
         self._task: asyncio.Task[None] | None = None
         if stores is not None:
@@ -117,8 +119,19 @@ class Authority:
             )
         return found
 
+    async def policies(self, tenant: int = DEFAULT_TENANT, generation: int = 0) -> Policies:
+        """Return the roles and rules of *tenant*, of *generation* (a token's ``di.pol``) or newer.
+
+        Raises:
+            UnavailableError: the database does not answer.
+        """
+        known = self._policies.get(tenant)
+        if known is None or known.generation < generation:
+            known = await self._read_policies(tenant)
+        return known
+
     async def tend(self) -> None:
-        """Take note of what other processes revoked.
+        """Take note of what other processes revoked, and of roles and rules that changed.
 
         Raises:
             UnavailableError: the database does not answer.
@@ -126,6 +139,9 @@ class Authority:
         self.server()
         for server in tuple(self._servers.values()):
             await server.refresh_revocations()
+            known = self._policies.get(server.tenant)
+            if known is None or known.generation != await server.store.generation():
+                await self._read_policies(server.tenant)
 
     async def tidy(self) -> None:
         """Remove what has expired, and rotate the keys where it is time.
@@ -149,6 +165,14 @@ class Authority:
                     await self.tidy()
             except (UnavailableError, OperatorError) as error:
                 _log.warning("access: what changed elsewhere could not be read (%s); trying again", error)
+
+    async def _read_policies(self, tenant: int) -> Policies:
+        server = self.server(tenant)
+        # Asked for first: what changes meanwhile has a higher number, and is read again.
+        generation = await server.store.generation()
+        found = Policies(await server.store.roles(), await server.store.rules(), generation)
+        self._policies[tenant], server.policy_epoch = found, generation
+        return found
 
     def _find_key(self, kid: str) -> VerificationKey | None:
         return self._owner if kid == self._owner.kid else self._key_file.keys.find(kid)

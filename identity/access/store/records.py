@@ -145,12 +145,20 @@ class Role(Struct, frozen=True, kw_only=True, omit_defaults=True):
         name: as users and clients carry it.
         scope: what may be reached, in the notation of scopes for resources.
         purposes: codes of purposes of use for which it may be; empty for any.
+        labels: codes of security labels whose resources may be reached; ``*`` stands for all.
+        breaks_glass: whether consents and labels may be passed over in an emergency.
+        administers: whether what runs the store may be used: rebuilding its index, packages.
+        own: whether only the compartment of the person's own resource may be reached.
         description: for people.
     """
 
     name: str
     scope: str
     purposes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    breaks_glass: bool = False
+    administers: bool = False
+    own: bool = False
     description: str = ""
 
 
