@@ -54,6 +54,7 @@ def limits(settings: Settings) -> Limits:
 async def open_postgres(settings: Settings, definitions: CompiledDefinitions) -> Stores:
     """Open the stores on the PostgreSQL that *settings* name."""
     from stanforis.storage.pool import PoolOptions  # noqa: PLC0415 - the same
+    from stanforis.tenancy.contexts import open_contexts  # noqa: PLC0415 - the same
 
     from fhir_api.store.postgres.opening import open_stores  # noqa: PLC0415 - tests on memory need no driver
 
@@ -63,4 +64,5 @@ async def open_postgres(settings: Settings, definitions: CompiledDefinitions) ->
         acquire_seconds=settings.database_wait,
         statement_milliseconds=settings.statement_timeout * 1000,
     )
-    return await open_stores(options, definitions.search, definitions.extractor, limits(settings))
+    contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
+    return await open_stores(options, definitions.search, definitions.extractor, limits(settings), contexts=contexts)

@@ -6,13 +6,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import PoolOptions
 
 from fhir_api.store.memory.store import MemoryStores
 from fhir_api.store.port import TenantStore
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
-from tests.support.stores import DEFINITIONS, EXTRACTOR
+from tests.support.databases import stores_on
 from tests.support.tenants import new_tenant
 
 NewStore = Callable[[], TenantStore]
@@ -32,7 +30,7 @@ async def new_store(request: pytest.FixtureRequest) -> AsyncIterator[NewStore]:
         yield lambda: MemoryStores().for_tenant("default")
         return
     connection: ConnectionInfo = request.getfixturevalue("migrated")
-    stores = await open_stores(PoolOptions(dsn=connection.app_dsn), DEFINITIONS, EXTRACTOR)
+    stores = await stores_on(connection)
     yield lambda: stores.for_tenant(new_tenant())
     await stores.close()
 

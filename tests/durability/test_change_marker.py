@@ -16,13 +16,12 @@ from typing import Any
 import asyncpg
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import PoolOptions
 
 from fhir_api.model.versions import StoredVersion
 from fhir_api.store.port import TenantStore
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
-from tests.support.stores import DEFINITIONS, EXTRACTOR, update, write
+from tests.support.databases import signed, stores_on
+from tests.support.stores import update, write
 
 TENANT = 7001
 WRITERS = 12
@@ -51,13 +50,14 @@ class Reader:
 
     connection: asyncpg.Connection[asyncpg.Record]
     bounded: bool
+    context: str
     next_marker: int = 0
     seen: list[Seen] = field(default_factory=list)
 
     async def read(self) -> None:
         """Read what is new."""
         async with self.connection.transaction(isolation="repeatable_read", readonly=True):
-            await self.connection.execute(f"SELECT set_config('stanforis.tenant', '{TENANT}', true)")
+            await self.connection.execute("SELECT set_config('stanforis.tenant', $1, true)", self.context)
             bound = 2**62
             if self.bounded:
                 bound = await self.connection.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
@@ -79,8 +79,7 @@ def database(postgres: ConnectionInfo) -> ConnectionInfo:
 @pytest.fixture
 async def store(database: ConnectionInfo) -> AsyncIterator[TenantStore]:
     """The store of a tenant that no other test uses."""
-    options = PoolOptions(database.app_dsn, size=WRITERS)
-    stores = await open_stores(options, DEFINITIONS, EXTRACTOR)
+    stores = await stores_on(database, WRITERS)
     yield stores.for_tenant(TENANT)
     await stores.close()
 
@@ -95,9 +94,12 @@ async def connections(database: ConnectionInfo) -> AsyncIterator[list[Any]]:
 
 
 @pytest.fixture
-async def readers(connections: list[Any]) -> list[Reader]:
+async def readers(database: ConnectionInfo, connections: list[Any]) -> list[Reader]:
     """A bounded and a naive reader, which have read all there is."""
-    made = [Reader(connections[0], bounded=True), Reader(connections[1], bounded=False)]
+    made = [
+        Reader(connection, bounded, await signed(database, connection, TENANT))
+        for connection, bounded in zip(connections, (True, False), strict=True)
+    ]
     for reader in made:
         await reader.read()
         reader.seen.clear()

@@ -21,7 +21,7 @@ from fhir_api.store.postgres.arrays import bigints, byteas
 from fhir_api.store.postgres.bodies import unpack
 from fhir_api.store.postgres.encode import Codes, IndexRows, index_hash
 from fhir_api.store.postgres.own import Own
-from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.session import TENANT, fenced
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.writes import INDEX_TABLES, call, code_columns, index_arguments
@@ -44,14 +44,14 @@ _SUPERSEDED = fenced(
 _LOCK = (
     "SELECT r.rid FROM (SELECT * FROM unnest($2::bigint[], $3::integer[]) AS u (rid, version) ORDER BY u.rid) n "
     "CROSS JOIN LATERAL (SELECT r.rid FROM fhir.resource r "
-    "WHERE r.tenant_id = $1::text::integer AND r.rid = n.rid AND r.version = n.version OFFSET 0 FOR UPDATE) r"
+    f"WHERE r.tenant_id = {TENANT} AND r.rid = n.rid AND r.version = n.version OFFSET 0 FOR UPDATE) r"
 )
-_ADD = f"SELECT {call('fhir.index_own', range(1, 2 + len(index_arguments(IndexRows()))))}"
+_ADD = f"SELECT {call('fhir.index_own', range(2, 2 + len(index_arguments(IndexRows()))))}"
 _UNINDEX = _ADD.replace("index_own", "unindex")
-_REINDEXED = "SELECT fhir.reindexed($1, $2, $3, $4, $5)"
+_REINDEXED = f"SELECT {call('fhir.reindexed', range(2, 6))}"
 _CODES = (
     "INSERT INTO fhir.token_code (tenant_id, param, code_hash, hash, system, code) "
-    "SELECT $1, n.* "
+    f"SELECT {TENANT}, n.* "
     "FROM unnest($2::fhir.integers, $3::fhir.bigints, $4::fhir.bigints, $5::fhir.texts, $6::fhir.texts) n "
     "ON CONFLICT DO NOTHING"
 )
@@ -82,14 +82,14 @@ Batch = Sequence[Row]
 
 
 async def read(
-    connection: Connection, tenant: str, after: int, end: int, limit: int, barrier: int | None = None
+    connection: Connection, context: str, after: int, end: int, limit: int, barrier: int | None = None
 ) -> Batch:
     """Return the resources whose numbers follow *after*, up to *end*; only those written before *barrier*."""
-    return [Row(*row) for row in await connection.fetch(_READ, tenant, after, end, limit, barrier)]
+    return [Row(*row) for row in await connection.fetch(_READ, context, after, end, limit, barrier)]
 
 
 async def build(
-    shared: Shared, connection: Connection, tenant: str, batch: Batch, parameters: Iterable[OwnParameter]
+    shared: Shared, connection: Connection, context: str, batch: Batch, parameters: Iterable[OwnParameter]
 ) -> int:
     """Add the rows of new *parameters*, and return how many there are."""
     indexing = shared.indexing
@@ -103,39 +103,40 @@ async def build(
             )
         if count % _AT_ONCE == 0:
             await asyncio.sleep(0)
-    kept = await _locked(connection, tenant, [each for each in batch if rows.get(each.rid)])
+    kept = await _locked(connection, context, [each for each in batch if rows.get(each.rid)])
     found = IndexRows()
     for rid in kept:
         found.extend(rows[rid])
-    await _add(connection, tenant, found, codes)
+    await _add(connection, context, found, codes)
     return _count(found)
 
 
-async def reindex(shared: Shared, connection: Connection, tenant: str, batch: Batch) -> int:
+async def reindex(shared: Shared, connection: Connection, tenant_id: int, batch: Batch) -> int:
     """Make all rows of some resources anew, and return how many there are.
 
     Rows that should not be there can only be those of earlier versions: they are removed.
     """
-    renewal = _Renewal(shared, await shared.own_of(connection, int(tenant)))
+    context = shared.contexts.of(connection, tenant_id)
+    renewal = _Renewal(shared, await shared.own_of(connection, tenant_id))
     for count, each in enumerate(batch, 1):
         renewal.renew(each)
         if count % _AT_ONCE == 0:
             await asyncio.sleep(0)
-    for rid, type_id, body in await connection.fetch(_SUPERSEDED, tenant, [each.rid for each in batch]):
+    for rid, type_id, body in await connection.fetch(_SUPERSEDED, context, [each.rid for each in batch]):
         renewal.supersede(rid, type_names()[type_id], body)
-    kept = await _locked(connection, tenant, batch)
+    kept = await _locked(connection, context, batch)
     wanted, unwanted = IndexRows(), IndexRows()
     for rid in kept:
         wanted.extend(renewal.rows[rid])
         unwanted.extend(renewal.former.get(rid, IndexRows()).minus(renewal.rows[rid]))
     if unwanted:
-        await connection.fetch(_UNINDEX, int(tenant), *index_arguments(unwanted))
-    await _add(connection, tenant, wanted, renewal.codes)
+        await connection.fetch(_UNINDEX, context, *index_arguments(unwanted))
+    await _add(connection, context, wanted, renewal.codes)
     changed = [renewal.marks[rid] for rid in kept if rid in renewal.marks]
     if changed:
         rids, lows, hashes, presents = zip(*changed, strict=True)
         columns = (bigints(rids), bigints(lows), bigints(hashes), byteas(presents))
-        await connection.fetch(_REINDEXED, int(tenant), *columns)
+        await connection.fetch(_REINDEXED, context, *columns)
     return _count(wanted)
 
 
@@ -181,7 +182,7 @@ class _Renewal:
 
 
 async def remove(
-    connection: Connection, tenant: str, parameters: Iterable[OwnParameter], base: SearchDefinitions
+    connection: Connection, context: str, parameters: Iterable[OwnParameter], base: SearchDefinitions
 ) -> int:
     """Remove some of the rows of *parameters*, and return how many; 0 when there are none left."""
     keys = sorted({key for each in parameters for key in own_keys(base, each.own)})
@@ -190,26 +191,26 @@ async def remove(
     for table in (*INDEX_TABLES, "token_code"):
         statement = (
             f"WITH gone AS (DELETE FROM fhir.{table} WHERE ctid = ANY(ARRAY("
-            f"SELECT x.ctid FROM fhir.{table} x WHERE x.tenant_id = $1::text::integer AND x.param = ANY($2::integer[]) "
+            f"SELECT x.ctid FROM fhir.{table} x WHERE x.tenant_id = {TENANT} AND x.param = ANY($2::integer[]) "
             f"LIMIT {_REMOVED})) RETURNING 1) SELECT count(*) FROM gone"
         )
-        removed += await connection.fetchval(statement, tenant, both)
+        removed += await connection.fetchval(statement, context, both)
     return removed
 
 
-async def _locked(connection: Connection, tenant: str, batch: Batch) -> list[int]:
+async def _locked(connection: Connection, context: str, batch: Batch) -> list[int]:
     """Lock the resources that are still as they were read, and return their numbers."""
     if not batch:
         return []
     rids, versions = [row.rid for row in batch], [row.version for row in batch]
-    return [rid for (rid,) in await connection.fetch(_LOCK, tenant, rids, versions)]
+    return [rid for (rid,) in await connection.fetch(_LOCK, context, rids, versions)]
 
 
-async def _add(connection: Connection, tenant: str, rows: IndexRows, codes: Codes) -> None:
+async def _add(connection: Connection, context: str, rows: IndexRows, codes: Codes) -> None:
     if codes.new:
-        await connection.fetch(_CODES, int(tenant), *code_columns(codes))
+        await connection.fetch(_CODES, context, *code_columns(codes))
     if rows:
-        await connection.fetch(_ADD, int(tenant), *index_arguments(rows))
+        await connection.fetch(_ADD, context, *index_arguments(rows))
 
 
 def _count(rows: IndexRows) -> int:

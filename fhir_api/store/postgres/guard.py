@@ -17,7 +17,7 @@ from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.limits import Limits, RequestClass, class_of
-from fhir_api.store.postgres.session import Fetch, translated
+from fhir_api.store.postgres.session import ContextOf, Fetch, translated
 
 Answer = TypeVar("Answer")
 Connections = Callable[[], AbstractAsyncContextManager[Connection]]
@@ -52,7 +52,11 @@ class Guard:
         self._known: dict[str, _Known] = {}
 
     async def bounded(
-        self, own: RequestClass, connections: Connections, tenant: str, work: Callable[[Fetch], Awaitable[Answer]]
+        self,
+        own: RequestClass,
+        connections: Connections,
+        context: ContextOf,
+        work: Callable[[Fetch], Awaitable[Answer]],
     ) -> Answer:
         """Return what *work* makes of a guarded ``fetch`` on the pool.
 
@@ -62,36 +66,40 @@ class Guard:
         limit = self._limits.of[class_of(own)]
 
         async def fetch(statement: str, *arguments: Any) -> list[asyncpg.Record]:
-            return await self._fetch(connections, limit.cost, statement, (tenant, *arguments))
+            return await self._fetch(connections, context, limit.cost, statement, arguments)
 
         return await _in_time(limit.seconds, work(fetch))
 
     async def in_transaction(
-        self, own: RequestClass, connections: Connections, tenant: str, work: Callable[[Fetch], Awaitable[Answer]]
+        self,
+        own: RequestClass,
+        connections: Connections,
+        context: ContextOf,
+        work: Callable[[Fetch], Awaitable[Answer]],
     ) -> Answer:
         """Return what *work* makes of a ``fetch`` on the transaction's connection; it never waits for others."""
 
         async def fetch(statement: str, *arguments: Any) -> list[asyncpg.Record]:
             with translated():
                 async with connections() as connection:
-                    return await connection.fetch(statement, tenant, *arguments)
+                    return await connection.fetch(statement, context(connection), *arguments)
 
         return await _in_time(self._limits.of[class_of(own)].seconds, work(fetch))
 
     async def _fetch(
-        self, connections: Connections, most: int, statement: str, arguments: tuple[Any, ...]
+        self, connections: Connections, context: ContextOf, most: int, statement: str, arguments: tuple[Any, ...]
     ) -> list[asyncpg.Record]:
         known = self._known.get(statement)
         with translated():
             if known is not None and known.cost < COSTLY and known.slow_until < asyncio.get_running_loop().time():
                 async with connections() as connection:
-                    return await self._watched(connection, known, statement, arguments)
+                    return await self._watched(connection, known, statement, (context(connection), *arguments))
             # what is new may be costly
             async with self._few, connections() as connection:
-                known = known or await self._estimated(connection, statement, arguments)
+                known = known or await self._estimated(connection, statement, (context(connection), *arguments))
                 if most and known.cost > most:
                     raise too_costly("The search would cost more than the server allows.")
-                return await self._watched(connection, known, statement, arguments)
+                return await self._watched(connection, known, statement, (context(connection), *arguments))
 
     async def _estimated(self, connection: Connection, statement: str, arguments: tuple[Any, ...]) -> _Known:
         if statement.startswith("EXPLAIN "):

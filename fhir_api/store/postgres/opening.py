@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import orjson
 from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.tenancy.contexts import Contexts
 
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import IndexEntries
@@ -34,9 +35,14 @@ ROLE = "stanforis_app"
 
 
 async def open_stores(
-    options: PoolOptions, definitions: SearchDefinitions, extractor: Extractor, limits: Limits | None = None
+    options: PoolOptions,
+    definitions: SearchDefinitions,
+    extractor: Extractor,
+    limits: Limits | None = None,
+    *,
+    contexts: Contexts,
 ) -> PostgresStores:
-    """Return the stores of a database that is migrated already.
+    """Return the stores of a database that is migrated already; *contexts* signs what it is told of tenants.
 
     Raises:
         FhirError: UNAVAILABLE when the database cannot be reached.
@@ -54,4 +60,5 @@ async def open_stores(
     indexing = Indexing(
         Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions, extractor.zone
     )
-    return PostgresStores(Shared(pool, indexing, Guard(limits or Limits()), zone=extractor.zone), row["cursor_key"])
+    shared = Shared(pool, contexts, indexing, Guard(limits or Limits()), zone=extractor.zone)
+    return PostgresStores(shared, row["cursor_key"])

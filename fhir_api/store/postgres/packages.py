@@ -9,7 +9,7 @@ import asyncpg
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.store.port import DefinitionsState, PackageRecord
-from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.session import TENANT, fenced
 
 STATE = fenced(
     "x.generation, x.profiles",
@@ -24,14 +24,14 @@ RECORDS = fenced(
     f"SELECT {_COLUMNS} FROM fhir.package p WHERE p.tenant_id = c.tenant ORDER BY p.name, p.version OFFSET 0",
 )
 
-# Both run inside a transaction whose tenant is set; its policy sees that $1 is that tenant.
+# Both run inside a transaction whose context is in force.
 RECORD = (
-    f"INSERT INTO fhir.package (tenant_id, {_COLUMNS}) VALUES ($1::text::integer, $2, $3, $4, $5, $6, $7, $8, $9) "
+    f"INSERT INTO fhir.package (tenant_id, {_COLUMNS}) VALUES ({TENANT}, $2, $3, $4, $5, $6, $7, $8, $9) "
     "ON CONFLICT (tenant_id, name, version) DO UPDATE SET canonical = excluded.canonical, "
     "dependencies = excluded.dependencies, digest = excluded.digest, complete = excluded.complete, "
     "added_at = excluded.added_at, resources = excluded.resources"
 )
-FORGET = "DELETE FROM fhir.package WHERE tenant_id = $1::text::integer AND name = $2 AND version = $3"
+FORGET = f"DELETE FROM fhir.package WHERE tenant_id = {TENANT} AND name = $2 AND version = $3"
 
 
 def state(rows: Sequence[asyncpg.Record]) -> DefinitionsState:

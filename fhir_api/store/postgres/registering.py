@@ -24,7 +24,7 @@ from fhir_api.store.parameters import (
 )
 from fhir_api.store.postgres.bodies import unpack
 from fhir_api.store.postgres.own import LOAD, loaded
-from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.session import TENANT, fenced
 from fhir_api.store.postgres.types import resource_numbers, type_numbers
 
 _STATES = fenced(
@@ -38,126 +38,120 @@ _SOURCES = fenced(
     "SELECT r.rid, r.version, r.body FROM fhir.resource r WHERE r.tenant_id = c.tenant "
     "AND r.rid >= $2 AND r.rid < $3 AND r.change <> 3 ORDER BY r.rid OFFSET 0",
 )
-# All below run inside a transaction whose tenant is set; the policies see that $1 is that tenant.
-_KEEP = "UPDATE fhir.search_parameter SET source_version = $3 WHERE tenant_id = $1::text::integer AND number = $2"
-_REMOVE = (
-    "UPDATE fhir.search_parameter SET state = 'removing' "
-    "WHERE tenant_id = $1::text::integer AND number = ANY($2::int[])"
-)
-_FORGET = "DELETE FROM fhir.search_parameter WHERE tenant_id = $1::text::integer AND number = ANY($2::int[])"
+# All below run inside a transaction whose context is in force.
+_KEEP = f"UPDATE fhir.search_parameter SET source_version = $3 WHERE tenant_id = {TENANT} AND number = $2"
+_REMOVE = f"UPDATE fhir.search_parameter SET state = 'removing' WHERE tenant_id = {TENANT} AND number = ANY($2::int[])"
+_FORGET = f"DELETE FROM fhir.search_parameter WHERE tenant_id = {TENANT} AND number = ANY($2::int[])"
 _ADD = (
     "INSERT INTO fhir.search_parameter (tenant_id, number, source, source_version, state, definition, reason) "
-    "VALUES ($1::text::integer, nextval('fhir.search_parameter_number'), $2, $3, $4, $5, $6) RETURNING number"
+    f"VALUES ({TENANT}, nextval('fhir.search_parameter_number'), $2, $3, $4, $5, $6) RETURNING number"
 )
 _NEXT = (
     "INSERT INTO fhir.parameter_state AS s (tenant_id, generation, definitions) "
-    "VALUES ($1::text::integer, $2::bigint, coalesce($3::bigint, 0)) ON CONFLICT (tenant_id) DO UPDATE "
+    f"VALUES ({TENANT}, $2::bigint, coalesce($3::bigint, 0)) ON CONFLICT (tenant_id) DO UPDATE "
     "SET generation = s.generation + $2, definitions = coalesce($3, s.definitions)"
 )
 _JOB = (
     "INSERT INTO fhir.reindex_job (tenant_id, job, kind, title, types, parameters, created) "
-    "VALUES ($1::text::integer, nextval('fhir.reindex_job_number'), $2, $3, $4::smallint[], $5::int[], $6) "
+    f"VALUES ({TENANT}, nextval('fhir.reindex_job_number'), $2, $3, $4::smallint[], $5::int[], $6) "
     "RETURNING job"
 )
-_FORGET_JOBS = "DELETE FROM fhir.reindex_job WHERE tenant_id = $1::text::integer AND finished IS NULL"
+_FORGET_JOBS = f"DELETE FROM fhir.reindex_job WHERE tenant_id = {TENANT} AND finished IS NULL"
 
 
-async def load(connection: Connection, tenant: str) -> OwnParameters:
+async def load(connection: Connection, context: str) -> OwnParameters:
     """Return the registered parameters of a tenant."""
-    return loaded(await connection.fetch(LOAD, tenant))
+    return loaded(await connection.fetch(LOAD, context))
 
 
-async def register(connection: Connection, tenant: str, base: SearchDefinitions) -> bool:
+async def register(connection: Connection, context: str, base: SearchDefinitions) -> bool:
     """Register what changed among the SearchParameters, and tell whether anything had.
 
     Runs inside a transaction, alone with the tenant's registry.
     """
-    (states,) = await connection.fetch(_STATES, tenant)
+    (states,) = await connection.fetch(_STATES, context)
     if states["stored"] == states["registered"]:
         return False
-    parameters = (await load(connection, tenant)).parameters
-    found = changes(await _sources(connection, tenant), parameters, base)
-    await _apply(connection, tenant, found, parameters, states["stored"])
+    parameters = (await load(connection, context)).parameters
+    found = changes(await _sources(connection, context), parameters, base)
+    await _apply(connection, context, found, parameters, states["stored"])
     return True
 
 
-async def _sources(connection: Connection, tenant: str) -> list[Source]:
-    rows = await connection.fetch(_SOURCES, tenant, *resource_numbers(type_numbers()["SearchParameter"]))
+async def _sources(connection: Connection, context: str) -> list[Source]:
+    rows = await connection.fetch(_SOURCES, context, *resource_numbers(type_numbers()["SearchParameter"]))
     found = (Source(row["rid"], row["version"], orjson.loads(unpack(row["body"]))) for row in rows)
     return [source for source in found if source.is_readable]
 
 
 async def _apply(
-    connection: Connection, tenant: str, found: Changes, before: Sequence[OwnParameter], definitions: int
+    connection: Connection, context: str, found: Changes, before: Sequence[OwnParameter], definitions: int
 ) -> None:
     for number, version_id in found.kept.items():
-        await connection.execute(_KEEP, tenant, number, version_id)
+        await connection.execute(_KEEP, context, number, version_id)
     ending = [each for each in before if each.number in found.removed]
-    await end(connection, tenant, ending)
-    added = [await _add(connection, tenant, each) for each in found.added]
+    await end(connection, context, ending)
+    added = [await _add(connection, context, each) for each in found.added]
     building = [each for each in added if each.state == BUILDING]
     if building:
-        await begin(connection, tenant, "build", building)
+        await begin(connection, context, "build", building)
     is_other = building or any(each.state != REFUSED for each in ending)
-    await connection.execute(_NEXT, tenant, 1 if is_other else 0, definitions)
+    await connection.execute(_NEXT, context, 1 if is_other else 0, definitions)
 
 
-async def end(connection: Connection, tenant: str, ending: Sequence[OwnParameter]) -> None:
+async def end(connection: Connection, context: str, ending: Sequence[OwnParameter]) -> None:
     """Search and index by some parameters no longer, and begin to remove their rows."""
     gone = [each for each in ending if each.state != REFUSED]
-    await connection.execute(_FORGET, tenant, [each.number for each in ending if each.state == REFUSED])
+    await connection.execute(_FORGET, context, [each.number for each in ending if each.state == REFUSED])
     if gone:
-        await connection.execute(_REMOVE, tenant, [each.number for each in gone])
-        await begin(connection, tenant, "remove", gone)
+        await connection.execute(_REMOVE, context, [each.number for each in gone])
+        await begin(connection, context, "remove", gone)
 
 
-async def _add(connection: Connection, tenant: str, new: Registered) -> OwnParameter:
+async def _add(connection: Connection, context: str, new: Registered) -> OwnParameter:
     source, state = new.source, REFUSED if new.reason else BUILDING
     encoded = msgspec.json.encode(new.definition).decode()
-    number = await connection.fetchval(_ADD, tenant, source.number, source.version_id, state, encoded, new.reason)
+    number = await connection.fetchval(_ADD, context, source.number, source.version_id, state, encoded, new.reason)
     return OwnParameter(number, source.number, source.version_id, state, new.definition, new.reason)
 
 
-async def begin(connection: Connection, tenant: str, kind: str, parameters: Sequence[OwnParameter]) -> int:
+async def begin(connection: Connection, context: str, kind: str, parameters: Sequence[OwnParameter]) -> int:
     """Make the job that builds or removes the rows of *parameters*, and return its number."""
     types = {name for each in parameters for name in each.definition.base}
     title = ", ".join(each.definition.url for each in parameters)
-    return await begin_job(connection, tenant, kind, title, types, [each.number for each in parameters])
+    return await begin_job(connection, context, kind, title, types, [each.number for each in parameters])
 
 
 async def begin_job(
-    connection: Connection, tenant: str, kind: str, title: str, types: Iterable[str], parameters: Sequence[int] = ()
+    connection: Connection, context: str, kind: str, title: str, types: Iterable[str], parameters: Sequence[int] = ()
 ) -> int:
     """Make a job about resource *types*, and return its number."""
     numbers = sorted(type_numbers()[name] for name in types)
     now = time.time_ns() // 1_000_000
-    job: int = await connection.fetchval(_JOB, tenant, kind, title, numbers, list(parameters), now)
+    job: int = await connection.fetchval(_JOB, context, kind, title, numbers, list(parameters), now)
     return job
 
 
-async def rebuild(connection: Connection, tenant: str, again: Sequence[OwnParameter]) -> int:
+async def rebuild(connection: Connection, context: str, again: Sequence[OwnParameter]) -> int:
     """Register some parameters anew, as they are, and return the number of the job that builds them."""
-    await end(connection, tenant, again)
+    await end(connection, context, again)
     added = [
-        await _add(connection, tenant, Registered(Source(each.source, each.source_version, {}), each.definition, ""))
+        await _add(connection, context, Registered(Source(each.source, each.source_version, {}), each.definition, ""))
         for each in again
     ]
-    await connection.execute(_NEXT, tenant, 1, None)
-    return await begin(connection, tenant, "build", added)
+    await connection.execute(_NEXT, context, 1, None)
+    return await begin(connection, context, "build", added)
 
 
-async def build_again(connection: Connection, tenant: str) -> None:
+async def build_again(connection: Connection, context: str) -> None:
     """After all index rows are gone: build the rows of every parameter, and forget what was to be removed."""
-    parameters = (await load(connection, tenant)).parameters
-    await connection.execute(_FORGET, tenant, [each.number for each in parameters if each.state == REMOVING])
-    await connection.execute(
-        "DELETE FROM fhir.reindex_job WHERE tenant_id = $1::text::integer AND finished IS NULL", tenant
-    )
+    parameters = (await load(connection, context)).parameters
+    await connection.execute(_FORGET, context, [each.number for each in parameters if each.state == REMOVING])
+    await connection.execute(f"DELETE FROM fhir.reindex_job WHERE tenant_id = {TENANT} AND finished IS NULL", context)
     live = [each for each in parameters if each.state in (BUILDING, LIVE)]
     if live:
         await connection.execute(
-            "UPDATE fhir.search_parameter SET state = 'building' "
-            "WHERE tenant_id = $1::text::integer AND state = 'live'",
-            tenant,
+            f"UPDATE fhir.search_parameter SET state = 'building' WHERE tenant_id = {TENANT} AND state = 'live'",
+            context,
         )
-        await begin(connection, tenant, "build", live)
+        await begin(connection, context, "build", live)

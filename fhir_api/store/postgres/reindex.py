@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import psycopg
 from stanforis.storage.pool import PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from conformance.manifest import manifest
 from fhir_api.search.definitions import SearchDefinitions
@@ -24,7 +25,7 @@ from fhir_api.store.postgres.session import fenced
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.upkeep import build_anew
-from fhir_api.store.postgres.writes import Plan
+from fhir_api.store.postgres.writes import Plan, call
 
 _BATCH = 500
 _INDEX_TABLES = ("token", "token_code", "reference", "date", "string", "quantity", "composite")
@@ -33,7 +34,7 @@ _BODIES = fenced(
     "SELECT r.rid, r.type_id, r.body FROM fhir.resource r "
     "WHERE r.tenant_id = c.tenant AND r.rid > $2 AND r.change <> 3 ORDER BY r.rid LIMIT $3",
 )
-_REINDEXED = "SELECT fhir.reindexed($1, $2, $3, $4, $5)"
+_REINDEXED = f"SELECT {call('fhir.reindexed', range(2, 6))}"
 
 Progress = Callable[[int], None]
 """Told how many resources have been indexed since it was told last."""
@@ -72,7 +73,7 @@ async def reindex(
         connection.execute("UPDATE fhir.installation SET extraction = 'being made'")
         connection.execute(f"TRUNCATE {', '.join(f'fhir.{table}' for table in _INDEX_TABLES)}")
         tenants = [tenant_id for (tenant_id,) in connection.execute("SELECT tenant_id FROM fhir.tenant ORDER BY 1")]
-    stores = await open_stores(options, definitions, extractor)
+    stores = await open_stores(options, definitions, extractor, contexts=await open_contexts(owner_dsn))
     try:
         for tenant_id in tenants:
             await _reindex_tenant(stores.shared, tenant_id, progress)
@@ -90,7 +91,7 @@ async def _reindex_tenant(shared: Shared, tenant_id: int, progress: Progress) ->
     indexing, last = shared.indexing, 0
     encoder = indexing.encoder
     async with shared.pool.acquire() as connection:
-        while rows := await connection.fetch(_BODIES, str(tenant_id), last, _BATCH):
+        while rows := await connection.fetch(_BODIES, shared.contexts.of(connection, tenant_id), last, _BATCH):
             plan = Plan(indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
             changed = []
             for rid, type_id, packed in rows:
@@ -100,11 +101,12 @@ async def _reindex_tenant(shared: Shared, tenant_id: int, progress: Progress) ->
                 plan.added.extend(found)
                 present = indexing.present.of(resource_type, entries)
                 changed.append((rid, entries.low, index_hash(found, encoder.hasher), present))
-            statement, arguments = plan.statement(tenant_id)
+            context = shared.contexts.of(connection, tenant_id)
+            statement, arguments = plan.statement(context)
             await connection.fetch(statement, *arguments)
             rids, lows, hashes, presents = zip(*changed, strict=True)
             columns = (bigints(rids), bigints(lows), bigints(hashes), byteas(presents))
-            await connection.fetch(_REINDEXED, tenant_id, *columns)
+            await connection.fetch(_REINDEXED, context, *columns)
             shared.codes_of(tenant_id).update(plan.codes.new)
             last = rows[-1]["rid"]
             progress(len(rows))

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import asyncpg
-from stanforis.storage.pool import PoolTimeoutError
+from stanforis.storage.pool import Connection, PoolTimeoutError
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.collisions import CollisionError
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 """Runs a statement for the tenant: ``fetch(statement, *arguments)``, arguments from ``$2`` on."""
+ContextOf = Callable[[Connection], str]
+"""Gives the signed context of a tenant for a connection: ``$1`` of every statement."""
+
+TENANT = "split_part($1::text, '.', 1)::integer"
+"""The tenant's number in the context ``$1``, for statements in a transaction whose context is in force already."""
 
 _COLLISIONS = (asyncpg.SerializationError, asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
 _UNREACHABLE = (
@@ -29,24 +34,30 @@ _UNREACHABLE = (
 
 
 def fenced(columns: str, inner: str) -> str:
-    """Return a statement that sets the tenant ``$1`` (text) and then runs *inner*.
+    """Return a statement that puts the signed context ``$1`` in force and then runs *inner* for its tenant.
 
     *inner* must use ``c.tenant`` and end in LIMIT, OFFSET 0 or an aggregate: then PostgreSQL cannot run it before the
     setting is in force.
     """
     return (
         f"SELECT {columns} "
-        "FROM (SELECT s::integer AS tenant FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
+        "FROM (SELECT split_part(s, '.', 1)::integer AS tenant "
+        "FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
         f"CROSS JOIN LATERAL ({inner}) x"
     )
 
 
 def planned(inner: str) -> str:
-    """Return a statement that tells as JSON how PostgreSQL would carry out *inner* for the tenant ``$1``.
+    """Return a statement that tells as JSON how PostgreSQL would carry out *inner* for the context ``$1``.
 
-    *inner* uses ``c.tenant``. Nothing is read, so no tenant is set.
+    *inner* uses ``c.tenant``. Nothing is read, so the context is not put in force.
     """
-    return f"EXPLAIN (FORMAT JSON) SELECT FROM (SELECT $1::text::integer AS tenant) c CROSS JOIN LATERAL ({inner}) x"
+    return f"EXPLAIN (FORMAT JSON) SELECT FROM (SELECT {TENANT} AS tenant) c CROSS JOIN LATERAL ({inner}) x"
+
+
+ENTER = "SELECT set_config('stanforis.tenant', $1, true)"
+"""Puts a signed context in force for the rest of a transaction. It is an argument: a statement's text can be seen by
+whoever works as the same role."""
 
 
 class translated:  # noqa: N801 - reads as a word of the with statement

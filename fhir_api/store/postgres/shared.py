@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from stanforis.storage.pool import Connection, Pool
+from stanforis.tenancy.contexts import Contexts
 
 from fhir_api.store.limits import Limits
 from fhir_api.store.postgres.encode import CodeKey
@@ -23,6 +24,7 @@ class Shared:
     """What all tenants of one process share."""
 
     pool: Pool
+    contexts: Contexts
     indexing: Indexing
     guard: Guard = field(default_factory=lambda: Guard(Limits()))
     rids: list[range] = field(default_factory=list)
@@ -45,7 +47,7 @@ class Shared:
         """
         own = self.own.get(tenant_id)
         if own is None:
-            rows = await connection.fetch(LOAD, str(tenant_id))
+            rows = await connection.fetch(LOAD, self.contexts.of(connection, tenant_id))
             own = self.own[tenant_id] = Own.of(loaded(rows), self.indexing.definitions, self.zone)
         return own
 

@@ -38,13 +38,14 @@ from fhir_api.store.postgres import history, own, packages, reads, upkeep
 from fhir_api.store.postgres.gathering import Gathering, Outcome
 from fhir_api.store.postgres.search import in_use, run
 from fhir_api.store.postgres.search.explain import explained
-from fhir_api.store.postgres.session import Fetch, translated, unavailable
+from fhir_api.store.postgres.session import ENTER, Fetch, translated, unavailable
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.writes import identity
 from fhir_api.store.postgres.writing import write_all, write_each
 
 _Answer = TypeVar("_Answer")
 _ATTEMPTS = 10
+_ENTER_LOCKED = f"{ENTER}, (SELECT count(pg_advisory_xact_lock(n)) FROM unnest($2::bigint[]) n)"
 _LOCK_NAMES = 4096
 """Named locks are folded into this many, so that a large transaction cannot fill the database's lock table."""
 
@@ -61,16 +62,18 @@ class _PostgresReader:
     def __init__(self, shared: Shared, tenant_id: int, connections: _Connections) -> None:
         self._shared = shared
         self._tenant_id = tenant_id
-        self._tenant = str(tenant_id)
         self._connections = connections
+
+    def _context(self, connection: Connection) -> str:
+        return self._shared.contexts.of(connection, self._tenant_id)
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         with translated():
             async with self._connections() as connection:
-                return await connection.fetch(statement, self._tenant, *arguments)
+                return await connection.fetch(statement, self._context(connection), *arguments)
 
     async def _guarded(self, own: RequestClass, work: Callable[[Fetch], Awaitable[_Answer]]) -> _Answer:
-        return await self._shared.guard.bounded(own, self._connections, self._tenant, work)
+        return await self._shared.guard.bounded(own, self._connections, self._context, work)
 
     def _place(self, key: ResourceKey) -> tuple[int, int, str] | None:
         """Return how a key is looked up: hash, type number, id; None for a type that does not exist."""
@@ -110,7 +113,7 @@ class _PostgresReader:
         """See :class:`fhir_api.store.explaining.Explaining`."""
         with translated():
             async with self._connections() as connection:
-                return await explained(connection, self._tenant, query, self._shared.indexing)
+                return await explained(connection, self._context(connection), query, self._shared.indexing)
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """See :class:`fhir_api.store.port.Reader`."""
@@ -144,7 +147,7 @@ class _PostgresTransaction(_PostgresReader):
     """Reads and writes on one connection, between BEGIN and COMMIT."""
 
     async def _guarded(self, own: RequestClass, work: Callable[[Fetch], Awaitable[_Answer]]) -> _Answer:
-        return await self._shared.guard.in_transaction(own, self._connections, self._tenant, work)
+        return await self._shared.guard.in_transaction(own, self._connections, self._context, work)
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """See :class:`fhir_api.store.port.Transaction`; a collision ends the transaction."""
@@ -210,10 +213,9 @@ class PostgresTenantStore(_PostgresReader):
         """See :class:`fhir_api.store.port.TenantStore`."""
         with translated():
             async with self._shared.pool.acquire() as connection:
-                # one round trip; the number is an integer of ours, never a client's text
-                await connection.execute(f"BEGIN; SELECT set_config('stanforis.tenant', '{self._tenant_id:d}', true)")
+                await connection.execute("BEGIN")
                 try:
-                    await self._lock(connection, locks)
+                    await self._enter(connection, locks)
                     yield _PostgresTransaction(self._shared, self._tenant_id, _lend(connection))
                     await connection.execute("COMMIT")
                 except BaseException:
@@ -241,11 +243,13 @@ class PostgresTenantStore(_PostgresReader):
         with translated():
             return 0 if place is None else await upkeep.reindex(self._shared, self._tenant_id, place)
 
-    async def _lock(self, connection: Connection, names: Sequence[str]) -> None:
+    async def _enter(self, connection: Connection, names: Sequence[str]) -> None:
         hasher = self._shared.indexing.encoder.hasher
         numbers = sorted({hasher.text(f"{self._tenant_id}|{name}") % _LOCK_NAMES for name in names})
         if numbers:
-            await connection.fetch("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) n", numbers)
+            await connection.fetch(_ENTER_LOCKED, self._context(connection), numbers)
+        else:
+            await connection.fetch(ENTER, self._context(connection))
 
 
 def _lend(connection: Connection) -> _Connections:

@@ -17,7 +17,7 @@ from stanforis.storage.pool import Connection
 from fhir_api.store.parameters import BUILDING, LIVE, REMOVING, OwnParameter
 from fhir_api.store.postgres import batches, registering
 from fhir_api.store.postgres.batches import Batch
-from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.session import ENTER, TENANT, fenced
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import resource_numbers
 
@@ -39,28 +39,28 @@ _PLACE = fenced(
     "SELECT r.rid FROM fhir.resource r "
     "WHERE r.tenant_id = c.tenant AND r.id_hash = $2 AND r.type_id = $3 AND r.fhir_id = $4 LIMIT 1",
 )
-# All below run inside a transaction whose tenant is set.
+# All below run inside a transaction whose context is in force.
 _JOB = (
     "SELECT job, kind, types, parameters, barrier, place, seen, next_at FROM fhir.reindex_job "
-    "WHERE tenant_id = $1::text::integer AND finished IS NULL ORDER BY job LIMIT 1"
+    f"WHERE tenant_id = {TENANT} AND finished IS NULL ORDER BY job LIMIT 1"
 )
 _BEGIN = (
     "UPDATE fhir.reindex_job SET state = 'running', place = 0, seen = 0, "
     "barrier = pg_snapshot_xmax(pg_current_snapshot())::text::bigint, total = $3 "
-    "WHERE tenant_id = $1::text::integer AND job = $2"
+    f"WHERE tenant_id = {TENANT} AND job = $2"
 )
 _IS_ALONE = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1::bigint"
 _GO_ON = (
     "UPDATE fhir.reindex_job SET place = $3, seen = seen + $4, made = made + $5, next_at = $6 "
-    "WHERE tenant_id = $1::text::integer AND job = $2"
+    f"WHERE tenant_id = {TENANT} AND job = $2"
 )
-_END = "UPDATE fhir.reindex_job SET state = 'done', finished = $3 WHERE tenant_id = $1::text::integer AND job = $2"
+_END = f"UPDATE fhir.reindex_job SET state = 'done', finished = $3 WHERE tenant_id = {TENANT} AND job = $2"
 _GO_LIVE = (
     "UPDATE fhir.search_parameter SET state = 'live' "
-    "WHERE tenant_id = $1::text::integer AND number = ANY($2::int[]) AND state = 'building'"
+    f"WHERE tenant_id = {TENANT} AND number = ANY($2::int[]) AND state = 'building'"
 )
 _COUNT = (
-    "SELECT count(*) FROM fhir.resource r WHERE r.tenant_id = $1::text::integer "
+    f"SELECT count(*) FROM fhir.resource r WHERE r.tenant_id = {TENANT} "
     "AND r.rid >= $2 AND r.rid < $3 AND ($4::bigint IS NULL OR r.marker < $4)"
 )
 
@@ -84,61 +84,60 @@ async def look_after(shared: Shared, tenant_id: int, *, share: float) -> float |
         tenant_id: of the tenant.
         share: how much of the time may be work; the rest is left to others.
     """
-    tenant = str(tenant_id)
     async with shared.pool.acquire() as connection:
-        (due,) = await connection.fetch(_DUE, tenant)
+        context = shared.contexts.of(connection, tenant_id)
+        (due,) = await connection.fetch(_DUE, context)
         if not due["changed"] and due["next_at"] is None:
             return None
         if not due["changed"] and due["next_at"] > _now():
             return min(float(due["next_at"] - _now()) / 1000, _BUSY)
-        async with _alone(connection, tenant_id) as is_alone:
+        async with _alone(connection, context, tenant_id) as is_alone:
             if not is_alone:
                 return _BUSY
             if due["changed"]:
-                await registering.register(connection, tenant, shared.indexing.definitions)
+                await registering.register(connection, context, shared.indexing.definitions)
                 return 0.0
-            return await _Work(shared, connection, tenant, share).next()
+            return await _Work(shared, connection, tenant_id, share).next()
 
 
 @asynccontextmanager
-async def _alone(connection: Connection, tenant_id: int) -> AsyncIterator[bool]:
+async def _alone(connection: Connection, context: str, tenant_id: int) -> AsyncIterator[bool]:
     """Run a transaction; give whether it alone looks after the tenant's parameters."""
     async with connection.transaction():
         # a batch is short, but counting a large store is not
-        await connection.execute(
-            f"SELECT set_config('stanforis.tenant', '{tenant_id:d}', true), set_config('statement_timeout', '0', true)"
-        )
+        await connection.execute(f"{ENTER}, set_config('statement_timeout', '0', true)", context)
         yield await connection.fetchval(f"SELECT pg_try_advisory_xact_lock({_LOCKS:d}, {tenant_id:d})")
 
 
 @asynccontextmanager
-async def alone(connection: Connection, tenant_id: int) -> AsyncIterator[None]:
-    """Run a transaction alone with the tenant's parameters, waiting for whoever works on them."""
-    async with connection.transaction():
-        await connection.execute(f"SELECT set_config('stanforis.tenant', '{tenant_id:d}', true)")
+async def alone(shared: Shared, tenant_id: int) -> AsyncIterator[tuple[Connection, str]]:
+    """Run a transaction alone with the tenant's parameters, waiting for whoever works on them; give its context too."""
+    async with shared.pool.acquire() as connection, connection.transaction():
+        context = shared.contexts.of(connection, tenant_id)
+        await connection.execute(ENTER, context)
         await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCKS:d}, {tenant_id:d})")
-        yield
+        yield connection, context
 
 
 async def begin_reindex(shared: Shared, tenant_id: int, resource_types: Sequence[str]) -> int:
     """Make the job that makes all rows of some types anew; see :class:`fhir_api.store.port.TenantStore`."""
-    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
+    async with alone(shared, tenant_id) as (connection, context):
         title = ", ".join(resource_types)
-        return await registering.begin_job(connection, str(tenant_id), "reindex", title, resource_types)
+        return await registering.begin_job(connection, context, "reindex", title, resource_types)
 
 
 async def rebuild(shared: Shared, tenant_id: int, numbers: Sequence[int]) -> int:
     """Make the job that builds parameters again; see :class:`fhir_api.store.port.TenantStore`."""
-    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
-        known = (await registering.load(connection, str(tenant_id))).parameters
+    async with alone(shared, tenant_id) as (connection, context):
+        known = (await registering.load(connection, context)).parameters
         again = [each for each in known if each.number in numbers and each.state in (BUILDING, LIVE)]
-        return await registering.rebuild(connection, str(tenant_id), again)
+        return await registering.rebuild(connection, context, again)
 
 
 async def build_anew(shared: Shared, tenant_id: int) -> None:
     """Make the rows of a tenant's own parameters, of which there are none, as the whole index is made anew."""
-    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
-        await registering.build_again(connection, str(tenant_id))
+    async with alone(shared, tenant_id) as (connection, context):
+        await registering.build_again(connection, context)
     while True:
         pause = await look_after(shared, tenant_id, share=1)
         if pause is None:
@@ -148,27 +147,27 @@ async def build_anew(shared: Shared, tenant_id: int) -> None:
 
 async def reindex(shared: Shared, tenant_id: int, place: tuple[int, int, str]) -> int:
     """Make the rows of one resource anew, and return how many it has; see :class:`fhir_api.store.port.TenantStore`."""
-    tenant = str(tenant_id)
-    async with shared.pool.acquire() as connection, alone(connection, tenant_id):
-        found = await connection.fetch(_PLACE, tenant, *place)
+    async with alone(shared, tenant_id) as (connection, context):
+        found = await connection.fetch(_PLACE, context, *place)
         if not found:
             return 0
-        batch = await batches.read(connection, tenant, found[0]["rid"] - 1, found[0]["rid"] + 1, 1)
-        return await batches.reindex(shared, connection, tenant, batch)
+        batch = await batches.read(connection, context, found[0]["rid"] - 1, found[0]["rid"] + 1, 1)
+        return await batches.reindex(shared, connection, tenant_id, batch)
 
 
 class _Work:
     """One step of the oldest job."""
 
-    def __init__(self, shared: Shared, connection: Connection, tenant: str, share: float) -> None:
+    def __init__(self, shared: Shared, connection: Connection, tenant_id: int, share: float) -> None:
         self._shared = shared
         self._connection = connection
-        self._tenant = tenant
+        self._tenant_id = tenant_id
+        self._context = shared.contexts.of(connection, tenant_id)
         self._share = share
 
     async def next(self) -> float | None:
         """Do one step; see :func:`look_after`."""
-        rows = await self._connection.fetch(_JOB, self._tenant)
+        rows = await self._connection.fetch(_JOB, self._context)
         if not rows:
             return None
         job = _Job(*rows[0])
@@ -189,20 +188,20 @@ class _Work:
         return (time.monotonic() - began) * (1 / self._share - 1)
 
     async def _execute(self, statement: str, *arguments: Any) -> None:
-        await self._connection.execute(statement, self._tenant, *arguments)
+        await self._connection.execute(statement, self._context, *arguments)
 
     async def _parameters(self, job: _Job, state: str) -> list[OwnParameter]:
-        known = (await registering.load(self._connection, self._tenant)).parameters
+        known = (await registering.load(self._connection, self._context)).parameters
         return [each for each in known if each.number in job.parameters and each.state == state]
 
     async def _remove(self, job: _Job) -> bool:
         gone = await self._parameters(job, REMOVING)
-        removed = await batches.remove(self._connection, self._tenant, gone, self._shared.indexing.definitions)
+        removed = await batches.remove(self._connection, self._context, gone, self._shared.indexing.definitions)
         if removed:
             await self._execute(_GO_ON, job.job, 0, 0, removed, self._next_at(0))
             return False
         await self._execute(
-            "DELETE FROM fhir.search_parameter WHERE tenant_id = $1::text::integer AND number = ANY($2::int[])",
+            f"DELETE FROM fhir.search_parameter WHERE tenant_id = {TENANT} AND number = ANY($2::int[])",
             [each.number for each in gone],
         )
         return True
@@ -214,9 +213,9 @@ class _Work:
         if batch is None:
             return await self._finish(job)
         if job.kind == "reindex":
-            made = await batches.reindex(self._shared, self._connection, self._tenant, batch)
+            made = await batches.reindex(self._shared, self._connection, self._tenant_id, batch)
         else:
-            made = await batches.build(self._shared, self._connection, self._tenant, batch, building)
+            made = await batches.build(self._shared, self._connection, self._context, batch, building)
         await self._execute(_GO_ON, job.job, batch[-1].rid, len(batch), made, self._next_at(time.monotonic() - began))
         return False
 
@@ -232,7 +231,7 @@ class _Work:
             first, end = resource_numbers(number)
             if job.place < end - 1:
                 after = max(job.place, first - 1)
-                found = await batches.read(self._connection, self._tenant, after, end, _BATCH, job.barrier)
+                found = await batches.read(self._connection, self._context, after, end, _BATCH, job.barrier)
                 if found:
                     return found
         return None
@@ -248,7 +247,7 @@ class _Work:
     async def _counted(self, job: _Job, barrier: int | None) -> int:
         """Return how many resources of the job's types there are, only those that were written before *barrier*."""
         counts = [
-            await self._connection.fetchval(_COUNT, self._tenant, *resource_numbers(number), barrier)
+            await self._connection.fetchval(_COUNT, self._context, *resource_numbers(number), barrier)
             for number in job.types
         ]
         return sum(counts)

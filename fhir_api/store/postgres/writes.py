@@ -48,8 +48,8 @@ _WRITE_ARGUMENTS = 2 + len(_NEW) + len(_NEXT) + _INDEX_ARGUMENTS + len(_CODES)
 
 
 def call(function: str, numbers: Iterable[int]) -> str:
-    """Return SQL that calls *function* with the arguments of these numbers."""
-    return f"{function}({', '.join(f'${number}' for number in numbers)})"
+    """Return SQL that calls *function* for the tenant of the context ``$1``, with the arguments of these numbers."""
+    return f"{function}({', '.join(('tenancy.enter($1)', *(f'${number}' for number in numbers)))})"
 
 
 @cache
@@ -61,10 +61,10 @@ def _statement(*, removes: bool, adds_own: bool) -> str:
     what it added to the former version is seen here.
     """
     free = _WRITE_ARGUMENTS + 2
-    calls = [call("fhir.expect_parameters", (1, free - 1)), call("fhir.write", range(1, _WRITE_ARGUMENTS + 1))]
+    calls = [call("fhir.expect_parameters", [free - 1]), call("fhir.write", range(2, _WRITE_ARGUMENTS + 1))]
     for function, is_called in (("fhir.unindex", removes), ("fhir.index_own", adds_own)):
         if is_called:
-            calls.append(call(function, (1, *range(free, free + _INDEX_ARGUMENTS))))
+            calls.append(call(function, range(free, free + _INDEX_ARGUMENTS)))
             free += _INDEX_ARGUMENTS
     return f"SELECT {', '.join(calls)}"
 
@@ -185,12 +185,12 @@ class Plan:
         entries = self.indexing.extract(resource_type, unpack(stored.packed))
         return self.indexing.encoder.rows(entries, stored.rid, self.codes)
 
-    def statement(self, tenant_id: int) -> tuple[str, list[Any]]:
-        """Return the statement and its arguments."""
+    def statement(self, context: str) -> tuple[str, list[Any]]:
+        """Return the statement and its arguments, for a signed context."""
         # writers that meet in several resources take them in one order, so that none waits for the other in a circle
         self.new.sort(key=lambda row: row[1])
         added = index_arguments(self.added)
-        arguments = [tenant_id, self.now, *_columns(self.new, _NEW), *_columns(self.following, _NEXT)]
+        arguments = [context, self.now, *_columns(self.new, _NEW), *_columns(self.following, _NEXT)]
         arguments += [*added[:4], *code_columns(self.codes), *added[4:]]
         arguments.append(self.own.generation)
         if self.removed:

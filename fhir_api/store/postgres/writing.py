@@ -61,7 +61,7 @@ async def _places(
     stored = {}
     if known:
         hashes = [shared.indexing.encoder.hasher.key(write.key) for write in known]
-        stored = by_identity(await connection.fetch(LOOKUP, str(tenant_id), hashes))
+        stored = by_identity(await connection.fetch(LOOKUP, shared.contexts.of(connection, tenant_id), hashes))
     found = [stored.get(identity(write.key)) for write in writes]
     rids = iter(await shared.take_rids(connection, found.count(None)))
     return [
@@ -77,7 +77,7 @@ def _fresh(write: Write, count: int) -> int:
 async def _send(shared: Shared, plan: Plan, tenant_id: int, connection: Connection) -> None:
     if not plan:
         return
-    statement, arguments = plan.statement(tenant_id)
+    statement, arguments = plan.statement(shared.contexts.of(connection, tenant_id))
     try:
         await connection.fetch(statement, *arguments)
     except asyncpg.PostgresError as error:

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import PoolOptions
 
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.store import PostgresStores
-from tests.support.stores import DEFINITIONS, EXTRACTOR
+from tests.support.databases import stores_on
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +22,6 @@ def migrated(postgres: ConnectionInfo) -> ConnectionInfo:
 @pytest.fixture
 async def stores(migrated: ConnectionInfo) -> AsyncIterator[PostgresStores]:
     """Stores of all tenants over a single connection, so that what one leaves behind the next would find."""
-    opened = await open_stores(PoolOptions(dsn=migrated.app_dsn, size=1), DEFINITIONS, EXTRACTOR)
+    opened = await stores_on(migrated, 1)
     yield opened
     await opened.close()

@@ -9,15 +9,14 @@ from pathlib import Path
 import asyncpg
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import PoolOptions
 
 from fhir_api.packages.kinds import CONSULTED_TYPES
 from fhir_api.store.port import PackageRecord
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.store import PostgresStores
 from fhir_api.store.postgres.types import type_numbers
-from tests.support.stores import DEFINITIONS, EXTRACTOR, deletion, key_of, update, write
+from tests.support.databases import signed, stores_on
+from tests.support.stores import deletion, key_of, update, write
 
 PROFILE = {"resourceType": "StructureDefinition", "id": "p", "url": "http://a.example/p", "status": "active"}
 PATIENT = {"resourceType": "Patient", "id": "a"}
@@ -27,7 +26,7 @@ RECORD = PackageRecord("a", "1", "http://a", ("b@1",), "00", True, 5, ((key_of("
 @pytest.fixture
 async def elsewhere(migrated: ConnectionInfo) -> AsyncIterator[PostgresStores]:
     """Another process's stores."""
-    opened = await open_stores(PoolOptions(dsn=migrated.app_dsn, size=1), DEFINITIONS, EXTRACTOR)
+    opened = await stores_on(migrated, 1)
     yield opened
     await opened.close()
 
@@ -79,9 +78,9 @@ async def test_packages_are_their_tenants_own(stores, migrated):
     assert await store.packages() == [RECORD]
     connection = await asyncpg.connect(migrated.app_dsn)
     try:
-        with pytest.raises(asyncpg.PostgresError):
-            await connection.fetch("SELECT * FROM fhir.package")
-        await connection.execute("SELECT set_config('stanforis.tenant', '506', false)")
+        assert await connection.fetch("SELECT * FROM fhir.package") == []
+        context = await signed(migrated, connection, 506)
+        await connection.execute("SELECT set_config('stanforis.tenant', $1, false)", context)
         for table in ("package", "definitions_state"):
             assert await connection.fetch(f"SELECT * FROM fhir.{table} WHERE tenant_id = 505") == []
         with pytest.raises(asyncpg.PostgresError):

@@ -12,6 +12,7 @@ from alembic import command
 from stanforis.storage.embedded import ConnectionInfo
 
 from fhir_api.store.postgres import migrations
+from tests.support.databases import speak_for
 
 _names = count(1)
 
@@ -73,7 +74,7 @@ def test_a_database_of_the_first_version_keeps_what_it_has(dsn: str) -> None:
         )
     assert migrations.upgrade(dsn) == migrations.check(dsn)
     with psycopg.connect(dsn) as session:
-        session.execute("SELECT set_config('stanforis.tenant', '1', false)")
+        speak_for(session, 1)
         assert session.execute("SELECT fhir_id FROM fhir.resource").fetchall() == [("p",)]
         assert session.execute("SELECT name, profiles FROM fhir.tenant").fetchall() == [("default", None)]
         assert session.execute("SELECT * FROM fhir.package").fetchall() == []

@@ -13,9 +13,9 @@ from stanforis.storage.pool import PoolOptions
 
 from fhir_api.store.port import HistoryQuery
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.reindex import reindex, require_index
 from fhir_api.store.postgres.store import PostgresStores
+from tests.support.databases import stores_on
 from tests.support.stores import DEFINITIONS, EXTRACTOR, found, query, update, write
 from tests.support.tenants import new_tenant
 
@@ -53,7 +53,7 @@ async def test_resources_with_older_numbers_get_new_ones(tmp_path: Path) -> None
     with EmbeddedPostgres(tmp_path, durable=False) as cluster:
         database = cluster.connection
         migrations.upgrade(database.owner_dsn)
-        stores = await open_stores(PoolOptions(database.app_dsn), DEFINITIONS, EXTRACTOR)
+        stores = await stores_on(database)
         store = stores.for_tenant(1)
         await store.write([write(patient(number)) for number in range(3)])
         await store.write([update(patient(0, gender="female"))])

@@ -14,8 +14,8 @@ from stanforis.storage.pool import PoolOptions
 from fhir_api.model.keys import ResourceKey
 from fhir_api.search.extract.extractor import Extractor
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.reindex import reindex, require_index
+from tests.support.databases import speak_for, stores_on
 from tests.support.stores import DEFINITIONS, EXTRACTOR, deletion, found, update, write
 
 TABLES = ("token", "token_code", "reference", "date", "string", "quantity", "composite")
@@ -41,14 +41,14 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConnectionInf
 def rows(connection_info: ConnectionInfo) -> dict[str, list[str]]:
     """All index rows, and what resources say of theirs."""
     with psycopg.connect(connection_info.owner_dsn) as connection:
-        connection.execute("SELECT set_config('stanforis.tenant', '1', false)")
+        speak_for(connection, 1)
         tables = {table: connection.execute(f"SELECT * FROM fhir.{table}").fetchall() for table in TABLES}
         tables["resource"] = connection.execute("SELECT rid, low, index_hash, present FROM fhir.resource").fetchall()
     return {table: sorted(map(repr, members)) for table, members in tables.items()}
 
 
 async def test_the_index_made_anew_is_the_one_that_was(database: ConnectionInfo) -> None:
-    stores = await open_stores(PoolOptions(database.app_dsn), DEFINITIONS, EXTRACTOR)
+    stores = await stores_on(database)
     store = stores.for_tenant(1)
     await store.write([write(resource) for resource in RESOURCES])
     await store.write([update({**RESOURCES[0], "gender": "female"}), deletion("Patient/gone")])
@@ -65,7 +65,7 @@ async def test_the_index_made_anew_is_the_one_that_was(database: ConnectionInfo)
 
 
 async def test_own_parameters_are_built_with_the_rest(database: ConnectionInfo) -> None:
-    stores = await open_stores(PoolOptions(database.app_dsn), DEFINITIONS, EXTRACTOR)
+    stores = await stores_on(database)
     store = stores.for_tenant(1)
     own = {"resourceType": "SearchParameter", "id": "own", "url": "http://example.org/own", "status": "active",
            "code": "own", "base": ["Patient"], "type": "token", "expression": "Patient.name.family"}  # fmt: skip

@@ -10,15 +10,14 @@ from urllib.parse import parse_qsl
 import asyncpg
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import PoolOptions
 
 from fhir_api.search.parse import parse_query
 from fhir_api.search.tenant import OwnDefinitions, TenantSearchDefinitions
 from fhir_api.store.port import TenantStore
 from fhir_api.store.postgres import batches, migrations
-from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.store import PostgresStores
-from tests.support.stores import DEFINITIONS, EXTRACTOR, Tree, deletion, update, write
+from tests.support.databases import signed, stores_on
+from tests.support.stores import DEFINITIONS, Tree, deletion, update, write
 from tests.support.tenants import new_tenant
 
 INDEX_TABLES = ("token", "token_code", "reference", "date", "string", "quantity", "composite")
@@ -28,7 +27,7 @@ INDEX_TABLES = ("token", "token_code", "reference", "date", "string", "quantity"
 async def processes(postgres: ConnectionInfo) -> AsyncIterator[list[PostgresStores]]:
     """Three applications' stores: each with its own connections, and its own idea of what is defined."""
     migrations.upgrade(postgres.owner_dsn)
-    opened = [await open_stores(PoolOptions(dsn=postgres.app_dsn, size=4), DEFINITIONS, EXTRACTOR) for _ in range(3)]
+    opened = [await stores_on(postgres, 4) for _ in range(3)]
     yield opened
     for each in opened:
         await each.close()
@@ -210,7 +209,8 @@ async def test_rows_of_a_removed_parameter_go(stores: list[TenantStore], postgre
 async def _rows(postgres: ConnectionInfo, store: Any, but: tuple[str, ...] = ()) -> int:
     connection = await asyncpg.connect(postgres.app_dsn)
     try:
-        await connection.execute(f"SELECT set_config('stanforis.tenant', '{store._tenant_id}', false)")
+        context = await signed(postgres, connection, store._tenant_id)
+        await connection.execute("SELECT set_config('stanforis.tenant', $1, false)", context)
         counts = [
             await connection.fetchval(f"SELECT count(*) FROM fhir.{table}")
             for table in INDEX_TABLES

@@ -7,23 +7,22 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import PoolOptions
 
 from fhir_api.model.errors import FhirError
 from fhir_api.store.port import TenantStore
 from fhir_api.store.postgres import migrations
-from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.search import changed
 from fhir_api.store.postgres.search.beginning import Beginning
 from fhir_api.store.postgres.statement import Arguments
-from tests.support.stores import DEFINITIONS, EXTRACTOR, Tree, query, update, write
+from tests.support.databases import stores_on
+from tests.support.stores import Tree, query, update, write
 from tests.support.tenants import new_tenant
 
 
 @pytest.fixture
 async def store(postgres: ConnectionInfo) -> AsyncIterator[TenantStore]:
     migrations.upgrade(postgres.owner_dsn)
-    stores = await open_stores(PoolOptions(dsn=postgres.app_dsn), DEFINITIONS, EXTRACTOR)
+    stores = await stores_on(postgres)
     tenant = stores.for_tenant(new_tenant())
     await tenant.write([write(patient(number)) for number in range(12)])
     yield tenant

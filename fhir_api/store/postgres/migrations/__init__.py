@@ -14,7 +14,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
+from stanforis.audit.migrations import CHAIN as AUDIT
 from stanforis.errors import OperatorError
+from stanforis.tenancy import migrations as tenancy
 
 _HERE = Path(__file__).parent
 _LOCK = 0x5374616E666F7269
@@ -38,6 +40,8 @@ def upgrade(dsn: str) -> str:
         _refuse_newer(connection, config)
         connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": _LOCK})
         connection.commit()
+        tenancy.upgrade(dsn)
+        AUDIT.upgrade(dsn)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()

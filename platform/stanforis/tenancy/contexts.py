@@ -1,0 +1,87 @@
+"""Signed contexts: they tell the database whom a statement may see, in a way that nobody else can.
+
+The row security of every schema asks ``tenancy.current()``, which believes a setting only with a signature. A statement
+that was smuggled in by somebody can set the setting, but cannot sign it, and cannot read the key.
+
+See docs/decisions/0019-signed-tenant-context.md.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import Final, Protocol
+
+import asyncpg
+
+DIRECTORY: Final = 0
+"""The number that stands for the installation itself: its context sees the records of tenants, and no tenant's data."""
+
+_LIFETIME_SECONDS: Final = 120.0
+_SHARED_LIFETIME_SECONDS: Final = 8.0
+"""How long a context is good: one for any database process could be used again by whoever overhears it."""
+_MOST_KNOWN: Final = 4096
+
+
+class Session(Protocol):
+    """A connection to the database, as far as contexts know it."""
+
+    def get_server_pid(self) -> int:
+        """Return the number of the database process behind it."""
+
+
+class Contexts:
+    """Signs contexts with the installation's key.
+
+    A context is made for one connection and kept for a part of its life, so most calls only look it up.
+    """
+
+    def __init__(self, key: bytes, *, shared_sessions: bool = False, ahead: float = 0.0) -> None:
+        """Sign with *key*.
+
+        Args:
+            key: 32 bytes, from :func:`open_contexts`.
+            shared_sessions: a pooler gives each transaction another database process, so that none can be named.
+            ahead: seconds by which the database's clock is ahead of this machine's.
+        """
+        self._key = key
+        self._shared = shared_sessions
+        self._lifetime = _SHARED_LIFETIME_SECONDS if shared_sessions else _LIFETIME_SECONDS
+        self._ahead = ahead
+        self._known: dict[tuple[int, int], tuple[float, str]] = {}
+
+    def of(self, session: Session, tenant: int) -> str:
+        """Return the context of *tenant* for the next transaction on *session*."""
+        process = 0 if self._shared else session.get_server_pid()
+        known = self._known.get((process, tenant))
+        now = time.time()
+        # after a step of the clock backwards none is kept longer than it is good
+        if known is not None and known[0] - self._lifetime < now < known[0]:
+            return known[1]
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        made = self._signed(tenant, process, now)
+        self._known[process, tenant] = (now + self._lifetime / 2, made)
+        return made
+
+    def _signed(self, tenant: int, process: int, now: float) -> str:
+        said = f"{tenant:d}.serve.{now + self._ahead + self._lifetime:.0f}.{process:d}"
+        return f"{said}.{hmac.digest(self._key, said.encode(), 'sha256').hex()}"
+
+
+async def open_contexts(owner_dsn: str, *, shared_sessions: bool = False) -> Contexts:
+    """Return what signs contexts for the database whose owner's URL is *owner_dsn*: nobody else may read the key.
+
+    Raises:
+        LookupError: the database has no key: it is not migrated.
+    """
+    connection = await asyncpg.connect(owner_dsn)
+    try:
+        before = time.time()
+        row = await connection.fetchrow("SELECT secret, extract(epoch FROM clock_timestamp())::float8 FROM tenancy.key")
+        after = time.time()
+    finally:
+        await connection.close()
+    if row is None:
+        raise LookupError("The database has no row in tenancy.key.")
+    return Contexts(row[0], shared_sessions=shared_sessions, ahead=row[1] - (before + after) / 2)

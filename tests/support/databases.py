@@ -1,0 +1,28 @@
+"""The PostgreSQL store of a private database, and sessions that speak for a tenant."""
+
+from __future__ import annotations
+
+import psycopg
+from stanforis.storage.embedded import ConnectionInfo
+from stanforis.storage.pool import PoolOptions
+from stanforis.tenancy.contexts import Session, open_contexts
+
+from fhir_api.store.postgres.opening import open_stores
+from fhir_api.store.postgres.store import PostgresStores
+from tests.support.stores import DEFINITIONS, EXTRACTOR
+
+
+async def stores_on(database: ConnectionInfo, size: int = 8) -> PostgresStores:
+    """Open the stores of a database that is migrated."""
+    contexts = await open_contexts(database.owner_dsn)
+    return await open_stores(PoolOptions(database.app_dsn, size=size), DEFINITIONS, EXTRACTOR, contexts=contexts)
+
+
+def speak_for(session: psycopg.Connection, tenant: int) -> None:
+    """Put a tenant's context in force for a whole session of the owner."""
+    session.execute("SELECT set_config('stanforis.tenant', tenancy.sign(%s, 'test', 600), false)", [tenant])
+
+
+async def signed(database: ConnectionInfo, session: Session, tenant: int) -> str:
+    """Return a tenant's context for a session of whatever role, as the server would sign it."""
+    return (await open_contexts(database.owner_dsn)).of(session, tenant)
