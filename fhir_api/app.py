@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from stanforis.audit import TenantTrail
 from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 
 from fhir_api.access.caller import Caller
+from fhir_api.audit.entrance import AuditedEntrance
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
@@ -120,7 +122,7 @@ class Application:
         )
         self._fhir = FhirEndpoint(
             self._api(TenantCursors(self._stores.cursor_key, settings.page_lifetime)),
-            await self._entrance(Contexts(context)),
+            self._on_record(await self._entrance(Contexts(context)), self._stores),
             self._metrics,
             RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
             tracing=self._tracing,
@@ -129,6 +131,8 @@ class Application:
             url_limit=settings.url_limit,
         )
 
+        if settings.audit != "off":
+            await self._stores.trail.start()
         self._upkeep = Upkeep(context.store, parameters, share=_UPKEEP_SHARE)
         self._upkeep.start()
 
@@ -159,6 +163,19 @@ class Application:
             explains_searches=self._settings.explain_searches,
         )
 
+    def _on_record(self, entrance: Entrance, stores: Stores) -> Entrance:
+        return entrance if self._settings.audit == "off" else AuditedEntrance(entrance, stores.trail_of, TENANT)
+
+    def trail_of(self, tenant: int) -> TenantTrail:
+        """Return the audit trail of a tenant.
+
+        Raises:
+            LookupError: the application is not started.
+        """
+        if self._stores is None:
+            raise LookupError("The application is not started.")
+        return self._stores.trail_of(tenant)
+
     async def stop(self) -> None:
         """Close what was opened."""
         self._fhir = None
@@ -167,6 +184,7 @@ class Application:
         if self._access is not None:
             await self._access.stop()
         if self._stores is not None:
+            await self._stores.trail.stop()
             await self._stores.close()
         if self._tracing is not None:
             self._tracing.close()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from stanforis.audit import TenantTrail, Trail
+from stanforis.audit.batches import audit_key
+from stanforis.audit.port import AuditStore
+from stanforis.audit.sealing import WITNESS, FileWitness, Sealer
 from stanforis.settings import Settings
 
 from fhir_api.definitions import CompiledDefinitions
@@ -17,12 +21,17 @@ class Stores(Protocol):
 
     Attributes:
         cursor_key: secret of the installation, the same in all its processes; it signs page cursors.
+        trail: writes the audit trails.
     """
 
     cursor_key: bytes
+    trail: Trail
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""
+
+    def trail_of(self, tenant_id: int) -> TenantTrail:
+        """Return the audit trail of a tenant."""
 
     async def ready(self) -> None:
         """Return when the store can answer.
@@ -65,4 +74,13 @@ async def open_postgres(settings: Settings, definitions: CompiledDefinitions) ->
         statement_milliseconds=settings.statement_timeout * 1000,
     )
     contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
-    return await open_stores(options, definitions.search, definitions.extractor, limits(settings), contexts=contexts)
+    stores = await open_stores(options, definitions.search, definitions.extractor, limits(settings), contexts=contexts)
+    stores.trail = _trail(settings, stores.audit, settings.secret.encode() or stores.cursor_key)
+    return stores
+
+
+def _trail(settings: Settings, store: AuditStore, secret: bytes) -> Trail:
+    key = audit_key(secret)
+    # without a secret of its own, as when tests open the stores, an installation has no data folder to speak of
+    witness = FileWitness(settings.data / WITNESS) if settings.secret else None
+    return Trail(store, key, sealer=Sealer(store, key, witness), strict=settings.audit == "strict")

@@ -124,7 +124,7 @@ class FhirEndpoint:
         exchange = Exchange(scope)
         try:
             response = await self._response(exchange, receive)
-            self._entrance.left(exchange.admitted, exchange.ends(response))
+            await self._entrance.left(exchange.admitted, exchange.ends(response))
             status, sent = await self._send(exchange, response, send)
         except ClientDisconnectedError:
             status, sent = _CLIENT_LEFT, 0
@@ -152,7 +152,7 @@ class FhirEndpoint:
         scope, headers, method = exchange.scope, exchange.headers, exchange.method
         _check_lengths(headers)
         segments, query = self._target(scope)
-        exchange.head = head = _head(scope, segments, query, headers)
+        exchange.head = head = _head(exchange, segments, query)
         verb = "GET" if method == "HEAD" else method
         accept = headers.get(b"accept")
         looks = presentation(None if accept is None else accept.decode("latin-1"), query)
@@ -213,15 +213,17 @@ class FhirEndpoint:
         return response.status, sent
 
 
-def _head(scope: Scope, segments: tuple[str, ...], query: tuple[Pair, ...], headers: Mapping[bytes, bytes]) -> Head:
+def _head(exchange: Exchange, segments: tuple[str, ...], query: tuple[Pair, ...]) -> Head:
+    scope = exchange.scope
     client = scope.get("client")
     return Head(
         scope["method"],
         scope["raw_path"].decode("ascii"),
         segments,
         query,
-        headers,
+        exchange.headers,
         None if client is None else client[0],
+        identity=exchange.identity,
     )
 
 

@@ -28,6 +28,7 @@ class Head(NamedTuple):
         headers: by lower-case name.
         peer: address of the other end of the connection; None where the server does not know it.
         tenant: the tenant that the URL names; None where it names none.
+        identity: the request's id.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Head(NamedTuple):
     headers: Mapping[bytes, bytes]
     peer: str | None = None
     tenant: int | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,10 @@ class Entrance(Protocol):
             FhirError: UNAUTHORIZED or FORBIDDEN, with the challenge for ``WWW-Authenticate``.
         """
 
-    def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
+    async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
         """Note what became of a request, before its answer is sent; *admitted* is None where it was not let in.
 
-        Called once for each request, also for those that are refused. It must not wait.
+        Called once for each request, also for those that are refused. The answer waits until this returns.
         """
 
 
@@ -98,5 +100,5 @@ class OpenEntrance:
         """Let the request in."""
         return Admitted(self._contexts.for_host(head.headers.get(b"host")))
 
-    def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
+    async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
         """Note nothing."""

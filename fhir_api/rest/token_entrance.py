@@ -46,7 +46,7 @@ class TokenEntrance:
             raise refuse(ErrorKind.FORBIDDEN, "The token allows too little.")
         return Admitted(replace(context, caller=Caller.unlimited(context.caller.tenant)))
 
-    def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
+    async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
         """Note nothing."""
 
     def _verified(self, head: Head) -> Verified:

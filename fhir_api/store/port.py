@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from stanforis.audit import Record, TenantTrail
+
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.outcome import Issue
 from fhir_api.model.versions import Change, StoredVersion
@@ -31,6 +33,17 @@ class Expect(Enum):
     """Nothing was ever stored under the key."""
 
 
+class Access(Protocol):
+    """An access, as a store knows it that writes for it."""
+
+    @property
+    def trail(self) -> TenantTrail:
+        """The trail it goes on record of."""
+
+    def written(self, action: str, versions: Sequence[StoredVersion]) -> Record:
+        """Return the record of versions that one *action* makes, see :class:`stanforis.audit.Record`."""
+
+
 @dataclass(slots=True)
 class Write:
     """One change to one resource.
@@ -43,6 +56,7 @@ class Write:
         expected: the version that must be current, or an :class:`Expect`.
         skip_unchanged: give the current version back instead of storing equal bytes again.
         remarks: what the client is told about the resource although it is stored.
+        access: the access that asks for it, which goes on record together with the change; None for the server's own.
     """
 
     key: ResourceKey
@@ -52,6 +66,7 @@ class Write:
     expected: int | Expect = Expect.ANYTHING
     skip_unchanged: bool = False
     remarks: tuple[Issue, ...] = ()
+    access: Access | None = None
 
 
 class DefinitionsState(NamedTuple):

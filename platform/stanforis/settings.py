@@ -218,6 +218,13 @@ class Settings:
         "Key that signs page cursors, the same on every host (32 characters or more); by default in the data folder.",
     )
 
+    audit: str = _choice(
+        "on",
+        ("on", "strict", "off"),
+        "The audit trail: `on` stores what a write did together with it, and what only read within a second; `strict` "
+        "answers nobody before his access is on disk; `off` records nothing, for measurements only.",
+    )
+
     log_level: str = _choice("info", ("debug", "info", "warning", "error"), "Least severe log line that is written.")
     log_format: str = _choice(
         "auto", ("auto", "json", "text"), "Log lines; `auto` is text at a terminal, JSON elsewhere."

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from stanforis.audit import TenantTrail, Trail
+from stanforis.audit.batches import audit_key
+from stanforis.audit.memory import MemoryAuditStore
 from stanforis.settings import Settings
 
 from fhir_api.definitions import CompiledDefinitions
@@ -22,8 +25,13 @@ class OnMemory:
     def __init__(self) -> None:
         self._stores = MemoryStores()
 
+        self.trail = Trail(MemoryAuditStore(), audit_key(self.cursor_key))
+
     def for_tenant(self, tenant_id: int) -> TenantStore:
         return self._stores.for_tenant(str(tenant_id))
+
+    def trail_of(self, tenant_id: int) -> TenantTrail:
+        return self.trail.for_tenant(tenant_id)
 
     async def ready(self) -> None:
         return
@@ -39,11 +47,15 @@ class OfOneTest:
         self._stores = stores
         self.first = new_tenant()
         self.cursor_key = stores.cursor_key
+        self.trail = stores.trail
         self.ready = stores.ready
         self.close = stores.close
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         return self._stores.for_tenant(self.first + tenant_id)
+
+    def trail_of(self, tenant_id: int) -> TenantTrail:
+        return self._stores.trail_of(self.first + tenant_id)
 
 
 async def open_memory(_settings: Settings, _definitions: CompiledDefinitions) -> Stores:

@@ -19,6 +19,7 @@ from fhir_api.store.memory.reader import MemoryReader
 from fhir_api.store.memory.state import Record, State
 from fhir_api.store.parameters import Job, Source
 from fhir_api.store.port import PackageRecord, Write
+from fhir_api.store.recording import keep_record
 
 Clock = Callable[[], int]
 """Gives milliseconds since 1970 UTC."""
@@ -55,7 +56,9 @@ class MemoryStore(MemoryReader):
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """Store the changes, all or none; see :meth:`fhir_api.store.port.TenantStore.write`."""
-        return self._state.apply(self._state.prepare(writes, self._clock()))
+        versions = self._state.apply(self._state.prepare(writes, self._clock()))
+        await keep_record(writes, versions)
+        return versions
 
     @asynccontextmanager
     async def transaction(self, locks: Sequence[str] = ()) -> AsyncIterator[MemoryTransaction]:
@@ -67,6 +70,7 @@ class MemoryStore(MemoryReader):
             transaction = MemoryTransaction(self._state.copy(), self._clock)
             yield transaction
             self._commit(transaction)
+            await keep_record(*transaction.carried_out)
 
     def _commit(self, transaction: MemoryTransaction) -> None:
         for key, before in transaction.replaced.items():
@@ -139,6 +143,7 @@ class MemoryTransaction(MemoryReader):
         written: the new versions, in order.
         replaced: what was current before, of each resource written to.
         packages_changed: by name and version; None for one that was removed.
+        carried_out: writes and the versions they made.
     """
 
     def __init__(self, state: State, clock: Clock) -> None:
@@ -147,6 +152,7 @@ class MemoryTransaction(MemoryReader):
         self.written: list[Record] = []
         self.replaced: dict[ResourceKey, Record | None] = {}
         self.packages_changed: dict[tuple[str, str], PackageRecord | None] = {}
+        self.carried_out: tuple[list[Write], list[StoredVersion]] = ([], [])
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """Carry out writes of different resources; others see them when the transaction has ended."""
@@ -156,7 +162,10 @@ class MemoryTransaction(MemoryReader):
             if record is not current:
                 self.replaced.setdefault(record.version.key, current)
                 self.written.append(record)
-        return self._state.apply(records)
+        versions = self._state.apply(records)
+        self.carried_out[0].extend(writes)
+        self.carried_out[1].extend(versions)
+        return versions
 
     async def record_package(self, record: PackageRecord) -> None:
         """Note a package as added; what was noted under its name and version is replaced."""

@@ -14,6 +14,9 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import orjson
+from stanforis.audit import TenantTrail, Trail
+from stanforis.audit.batches import audit_key
+from stanforis.audit.postgres import PostgresAuditStore
 from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import ErrorKind, refuse
@@ -274,15 +277,23 @@ class PostgresStores:
     Attributes:
         cursor_key: the installation's secret for signing page cursors.
         shared: what the tenants' stores have in common.
+        audit: keeps the audit trails.
+        trail: writes them.
     """
 
     def __init__(self, shared: Shared, cursor_key: bytes) -> None:
         self.shared = shared
+        self.audit = PostgresAuditStore(shared.pool, shared.contexts)
+        self.trail = Trail(self.audit, audit_key(cursor_key))
         self.cursor_key = cursor_key
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""
         return PostgresTenantStore(self.shared, tenant_id)
+
+    def trail_of(self, tenant_id: int) -> TenantTrail:
+        """Return the audit trail of a tenant."""
+        return self.trail.for_tenant(tenant_id)
 
     async def ready(self) -> None:
         """Return when the database answers.

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import asyncpg
+from stanforis.audit import Batch
+from stanforis.audit.postgres import ADD as RECORD
+from stanforis.audit.postgres import arguments as arguments_of
+from stanforis.audit.postgres import call as record_call
 from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import FhirError
@@ -17,6 +21,7 @@ from fhir_api.store.postgres.own import STALE
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import resource_number, type_numbers
 from fhir_api.store.postgres.writes import LOOKUP, Plan, Stored, by_identity, identity
+from fhir_api.store.recording import batch_of
 
 Place = tuple[Stored | None, int]
 """What is stored under a key, and the number of the resource: its own, or a fresh one."""
@@ -32,7 +37,7 @@ async def write_all(
     plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
     places = await _places(shared, tenant_id, connection, writes, look=look)
     versions = [plan.add(write, *place) for write, place in zip(writes, places, strict=True)]
-    await _send(shared, plan, tenant_id, connection)
+    await _send(shared, plan, tenant_id, connection, batch_of(writes, versions))
     return versions, plan.codes.new.keys()
 
 
@@ -43,7 +48,7 @@ async def write_each(
     plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
     places = await _places(shared, tenant_id, connection, writes, look=False)
     outcomes = [_added(plan, write, place) for write, place in zip(writes, places, strict=True)]
-    await _send(shared, plan, tenant_id, connection)
+    await _send(shared, plan, tenant_id, connection, batch_of(writes, outcomes))
     return outcomes, plan.codes.new.keys()
 
 
@@ -74,10 +79,16 @@ def _fresh(write: Write, count: int) -> int:
     return resource_number(type_numbers()[write.key.resource_type], count)
 
 
-async def _send(shared: Shared, plan: Plan, tenant_id: int, connection: Connection) -> None:
+async def _send(shared: Shared, plan: Plan, tenant_id: int, connection: Connection, batch: Batch | None) -> None:
+    context = shared.contexts.of(connection, tenant_id)
     if not plan:
+        if batch is not None:
+            await connection.fetch(RECORD, context, *arguments_of(batch, wait=True))
         return
-    statement, arguments = plan.statement(shared.contexts.of(connection, tenant_id))
+    statement, arguments = plan.statement(context)
+    if batch is not None:
+        statement = f"{statement}, {record_call(len(arguments) + 1)}"
+        arguments += arguments_of(batch, wait=True)
     try:
         await connection.fetch(statement, *arguments)
     except asyncpg.PostgresError as error:

@@ -10,108 +10,130 @@ import asyncpg
 from stanforis.audit.batches import Batch, Seal
 from stanforis.audit.port import AuditStoreError, Head, MakeSeal, StoredBatch
 from stanforis.storage.pool import Connection, Pool, PoolTimeoutError
+from stanforis.tenancy.contexts import DIRECTORY, Contexts
 
-ADD = "audit.add({})"
-"""The call that stores a batch, to be filled with its seven arguments; see :func:`arguments`."""
-ARGUMENTS = 7
-_CASTS = ("integer", "bigint", "integer", "bytea", "bytea", "bigint[]", "boolean")
+_ADDED = ("bigint", "integer", "bytea", "bytea", "bigint[]", "boolean")
 _UNAVAILABLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, PoolTimeoutError)
 _SEALS_AT_ONCE = 1000
 
 
 def call(first: int) -> str:
-    """Return the call that stores a batch, with arguments from number *first* on."""
-    return ADD.format(", ".join(f"${first + place}::{cast}" for place, cast in enumerate(_CASTS)))
+    """Return the call that stores a batch for the tenant of the context ``$1``, with arguments from *first* on."""
+    given = (f"${first + place}::{cast}" for place, cast in enumerate(_ADDED))
+    return f"audit.add(tenancy.enter($1), {', '.join(given)})"
 
 
-def arguments(tenant: int, batch: Batch, *, wait: bool) -> list[Any]:
+def arguments(batch: Batch, *, wait: bool) -> list[Any]:
     """Return the arguments of :func:`call`."""
-    return [tenant, batch.at, batch.events, batch.body, batch.mac, batch.terms, wait]
+    return [batch.at, batch.events, batch.body, batch.mac, batch.terms, wait]
 
 
-_ADD = f"SELECT {call(1)}"
+ADD = f"SELECT {call(2)}"
+"""The statement that stores a batch: the context, then :func:`arguments`."""
+
+
+def _of(function: str, *casts: str) -> str:
+    """Return the statement that calls *function* for the tenant of the context ``$1``."""
+    given = (f"${place}::{cast}" for place, cast in enumerate(casts, 2))
+    return f"SELECT * FROM audit.{function}({', '.join(('tenancy.enter($1)', *given))})"  # noqa: S608 - words of ours
+
+
+_FIND = _of("find", "bigint[]", "bigint", "bigint", "integer")
+_ONE = _of("one", "bigint")
+_SEALS = _of("seals", "integer", "integer")
+_BETWEEN = _of("between", "bigint", "bigint")
+_MISSING_TERMS = _of("missing_terms", "bigint[]", "bigint[]")
+_BEGIN_SEAL = _of("begin_seal")
+_LAST_SEAL = _of("last_seal")
+_UNSEALED = _of("unsealed", "bigint", "bigint")
+_TENANTS = (
+    "SELECT t.tenant_id FROM (SELECT tenancy.enter($1) OFFSET 0) c "
+    "CROSS JOIN LATERAL (SELECT t.tenant_id FROM fhir.tenant t OFFSET 0) t"
+)
+_PREPARE = "SELECT audit.prepare() FROM (SELECT tenancy.enter($1) OFFSET 0) c"
+_ADD_SEAL = _of("add_seal", "integer", "bigint", "bigint", "bigint", "integer", "bytea")
 
 
 class PostgresAuditStore:
     """The trails of all tenants of one database; see :class:`stanforis.audit.port.AuditStore`."""
 
-    def __init__(self, pool: Pool) -> None:
-        """Work with the connections of *pool*, whose role neither owns the tables nor bypasses row-level security."""
+    def __init__(self, pool: Pool, contexts: Contexts) -> None:
+        """Work with the connections of *pool*, whose role owns nothing, as the tenants that *contexts* signs for."""
         self._pool = pool
+        self._contexts = contexts
 
     async def add(self, tenant: int, batch: Batch, *, wait: bool) -> None:
         """See the port."""
-        await self._fetch(_ADD, *arguments(tenant, batch, wait=wait))
+        await self._fetch(tenant, ADD, *arguments(batch, wait=wait))
 
     async def find(
         self, tenant: int, any_of: Sequence[int] | None, low: int, high: int, limit: int
     ) -> Sequence[StoredBatch]:
         """See the port."""
-        rows = await self._fetch("SELECT * FROM audit.find($1, $2, $3, $4, $5)", tenant, any_of, low, high, limit)
+        rows = await self._fetch(tenant, _FIND, any_of, low, high, limit)
         return [StoredBatch(*row) for row in rows]
 
     async def batch(self, tenant: int, number: int) -> StoredBatch | None:
         """See the port."""
-        rows = await self._fetch("SELECT * FROM audit.one($1, $2)", tenant, number)
+        rows = await self._fetch(tenant, _ONE, number)
         return StoredBatch(*rows[0]) if rows else None
 
     async def tenants(self) -> Sequence[int]:
         """See the port."""
-        return [number for (number,) in await self._fetch("SELECT tenant_id FROM fhir.tenant ORDER BY tenant_id")]
+        rows = await self._fetch(DIRECTORY, _TENANTS)
+        return [number for (number,) in rows]
 
     async def prepare(self) -> None:
         """See the port."""
-        await self._fetch("SELECT audit.prepare()")
+        await self._fetch(DIRECTORY, _PREPARE)
 
     async def seal(self, tenant: int, make: MakeSeal) -> Seal | None:
         """See the port."""
         try:
             async with self._pool.acquire() as connection, connection.transaction():
-                return await _seal(connection, tenant, make)
+                return await _seal(connection, self._contexts.of(connection, tenant), make)
         except _UNAVAILABLE as error:
             raise AuditStoreError(type(error).__name__) from error
 
     async def seals(self, tenant: int) -> AsyncIterator[Seal]:
         """See the port."""
         after = 0
-        while rows := await self._fetch("SELECT * FROM audit.seals($1, $2, $3)", tenant, after, _SEALS_AT_ONCE):
+        while rows := await self._fetch(tenant, _SEALS, after, _SEALS_AT_ONCE):
             for row in rows:
                 yield _seal_of(row)
             after = rows[-1]["number"]
 
     async def between(self, tenant: int, low: int, high: int) -> Sequence[StoredBatch]:
         """See the port."""
-        rows = await self._fetch("SELECT * FROM audit.between($1, $2, $3)", tenant, low, high)
+        rows = await self._fetch(tenant, _BETWEEN, low, high)
         return [StoredBatch(*row) for row in rows]
 
     async def missing_terms(self, tenant: int, wanted: Sequence[tuple[int, int]]) -> int:
         """See the port."""
         terms, batches = [term for term, _ in wanted], [batch for _, batch in wanted]
-        rows = await self._fetch("SELECT audit.missing_terms($1, $2, $3)", tenant, terms, batches)
+        rows = await self._fetch(tenant, _MISSING_TERMS, terms, batches)
         missing: int = rows[0][0]
         return missing
 
-    async def _fetch(self, statement: str, *given: Any) -> list[asyncpg.Record]:
+    async def _fetch(self, tenant: int, statement: str, *given: Any) -> list[asyncpg.Record]:
         try:
             async with self._pool.acquire() as connection:
-                return await connection.fetch(statement, *given)
+                return await connection.fetch(statement, self._contexts.of(connection, tenant), *given)
         except _UNAVAILABLE as error:
             raise AuditStoreError(type(error).__name__) from error
 
 
-async def _seal(connection: Connection, tenant: int, make: MakeSeal) -> Seal | None:
-    if not await connection.fetchval("SELECT audit.begin_seal($1)", tenant):
+async def _seal(connection: Connection, context: str, make: MakeSeal) -> Seal | None:
+    if not await connection.fetchval(_BEGIN_SEAL, context):
         return None
     high: int = await connection.fetchval("SELECT audit.settled()")
-    last = await connection.fetchrow("SELECT * FROM audit.last_seal($1)", tenant)
+    last = await connection.fetchrow(_LAST_SEAL, context)
     before = None if last is None else _seal_of(last)
-    low = 0 if before is None else before.high
-    rows = await connection.fetch("SELECT * FROM audit.unsealed($1, $2, $3)", tenant, low, high)
+    rows = await connection.fetch(_UNSEALED, context, 0 if before is None else before.high, high)
     if not rows:
         return None
     seal = make(Head(before, high, [(row[0], row[1]) for row in rows]))
-    facts = (seal.number, seal.at, seal.low, seal.high, seal.batches, seal.mac)
-    await connection.fetch("SELECT audit.add_seal($1, $2, $3, $4, $5, $6, $7)", tenant, *facts)
+    await connection.fetch(_ADD_SEAL, context, seal.number, seal.at, seal.low, seal.high, seal.batches, seal.mac)
     return seal
 
 

@@ -20,6 +20,8 @@ from stanforis.audit.batches import Seal, make_seal
 from stanforis.audit.port import AuditStore, AuditStoreError, Head
 
 SEAL_SECONDS = 5.0
+WITNESS = Path("audit") / "seals.json"
+"""Where the witness is, in the data folder."""
 _PREPARE_SECONDS = 3600.0
 
 log = logging.getLogger("stanforis.audit")

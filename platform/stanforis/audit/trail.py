@@ -106,6 +106,12 @@ class Trail:
         while self._count > self._most_waiting:
             await self._next_round()
 
+    async def settled(self) -> None:
+        """Return when all that waits now is stored."""
+        if self._count:
+            self._comes.set()
+            await self._next_round()
+
     async def _next_round(self) -> None:
         """Return when all that waits now is stored."""
         if self._round is None:

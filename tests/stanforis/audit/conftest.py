@@ -12,6 +12,7 @@ from stanforis.audit.port import AuditStore
 from stanforis.audit.postgres import PostgresAuditStore
 from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from fhir_api.store.postgres import migrations
 from tests.support.tenants import new_tenant
@@ -35,7 +36,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[AuditStore]:
         return
     connection = request.getfixturevalue("migrated")
     pool = Pool(PoolOptions(connection.app_dsn, size=4, role="stanforis_app"))
-    found = PostgresAuditStore(pool)
+    found = PostgresAuditStore(pool, await open_contexts(connection.owner_dsn))
     await found.prepare()
     yield found
     await pool.close()

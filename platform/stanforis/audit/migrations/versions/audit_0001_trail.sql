@@ -50,9 +50,8 @@ BEGIN
     EXECUTE format('ALTER TABLE audit.%I ENABLE ROW LEVEL SECURITY', name);
     EXECUTE format('ALTER TABLE audit.%I FORCE ROW LEVEL SECURITY', name);
     EXECUTE format('CREATE POLICY everyone ON audit.%I USING (true) WITH CHECK (true)', name);
-    EXECUTE format('CREATE POLICY own_tenant ON audit.%I AS RESTRICTIVE '
-                   'USING (tenant_id = (SELECT current_setting(''stanforis.tenant'')::integer)) '
-                   'WITH CHECK (tenant_id = (SELECT current_setting(''stanforis.tenant'')::integer))', name);
+    EXECUTE format('CREATE POLICY own_tenant ON audit.%I AS RESTRICTIVE USING (tenant_id = (SELECT tenancy.current())) '
+                   'WITH CHECK (tenant_id = (SELECT tenancy.current()))', name);
 END $$;
 SELECT audit.protect(name) FROM unnest(ARRAY['batch', 'term', 'seal']) AS name;
 
@@ -91,10 +90,12 @@ BEGIN
     INSERT INTO audit.month VALUES (low);
 END $$;
 
--- Make room for this month and the next two, and let markers grow on after a restore.
+-- Make room for this month and the next two, and let markers grow on after a restore. The context of each tenant is in
+-- force inside of this function only: what was in force before is so again behind it.
 CREATE FUNCTION audit.prepare() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    before text := coalesce(current_setting('stanforis.tenant', true), '');
     ahead integer;
     tenant integer;
     most bigint := 0;
@@ -104,17 +105,15 @@ BEGIN
             (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ahead))) * 1000)::bigint);
     END LOOP;
     FOR tenant IN SELECT t.tenant_id FROM fhir.tenant t LOOP
-        PERFORM set_config('stanforis.tenant', tenant::text, true);
+        PERFORM tenancy.enter(tenancy.sign(tenant, 'audit', 60));
         SELECT greatest(most, (SELECT max(s.high) FROM audit.seal s WHERE s.tenant_id = tenant)) INTO most;
     END LOOP;
+    PERFORM set_config('stanforis.tenant', before, true);
     UPDATE audit.era SET added = most - pg_snapshot_xmin(pg_current_snapshot())::text::bigint
     WHERE added + pg_snapshot_xmin(pg_current_snapshot())::text::bigint < most;
 END $$;
 
--- Each function sets its tenant first, for the length of the transaction that the call is or belongs to.
-CREATE FUNCTION audit.as_tenant(t integer) RETURNS void LANGUAGE sql AS $$
-    SELECT set_config('stanforis.tenant', t::text, true);
-$$;
+-- Each function takes the tenant from the signed context that is put in force beside it: audit.add(tenancy.enter($1), ...).
 
 -- Store a batch. *waits* is false where the answer need not wait for the disk.
 CREATE FUNCTION audit.add(
@@ -123,7 +122,6 @@ CREATE FUNCTION audit.add(
 DECLARE
     made bigint := (at_ms << 20) | (nextval('audit.number') & 1048575);
 BEGIN
-    PERFORM audit.as_tenant(t);
     IF NOT waits THEN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
@@ -141,7 +139,6 @@ CREATE FUNCTION audit.find(t integer, any_of bigint[], low bigint, high bigint, 
 RETURNS TABLE (batch_id bigint, mac bytea, body bytea) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM audit.as_tenant(t);
     IF any_of IS NULL THEN
         RETURN QUERY SELECT b.batch_id, b.mac, b.body FROM audit.batch b
             WHERE b.tenant_id = t AND b.batch_id >= low AND b.batch_id < high ORDER BY b.batch_id DESC LIMIT most;
@@ -164,7 +161,6 @@ CREATE FUNCTION audit.one(t integer, wanted bigint)
 RETURNS TABLE (batch_id bigint, mac bytea, body bytea) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM audit.as_tenant(t);
     RETURN QUERY SELECT b.batch_id, b.mac, b.body FROM audit.batch b WHERE b.tenant_id = t AND b.batch_id = wanted;
 END $$;
 
@@ -173,7 +169,6 @@ CREATE FUNCTION audit.between(t integer, low bigint, high bigint)
 RETURNS TABLE (batch_id bigint, mac bytea, body bytea) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM audit.as_tenant(t);
     RETURN QUERY SELECT b.batch_id, b.mac, b.body FROM audit.batch b
         WHERE b.tenant_id = t AND b.marker >= low AND b.marker < high ORDER BY b.batch_id;
 END $$;
@@ -181,7 +176,6 @@ END $$;
 -- Begin to seal: false where another process does. The lock is held until the transaction ends.
 CREATE FUNCTION audit.begin_seal(t integer) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM audit.as_tenant(t);
     RETURN pg_try_advisory_xact_lock(x'61756470'::integer, t);
 END $$;
 
@@ -193,7 +187,6 @@ $$;
 CREATE FUNCTION audit.last_seal(t integer) RETURNS SETOF audit.seal LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM audit.as_tenant(t);
     RETURN QUERY SELECT s.* FROM audit.seal s WHERE s.tenant_id = t ORDER BY s.number DESC LIMIT 1;
 END $$;
 
@@ -201,7 +194,6 @@ CREATE FUNCTION audit.unsealed(t integer, low bigint, high bigint)
 RETURNS TABLE (batch_id bigint, mac bytea) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM audit.as_tenant(t);
     RETURN QUERY SELECT b.batch_id, b.mac FROM audit.batch b
         WHERE b.tenant_id = t AND b.marker >= low AND b.marker < high ORDER BY b.batch_id;
 END $$;
@@ -210,21 +202,18 @@ CREATE FUNCTION audit.add_seal(
     t integer, seal_number integer, at_ms bigint, from_marker bigint, to_marker bigint, batch_count integer, seal_mac bytea
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM audit.as_tenant(t);
     INSERT INTO audit.seal VALUES (t, seal_number, at_ms, from_marker, to_marker, batch_count, seal_mac);
 END $$;
 
 CREATE FUNCTION audit.seals(t integer, after integer, most integer) RETURNS SETOF audit.seal LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    PERFORM audit.as_tenant(t);
     RETURN QUERY SELECT s.* FROM audit.seal s WHERE s.tenant_id = t AND s.number > after ORDER BY s.number LIMIT most;
 END $$;
 
 -- How many of some pairs of term and batch are not stored.
 CREATE FUNCTION audit.missing_terms(t integer, wanted bigint[], batches bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM audit.as_tenant(t);
     RETURN (
         SELECT count(*) FROM unnest(wanted, batches) AS w (term, batch_id) WHERE NOT EXISTS (
             SELECT FROM audit.term m WHERE m.tenant_id = t AND m.term = w.term AND m.batch_id = w.batch_id

@@ -1,0 +1,197 @@
+"""A visit: one request from its admission until it is answered, as it will be on record.
+
+Spec: https://profiles.ihe.net/ITI/BALP/content.html
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from stanforis.audit import Record, TenantTrail, Who
+from stanforis.audit.trail import now
+
+from fhir_api.access.caller import Caller
+from fhir_api.audit.patients import patients_of
+from fhir_api.model.versions import StoredVersion
+from fhir_api.rest.entrance import Head, Outcome
+from fhir_api.rest.request import Pair
+
+_ACTIONS = {
+    "read": "R",
+    "vread": "R",
+    "history-instance": "R",
+    "history-type": "R",
+    "history-system": "R",
+    "create": "C",
+    "update": "U",
+    "conditional-update": "U",
+    "patch": "U",
+    "conditional-patch": "U",
+    "delete": "D",
+    "conditional-delete": "D",
+}
+"""The action of each interaction; of any other it is E, execute."""
+_BY_KEY = frozenset({"read", "vread", "history-instance", "update", "patch", "delete"})
+_WRITES = frozenset(
+    {"create", "update", "conditional-update", "patch", "conditional-patch"} | {"delete", "conditional-delete"}
+)
+_UNRECORDED = frozenset({"capabilities"})
+_REFUSED = 400
+_CREATED = 201
+_KEY_SEGMENTS = 2
+_MOST_NAMES = 30
+_NAME = re.compile(r"[a-z_][a-z0-9-]{0,63}(?::[A-Za-z]{1,64})?(?:\.[A-Za-z0-9:.\-]{1,120})?")
+
+
+@dataclass(slots=True)
+class Touched:
+    """Resources that were given to somebody or written.
+
+    Attributes:
+        entities, found, patients: as in :class:`stanforis.audit.Record`; keys of what they are there for.
+    """
+
+    entities: dict[str, None]
+    found: dict[str, None]
+    patients: set[str]
+
+    @classmethod
+    def nothing(cls) -> Touched:
+        """Return what begins."""
+        return cls({}, {}, set())
+
+    def add(self, version: StoredVersion) -> None:
+        """Add a version that was given."""
+        patients = patients_of(version)
+        self.patients |= patients
+        (self.found if patients else self.entities)[str(version.key)] = None
+
+
+class Visit:
+    """What is known of one request.
+
+    Attributes:
+        trail: where it goes on record.
+    """
+
+    __slots__ = ("_at", "_caller", "_head", "_identity", "_read", "_route", "_written", "trail")
+
+    def __init__(self, trail: TenantTrail, caller: Caller, head: Head, identity: str = "") -> None:
+        """Begin with a request's head."""
+        self.trail = trail
+        self._caller = caller
+        self._head = head
+        self._identity = identity
+        self._at = now()
+        self._read = Touched.nothing()
+        self._written = False
+
+    def gave(self, versions: Iterable[StoredVersion]) -> None:
+        """Note that versions were given to the caller."""
+        for version in versions:
+            self._read.add(version)
+
+    def wrote(self) -> None:
+        """Note that what was written is stored, and on record."""
+        self._written = True
+
+    def written(self, action: str, versions: Sequence[StoredVersion]) -> Record:
+        """See :class:`fhir_api.store.recording.Access`."""
+        patients: set[str] = set()
+        for version in versions:
+            patients |= patients_of(version)
+        if action == "D":
+            patients |= self._read.patients
+        entities = tuple(f"{version.key}/_history/{version.version_id}" for version in versions)
+        interaction = {"C": "create", "U": "update", "D": "delete"}[action]
+        return self._record(interaction, action, _CREATED if action == "C" else 200, entities, patients=patients)
+
+    def ends(self, outcome: Outcome) -> Record | None:
+        """Return the record of all that is not on record yet; None where nothing is left."""
+        interaction = "" if outcome.route is None else outcome.route.interaction
+        status = outcome.response.status
+        if status < _REFUSED and (interaction in _UNRECORDED or (self._written and not self._gave_more(interaction))):
+            return None
+        read = self._read
+        entities, found = [*read.entities], [*read.found]
+        if interaction in _BY_KEY or status >= _REFUSED:
+            asked = "/".join(self._head.segments[:_KEY_SEGMENTS])
+            entities, found = [asked] if len(self._head.segments) >= _KEY_SEGMENTS else [], []
+        return self._record(
+            interaction,
+            _ACTIONS.get(interaction, "E"),
+            status,
+            tuple(entities),
+            found=tuple(found),
+            patients=read.patients if status < _REFUSED else self._asked_patient(),
+            search=_shape(self._head.segments, outcome.request.query if outcome.request else self._head.query),
+            route="" if outcome.route is None else outcome.route.path,
+        )
+
+    def _gave_more(self, interaction: str) -> bool:
+        """Tell whether the caller, who wrote, was also given what he had not sent."""
+        return interaction not in _WRITES and bool(self._read.entities or self._read.found)
+
+    def _asked_patient(self) -> set[str]:
+        segments = self._head.segments
+        return {segments[1]} if segments[:1] == ("Patient",) and len(segments) >= _KEY_SEGMENTS else set()
+
+    def _record(
+        self,
+        interaction: str,
+        action: str,
+        status: int,
+        entities: tuple[str, ...],
+        *,
+        found: tuple[str, ...] = (),
+        patients: Iterable[str] = (),
+        search: str = "",
+        route: str = "",
+    ) -> Record:
+        caller = self._caller
+        return Record(
+            self._at,
+            interaction,
+            action,
+            status,
+            who(caller),
+            self._identity,
+            self._head.method,
+            route,
+            search,
+            entities,
+            found,
+            tuple(sorted(patients)),
+            caller.purpose or "",
+            caller.emergency or "",
+            network(self._head.peer),
+        )
+
+
+def who(caller: Caller) -> Who:
+    """Return a caller as the record names them."""
+    kind = caller.subject_type if caller.subject else ""
+    return Who(caller.subject, kind, caller.client_id, caller.fhir_user or "", caller.roles)
+
+
+@lru_cache(maxsize=4096)
+def network(peer: str | None) -> str:
+    """Return the class of an address: ``loopback | private | public``; empty for one that is not known."""
+    try:
+        address = ipaddress.ip_address(peer or "")
+    except ValueError:
+        return ""
+    if address.is_loopback:
+        return "loopback"
+    return "private" if address.is_private else "public"
+
+
+def _shape(segments: tuple[str, ...], query: Iterable[Pair]) -> str:
+    """Return what was searched, without a value: ``Observation?code&date``; empty where nothing was."""
+    names = sorted({name if _NAME.fullmatch(name) else "?" for name, _ in query})[:_MOST_NAMES]
+    path = segments[0] if segments and segments[0].isalpha() else ""
+    return f"{path}?{'&'.join(names)}" if names else ""
