@@ -59,7 +59,7 @@ class CompiledDefinitions:
         return self.extractor.extract(resource)
 
     def criteria(
-        self, resource_type: str, query: str, definitions: SearchDefinitions | None = None
+        self, resource_type: str, query: str, definitions: SearchDefinitions | None = None, base_url: str = ""
     ) -> tuple[Clause, ...]:
         """See :class:`fhir_api.interactions.context.Rules`."""
         return criteria(
@@ -67,7 +67,7 @@ class CompiledDefinitions:
             resource_type,
             query,
             zone=self.zone,
-            base_url=self._base_url,
+            base_url=base_url or self._base_url,
             full_text=self.extractor.words,
         )
 
@@ -80,16 +80,18 @@ class CompiledDefinitions:
         lenient: bool = False,
         codes: CodeSets | None = None,
         definitions: SearchDefinitions | None = None,
+        base_url: str = "",
     ) -> ParsedQuery:
         """See :class:`fhir_api.rest.wiring.ParseSearch`."""
         asked = tuple(pairs)
+        base_url = base_url or self._base_url
         if codes is not None or definitions not in {None, self.search}:
-            return self._parse(resource_type, asked, compartment, lenient, codes, definitions)
+            return self._parse(resource_type, asked, compartment, lenient, base_url, codes, definitions)
         # clients ask the same again and again; what is long is rare, and "approximately" depends on the time
         length = sum(len(name) + len(value) for name, value in asked)
         if length > _REMEMBERED_LENGTH or any("ap" in value for _, value in asked):
-            return self._parse(resource_type, asked, compartment, lenient)
-        return self._remembered(resource_type, asked, compartment, lenient)
+            return self._parse(resource_type, asked, compartment, lenient, base_url)
+        return self._remembered(resource_type, asked, compartment, lenient, base_url)
 
     def _parse(
         self,
@@ -97,6 +99,7 @@ class CompiledDefinitions:
         pairs: tuple[tuple[str, str], ...],
         compartment: tuple[str, str] | None,
         lenient: bool,
+        base_url: str,
         codes: CodeSets | None = None,
         definitions: SearchDefinitions | None = None,
     ) -> ParsedQuery:
@@ -108,7 +111,7 @@ class CompiledDefinitions:
             zone=self.zone,
             default_count=self._page_size,
             max_count=self._page_size_max,
-            base_url=self._base_url,
+            base_url=base_url,
             codes=codes,
             full_text=self.extractor.words,
         )

@@ -34,10 +34,10 @@ async def criteria(context: Context, reader: Reader, resource_type: str, query: 
 
 async def _clauses(context: Context, reader: Reader, resource_type: str, query: str) -> tuple[Clause, ...]:
     if context.parameters is None:
-        return context.rules.criteria(resource_type, query)
+        return context.rules.criteria(resource_type, query, base_url=context.base_url)
 
     async def understand(definitions: SearchDefinitions, *, lenient: bool) -> tuple[Clause, ...]:
-        return context.rules.criteria(resource_type, query, definitions)
+        return context.rules.criteria(resource_type, query, definitions, context.base_url)
 
     pairs = parse_qsl(query, keep_blank_values=True)
     return await context.parameters.understood(reader, pairs, understand, lenient=False)

@@ -41,9 +41,11 @@ class Rules(Protocol):
         """Return what the resource puts into the search index."""
 
     def criteria(
-        self, resource_type: str, query: str, definitions: SearchDefinitions | None = None
+        self, resource_type: str, query: str, definitions: SearchDefinitions | None = None, base_url: str = ""
     ) -> tuple[Clause, ...]:
         """Parse conditional criteria such as ``identifier=http://x|1``, by R4's parameters or by *definitions*.
+
+        References below *base_url* are this server's own.
 
         Raises:
             FhirError: a parameter is unknown, has no value, or is not a search parameter (``_sort`` and the like).

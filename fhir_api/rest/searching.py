@@ -108,7 +108,13 @@ async def _understood(
 ) -> ParsedQuery:
     async def understand(definitions: SearchDefinitions | None, *, lenient: bool) -> ParsedQuery:
         parse = partial(
-            api.parse_search, resource_type, pairs, compartment=compartment, lenient=lenient, definitions=definitions
+            api.parse_search,
+            resource_type,
+            pairs,
+            compartment=compartment,
+            lenient=lenient,
+            definitions=definitions,
+            base_url=context.base_url,
         )
         if context.definitions is None or not asks_for_codes(pairs):
             return parse()

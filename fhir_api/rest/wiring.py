@@ -27,10 +27,12 @@ class ParseSearch(Protocol):
         lenient: bool,
         codes: CodeSets | None = None,
         definitions: SearchDefinitions | None = None,
+        base_url: str = "",
     ) -> ParsedQuery:
         """Return the search; *resource_type* None is every type, *compartment* such as ``("Patient", "1")``.
 
-        The parameters are R4's, or those of *definitions*.
+        The parameters are R4's, or those of *definitions*. References below *base_url*, as the client sees it, are
+        this server's own.
 
         Raises:
             NotAtHandError: a definition that *codes* needs has to be fetched first.

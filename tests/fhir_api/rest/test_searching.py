@@ -4,6 +4,8 @@ import pytest
 
 from tests.support.outcomes import issue_code, link
 
+JSON_TYPE = "application/fhir+json"
+
 
 @pytest.fixture
 async def patients(store):
@@ -155,3 +157,17 @@ async def test_compartment_search(client, store, patients):
 async def test_a_compartment_that_is_none_is_not_found(client, path):
     response = await client.get(path)
     assert (response.status_code, issue_code(response)) == (404, "not-supported")
+
+
+async def test_an_absolute_reference_may_name_the_host_that_was_asked(client):
+    host = {"host": "localhost:8080"}
+    patient = "http://localhost:8080/fhir/Patient/here"
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    observation["subject"] = {"reference": patient}
+    stored = await client.post("/Observation", json=observation, headers={"content-type": JSON_TYPE, **host})
+    assert stored.status_code == 201
+    for reference in (patient, "Patient/here"):
+        found = (await client.get("/Observation", params={"subject": reference}, headers=host)).json()
+        assert found["total"] == 1
+    assert (await client.delete(f"/Observation?subject={patient}", headers=host)).status_code == 204
+    assert (await client.get("/Observation?subject=Patient/here")).json()["total"] == 0
