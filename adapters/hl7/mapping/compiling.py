@@ -207,8 +207,10 @@ class Compiler:
         if found not in self._types:
             short, _, rest = found.partition("[")
             rows = self.sheets.datatypes[found]
-            is_value = any(row.target.startswith("$") for row in rows)
-            compiled = self._types[found] = DataType(short, "" if is_value else rest.rstrip("]").split("-")[0])
+            filled = rest.rstrip("]").split("-")[0]
+            node = nodes().get(filled)
+            is_value = any(row.target == "$value" for row in rows) or node is None or node.kind == "primitive-type"
+            compiled = self._types[found] = DataType(short, "" if is_value else filled)
             compiled.rows = self.rows(found, compiled.type, rows)
         return self._types[found]
 
@@ -268,7 +270,7 @@ class Compiler:
         constant = fixed(assignment)
         if constant is not None:
             value = convert(constant, functions.UTC)
-            if value is None:
+            if value is None or (target.codes is not None and value not in target.codes):
                 raise MappingError(f"{target.path}: {constant!r} is not a {target.type}")
             return _constant(target, value), ()
         called = function_name(assignment)

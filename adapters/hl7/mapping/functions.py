@@ -65,6 +65,9 @@ def conversion(target: Target, tables: Tables) -> Convert:
     convert = CONVERSIONS.get(target.type or "string")
     if convert is None:
         raise MappingError(f"{target.path} is a {target.type}: the row names no sheet that maps its parts")
+    allowed = target.codes
+    if allowed is not None:
+        return lambda run, text: text.strip() if text.strip() in allowed else None
     return lambda run, text: convert(text, run.zone)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from adapters.hl7.encoding import Message
 from adapters.hl7.errors import Hl7Error
 from adapters.hl7.mapping.compiling import Compiler, Problem
-from adapters.hl7.mapping.defaults import Defaults
+from adapters.hl7.mapping.completing import Completer
 from adapters.hl7.mapping.finishing import Finisher, Json, merge, request, says_something
 from adapters.hl7.mapping.ledger import Ignored, Ledger, account
 from adapters.hl7.mapping.messages import MessagePlan, resolve
@@ -83,7 +83,7 @@ class Plan:
         self._ignored = Ignored(sheets.plain.get("ignored", ()))
         self._told_apart = _told_apart(sheets)
         self._updates = {(row["structure"], row["type"]): row["request"] for row in sheets.plain.get("entries", ())}
-        self._defaults = Defaults(sheets.plain.get("defaults", ()))
+        self._completer = Completer(sheets.plain.get("defaults", ()))
         self._preferred = tuple(row["type"] for row in sheets.plain.get("preferred", ()))
         self.problems: tuple[Problem, ...] = tuple(compiler.problems)
 
@@ -110,25 +110,30 @@ class Plan:
             resolve(self._messages[structure].apply(run))
         else:
             issues.append(MappingIssue("error", "MSH-9", "no rows map this message type and event"))
-        bundle = self._bundle(run, structure)
+        bundle = self._bundle(run, structure, issues)
         issues += [
             MappingIssue("warning", _place(message, place), f"the value is not a {type_code}")
             for place, type_code in run.refused
         ]
         return Mapped(bundle, tuple(issues), account(run, self._ignored), run.unmapped, self.id, structure)
 
-    def _bundle(self, run: Run, structure: str) -> Json:
+    def _bundle(self, run: Run, structure: str, issues: list[MappingIssue]) -> Json:
         finisher = Finisher(self.sender, self._told_apart, self._preferred)
+        self._completer.refer(run.made)
         bundle: Json = {"resourceType": "Bundle"}
         for made in run.made:
             if made.type == "Bundle":
                 bundle |= finisher.tree(made)
             elif says_something(made.content):
                 finisher.identity(made)
-        self._defaults.references(run.made)
         entries: dict[str, Json] = {}
         for made in _all(finisher):
             self._enter(entries, finisher, made, structure)
+        for entry in entries.values():
+            self._completer.complete(
+                entry["resource"],
+                lambda path: issues.append(MappingIssue("information", "", f"{path} lacks what it requires: left out")),
+            )
         bundle["type"] = "transaction"
         if entries:
             bundle["entry"] = list(entries.values())
@@ -145,7 +150,6 @@ class Plan:
             _identify(resource, *identity.identifier)
         else:
             resource["id"] = identity.full_url[9:]
-        self._defaults.fill(resource)
         update = (
             self._updates.get((structure, made.type)) or self._updates.get(("*", made.type), "update")
         ) == "update"

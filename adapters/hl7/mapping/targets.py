@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from conformance.types import Element, ElementType, Node, nodes
+from conformance.value_sets import required_codes
 from mappings.errors import MappingError
 from mappings.paths import Step, parse_path
 
@@ -45,11 +46,13 @@ class Hop(NamedTuple):
         name: JSON name.
         label: of a list's element; None where there is no list.
         refers: type of the resource that is gone on in; empty for none.
+        others: of a choice, the names it has with other types: only one may be there.
     """
 
     name: str
     label: str | None
     refers: str = ""
+    others: tuple[str, ...] = ()
 
 
 class Target(NamedTuple):
@@ -60,12 +63,14 @@ class Target(NamedTuple):
         last: the element itself; None for the resource or value itself.
         type: its FHIR type.
         path: as the definitions write it, for messages.
+        codes: codes that a required binding allows; None for any.
     """
 
     hops: tuple[Hop, ...]
     last: Hop | None
     type: str
     path: str
+    codes: frozenset[str] | None = None
 
     @property
     def is_primitive(self) -> bool:
@@ -89,7 +94,7 @@ class Target(NamedTuple):
         for hop in self.hops:
             content = step(content, hop, scope)
         last = self.last
-        if last is not None:
+        if last is not None and not (last.others and not content.keys().isdisjoint(last.others)):
             content.setdefault(last.name if last.label is None else (last.name, last.label, scope), value)
 
 
@@ -98,6 +103,8 @@ def step(content: Building, hop: Hop, scope: int) -> Building:
     key = hop.name if hop.label is None else (hop.name, hop.label, scope)
     found: Building | None = content.get(key)
     if found is None:
+        if hop.others and not content.keys().isdisjoint(hop.others):
+            return {}
         found = content[key] = {}
     if not hop.refers:
         return found
@@ -122,16 +129,17 @@ def compile_target(root: str, path: str) -> Target:
 
 
 def _compiled(root: str, steps: tuple[Step, ...], text: str) -> Target:
-    hops, type_code = _walk(root, steps, text)
+    hops, type_code, codes = _walk(root, steps, text)
     last = hops[-1] if hops else None
     if last is not None and last.refers:
         return Target(tuple(hops), None, type_code, f"{root}.{text}")
-    return Target(tuple(hops[:-1]), last, type_code, f"{root}.{text}")
+    return Target(tuple(hops[:-1]), last, type_code, f"{root}.{text}", codes)
 
 
-def _walk(root: str, steps: tuple[Step, ...], text: str) -> tuple[list[Hop], str]:
+def _walk(root: str, steps: tuple[Step, ...], text: str) -> tuple[list[Hop], str, frozenset[str] | None]:
     hops: list[Hop] = []
     current = root
+    codes: frozenset[str] | None = None
     rest = list(steps)
     if rest and rest[0].name in {"", root}:
         rest.pop(0)
@@ -143,7 +151,7 @@ def _walk(root: str, steps: tuple[Step, ...], text: str) -> tuple[list[Hop], str
             refers = _resource(each.resource, kind, text)
             # elements of a list that refer to resources of other types are others
             hops.append(Hop(name, label and f"{label} {refers}", refers))
-            inside, current = _walk(each.resource, each.inside, text)
+            inside, current, codes = _walk(each.resource, each.inside, text)
             hops += inside
         else:
             current = kind.code
@@ -151,8 +159,21 @@ def _walk(root: str, steps: tuple[Step, ...], text: str) -> tuple[list[Hop], str
                 if label is not None:
                     raise MappingError(f"{root}.{text}: extensions of a repeating primitive are not supported")
                 name = f"_{name}"
-            hops.append(Hop(name, label))
-    return hops, current
+            hops.append(Hop(name, label, others=_others(element, name)))
+            codes = _codes(element) if current == "code" else None
+    return hops, current, codes
+
+
+def _others(element: Element, name: str) -> tuple[str, ...]:
+    return tuple(other for other in element.json_names() if other != name) if element.is_choice else ()
+
+
+def _codes(element: Element) -> frozenset[str] | None:
+    """Return the codes that the binding of an element allows; None for any."""
+    if element.binding is None or element.binding.strength != "required" or element.binding.value_set is None:
+        return None
+    found = required_codes(element.binding.value_set)
+    return None if found is None else frozenset(found)
 
 
 def _resource(resource: str, kind: ElementType, text: str) -> str:

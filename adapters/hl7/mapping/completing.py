@@ -1,0 +1,210 @@
+"""What FHIR requires and a message does not say.
+
+Rows of ``mappings/own/defaults.csv`` give an element that is missing a fixed value, the code for "unknown", or the
+reference to the patient of the message. An element inside a resource that lacks what it requires is left out; a resource
+says that the element is absent.
+
+Spec: https://hl7.org/fhir/R4/extension-data-absent-reason.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from adapters.hl7.mapping.targets import REFERS, Made, elements
+from conformance.types import Element, nodes
+from mappings.errors import MappingError
+
+Json = dict[str, Any]
+Dropped = Callable[[str], None]
+"""Is told the path of each element that is left out."""
+
+_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+_EXTENSION = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+ABSENT = "absent()"
+
+
+class Completer:
+    """Completes resources.
+
+    Args:
+        rows: ``type`` (a resource type, or an element with parts, such as ``AllergyIntolerance.reaction``), ``element``
+            and ``value``: a text in quotes, ``absent()``, or a resource type to refer to.
+
+    Raises:
+        MappingError: R4 has no such type or element.
+    """
+
+    def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
+        self._values: dict[str, dict[str, str]] = {}
+        self._references: dict[str, list[tuple[str, str]]] = {}
+        for row in rows:
+            if row["element"].partition(".")[0] not in elements(row["type"]):
+                raise MappingError(f"defaults line {row['line']}: {row['type']} has no element {row['element']}")
+            if row["value"][:1].isupper():
+                self._references.setdefault(row["type"], []).append((row["element"], row["value"]))
+            else:
+                self._values.setdefault(row["type"], {})[row["element"]] = row["value"]
+
+    def refer(self, made: Iterable[Made]) -> None:
+        """Let resources refer to the first resource of a type that the message tells of, such as the patient."""
+        listed = [each for each in made if each.content]
+        first: dict[str, Made] = {}
+        for each in listed:
+            first.setdefault(each.type, each)
+        for each in listed:
+            for name, kind in self._references.get(each.type, ()):
+                referred = first.get(kind)
+                if referred is None or referred is each or _has(each, name):
+                    continue
+                is_list = elements(each.type)[name][0].max != 1
+                each.content[(name, "default", 0) if is_list else name] = {REFERS: referred}
+
+    def complete(self, resource: Json, dropped: Dropped) -> None:
+        """Complete a resource; *dropped* is told which elements are left out."""
+        self._complete(resource, resource["resourceType"], resource["resourceType"], dropped)
+
+    def _complete(self, tree: Json, type_name: str, path: str, dropped: Dropped) -> bool:
+        """Complete an element with parts; tell whether it has what it requires."""
+        for name, kind in _inner(type_name):
+            value = tree.get(name)
+            if value is None:
+                continue
+            if isinstance(value, list):
+                kept = [each for each in value if self._complete(each, kind, f"{path}.{name}", dropped)]
+                if len(kept) < len(value):
+                    dropped(f"{path}.{name}")
+                    _replace(tree, name, kept)
+            elif not self._complete(value, kind, f"{path}.{name}", dropped):
+                dropped(f"{path}.{name}")
+                del tree[name]
+        for name, value in self._values.get(type_name, {}).items():
+            _fill(tree, type_name, name, value)
+        if not all(_is_there(tree, each) or _absent(tree, each, type_name) for each in _required(type_name)):
+            return False
+        repair = _REPAIRS.get(type_name)
+        return repair is None or repair(tree)
+
+
+def _replace(tree: Json, name: str, kept: list[Json]) -> None:
+    if kept:
+        tree[name] = kept
+    else:
+        del tree[name]
+
+
+def _has(made: Made, name: str) -> bool:
+    return any((key[0] if type(key) is tuple else key) == name for key in made.content)
+
+
+def _is_there(tree: Json, element: Element) -> bool:
+    return any(name in tree or f"_{name}" in tree for name in element.json_names())
+
+
+def _fill(tree: Json, type_name: str, name: str, value: str) -> None:
+    *outer, last = name.split(".")
+    for step in outer:
+        tree = tree.setdefault(step, {})
+    if last in tree or f"_{last}" in tree:
+        return
+    if value == ABSENT:
+        element, kind, _ = elements(type_name)[last]
+        _write_absent(tree, last, kind.code, is_list=element.max != 1)
+    else:
+        tree[last] = value.strip('"')
+
+
+def _absent(tree: Json, element: Element, type_name: str) -> bool:
+    """Say that an element a resource requires is absent; tell whether that can be said."""
+    if nodes()[type_name].kind != "resource":
+        return False
+    name, kind = next(iter(element.json_names().items()))
+    return _write_absent(tree, name, kind.code, is_list=element.max != 1)
+
+
+def _write_absent(tree: Json, name: str, type_code: str, *, is_list: bool) -> bool:
+    kind = nodes()[type_code].kind
+    if kind == "backbone":
+        return False
+    value: Any = {"extension": [dict(_EXTENSION)]}
+    if type_code == "CodeableConcept":
+        value = {"coding": [{"system": _SYSTEM, "code": "unknown", "display": "Unknown"}]}
+    elif kind == "primitive-type":
+        name = f"_{name}"
+    tree[name] = [value] if is_list else value
+    return True
+
+
+@cache
+def _required(type_name: str) -> tuple[Element, ...]:
+    """Return the elements that a type requires."""
+    return tuple(each for each in nodes()[type_name].elements if each.min and not each.is_attribute)
+
+
+@cache
+def _inner(type_name: str) -> tuple[tuple[str, str], ...]:
+    """Return the elements of a type that have to be looked into, with their types."""
+    found = []
+    for name, (element, kind, _) in elements(type_name).items():
+        node = nodes().get(kind.code)
+        if node is not None and node.kind in {"backbone", "complex-type"} and _asks(kind.code, frozenset()):
+            found.append((name, kind.code))
+        del element
+    return tuple(found)
+
+
+def _asks(type_name: str, seen: frozenset[str]) -> bool:
+    """Return whether a type requires anything, here or inside."""
+    if type_name in seen or type_name in {"Extension", "Element", "Reference", "Meta", "Narrative"}:
+        return False
+    if _required(type_name) or type_name in _REPAIRS:
+        return True
+    inner = {kind.code for _, kind, _ in elements(type_name).values()}
+    return any(
+        nodes()[each].kind in {"backbone", "complex-type"} and _asks(each, seen | {type_name})
+        for each in inner
+        if each in nodes()
+    )
+
+
+def _quantity(tree: Json) -> bool:
+    """A unit's code means nothing without its system (qty-3)."""
+    if "system" not in tree:
+        tree.pop("code", None)
+    return bool(tree)
+
+
+def _duration(tree: Json) -> bool:
+    """A duration has a UCUM code (drt-1)."""
+    return "value" not in tree or tree.get("system") == "http://unitsofmeasure.org"
+
+
+def _contact_point(tree: Json) -> bool:
+    """A contact point says of what kind its value is (cpt-2)."""
+    if "value" in tree and "system" not in tree:
+        tree["_system"] = {"extension": [dict(_EXTENSION)]}
+    return True
+
+
+def _participant(tree: Json) -> bool:
+    """A participant has a type or an actor (app-1)."""
+    return "type" in tree or "actor" in tree
+
+
+def _repeat(tree: Json) -> bool:
+    """A greatest count goes with a count (tim-8)."""
+    if "countMax" in tree and "count" not in tree:
+        tree["count"] = tree.pop("countMax")
+    return True
+
+
+_REPAIRS: dict[str, Callable[[Json], bool]] = {
+    "Appointment.participant": _participant,
+    "ContactPoint": _contact_point,
+    "Duration": _duration,
+    "Quantity": _quantity,
+    "Timing.repeat": _repeat,
+}
+"""Invariants that a message may leave open: each mends its type, or tells that it cannot be used."""
