@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import orjson
 
+from fhir_api.access.reading import behind
 from fhir_api.interactions.library import TenantLibrary
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey, is_logical_id
@@ -62,7 +63,7 @@ class TenantDefinitions:
 
     def consult(self, reader: Reader) -> Consultation:
         """Return one request's view, read by *reader* (the tenant's store, or the transaction the request is in)."""
-        return Consultation(self, reader)
+        return Consultation(self, behind(reader))
 
     def library_of(self, generation: int) -> TenantLibrary:
         """Return the library of a generation, a new one if definitions have changed since the last question."""

@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import cast
 
+from fhir_api.access.guarded import removable
 from fhir_api.interactions.conditional_references import ConditionalReferences, is_conditional, unmatched
 from fhir_api.interactions.conditions import lock_name
 from fhir_api.interactions.consulting import Consultation
@@ -190,7 +191,7 @@ async def _store(store: TenantStore | Transaction, steps: Sequence[Step]) -> Non
     """Carry out the writes of *steps* in one call and note what each made."""
     deletions = [step for step in steps if step.method == "DELETE" and step.expected is Expect.ANYTHING]
     if deletions:
-        known = await store.currents([write.key for step in deletions for write in step.writes])
+        known = await removable(store, [write.key for step in deletions for write in step.writes])
         for step in deletions:
             # what never was is as good as deleted
             step.writes = [write for write in step.writes if write.key in known]

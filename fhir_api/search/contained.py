@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from fhir_api.search.entries import IndexEntries, TokenEntry, WordsEntry, parameter_key
 from fhir_api.search.query import (
+    EVERYTHING,
+    NOTHING,
     AllClause,
     AnyClause,
     ChainClause,
@@ -31,6 +33,7 @@ from fhir_api.search.query import (
     TokenValue,
     TypeClause,
     ValueClause,
+    VisibleClause,
     WordsValue,
 )
 from fhir_api.search.refusals import unsupported
@@ -38,11 +41,12 @@ from fhir_api.search.refusals import unsupported
 POSITIONS: Final = 8
 """How many contained resources of one type are told apart; those beyond count as one with the last."""
 
+MOST_TYPES: Final = 10
+"""How many types of contained resources one search may look for."""
+
 _LISTS: Final = (
     "tokens", "identifiers", "references", "dates", "strings", "numbers", "quantities", "uris", "composites", "texts",
 )  # fmt: skip
-_NEVER: Final = AnyClause(())
-_ALWAYS: Final = AllClause(())
 
 Extract = Callable[[str, dict[str, Any]], IndexEntries]
 Codes = Callable[[str], Mapping[int, str]]
@@ -108,21 +112,23 @@ def container_clause(resource_type: str, clauses: Sequence[Clause]) -> Clause:
     return AnyClause(tuple(contained_at(resource_type, position, clauses) for position in range(POSITIONS)))
 
 
-def within_containers(query: Query, contained: str) -> Query:
-    """Return *query* as ``_contained`` wants it: ``false``, ``true`` or ``both``.
+def check_containable(resource_types: Sequence[str]) -> None:
+    """Check that not too many types are asked for at once.
 
     Raises:
-        FhirError: NOT_SUPPORTED for a search over several types.
+        FhirError: NOT_SUPPORTED for a search of the whole server, or of very many types.
     """
-    if contained == "false":
-        return query
-    if len(query.resource_types) != 1:
-        raise unsupported(f"_contained={contained}", " It needs a search of one type.")
-    (resource_type,) = query.resource_types
-    inside = container_clause(resource_type, query.clauses)
+    if not 0 < len(resource_types) <= MOST_TYPES:
+        raise unsupported("_contained", f" It needs a search of one type, or '_type' with {MOST_TYPES} types at most.")
+
+
+def within_containers(query: Query, contained: str) -> Query:
+    """Return *query* as ``_contained`` wants it: ``true`` or ``both``; the containers are what it finds."""
+    inside = tuple(container_clause(resource_type, query.clauses) for resource_type in query.resource_types)
     if contained == "both":
-        inside = AnyClause((AllClause((TypeClause(resource_type), *query.clauses)), inside))
-    return replace(query, resource_types=(), clauses=(inside,))
+        types = AnyClause(tuple(TypeClause(resource_type) for resource_type in query.resource_types))
+        inside = (AllClause((types, *query.clauses)), *inside)
+    return replace(query, resource_types=(), clauses=(AnyClause(inside),))
 
 
 def contained_at(resource_type: str, position: int, clauses: Sequence[Clause]) -> Clause:
@@ -151,17 +157,17 @@ def _moved(clause: Clause, resource_type: str, position: int) -> Clause:
             return ValueClause(_mark(resource_type, position, "_id"), None, tokens)
         case ChainClause(reference):
             return replace(clause, reference=moved(reference))
-        case AnyClause(clauses):
-            return AnyClause(each(clauses))
-        case AllClause(clauses):
-            return AllClause(each(clauses))
+        case AnyClause(clauses) | AllClause(clauses):
+            return replace(clause, clauses=each(clauses))
         case NotClause(inner):
             return NotClause(_moved(inner, resource_type, position))
         case TypeClause(name):
-            return _ALWAYS if name == resource_type else _NEVER
+            return EVERYTHING if name == resource_type else NOTHING
+        case VisibleClause():
+            return EVERYTHING
         case HasClause():
             # nothing outside can point at what is contained
-            return _NEVER
+            return NOTHING
         case _:
             return clause
 

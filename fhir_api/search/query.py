@@ -7,6 +7,7 @@ Spec: https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
@@ -123,7 +124,7 @@ class Measure(Struct, frozen=True):
 
 
 class QuantityValue(Struct, frozen=True):
-    """A number with an optional unit: ``system|code`` (both), ``|code-or-unit`` (system None, code set), or any.
+    """A number with an optional unit: ``system|code``, ``|code-or-unit`` (no system), ``system`` (no code), or any.
 
     *measure* is set for a unit of UCUM, which stands for every unit of its dimension.
     """
@@ -251,6 +252,12 @@ class TypeClause(Struct, frozen=True):
     resource_type: str
 
 
+class VisibleClause(Struct, frozen=True):
+    """*clause*, which says what somebody may see, holds; what a resource contains is as visible as itself."""
+
+    clause: Clause
+
+
 Clause = (
     ValueClause
     | MissingClause
@@ -263,7 +270,15 @@ Clause = (
     | AllClause
     | NotClause
     | TypeClause
+    | VisibleClause
 )
+
+
+EVERYTHING = AllClause(())
+"""Holds for every resource."""
+
+NOTHING = AnyClause(())
+"""Holds for none."""
 
 
 class SortKey(Struct, frozen=True):
@@ -321,6 +336,7 @@ class Query(Struct, frozen=True):
         includes: in the order given.
         cursor: where the page starts, opaque to all but the store; None for the first.
         elements, summary: how entries are shown (the store ignores both).
+        visible: for each type that includes may add, what has to hold for its resources; None where nothing has to.
     """
 
     resource_types: tuple[str, ...]
@@ -332,3 +348,4 @@ class Query(Struct, frozen=True):
     cursor: bytes | None = None
     elements: tuple[str, ...] = ()
     summary: str | None = None
+    visible: Mapping[str, Clause] | None = None

@@ -27,9 +27,10 @@ from fhir_api.search.entries import (
     UriEntry,
 )
 from fhir_api.search.folding import fold
+from fhir_api.search.matching import Entry
 from fhir_api.search.query import Parameter
 from fhir_api.store.memory.matching import targets_of
-from fhir_api.store.memory.state import Entry, Record, State
+from fhir_api.store.memory.state import Record, State
 from fhir_api.store.memory.store import MemoryStores
 from fhir_api.store.port import TenantStore
 from tests.support.examples import official_examples

@@ -8,27 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fhir_api.model.keys import ResourceKey
-from fhir_api.search.query import Include
-from fhir_api.store.memory.matching import points_at, targets_of
+from fhir_api.search.query import NOTHING, Include, Query
+from fhir_api.store.memory.matching import holds, points_at, targets_of
 from fhir_api.store.memory.state import Record, State
 
 
-def included(state: State, matches: Sequence[Record], includes: Sequence[Include]) -> list[Record]:
-    """Return the resources that *includes* add to *matches*: each once, in the order in which they are reached."""
+def included(state: State, matches: Sequence[Record], query: Query) -> list[Record]:
+    """Return what the query's includes add to *matches*: each resource once, in the order in which it is reached."""
     reached: dict[ResourceKey, Record] = {record.version.key: record for record in matches}
     fresh: Sequence[Record] = matches
-    iterate: Sequence[Include] = [include for include in includes if include.iterate]
-    applied = includes
+    iterate = [include for include in query.includes if include.iterate]
+    applied: Sequence[Include] = query.includes
     while fresh and applied:
         found: dict[ResourceKey, Record] = {}
         for include in applied:
             for record in fresh:
                 for other in _one(state, record, include):
-                    if other.version.key not in reached:
+                    if other.key not in reached and _is_visible(state, other, query):
                         found.setdefault(other.version.key, other)
         reached |= found
         fresh, applied = list(found.values()), iterate
     return list(reached.values())[len(matches) :]
+
+
+def _is_visible(state: State, record: Record, query: Query) -> bool:
+    return query.visible is None or holds(state, record, query.visible.get(record.key.resource_type, NOTHING))
 
 
 def _one(state: State, record: Record, include: Include) -> Iterator[Record]:

@@ -8,27 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.model.keys import ResourceKey
+from fhir_api.search import matching as matching_rules
 from fhir_api.search.contained import chained, link_key
-from fhir_api.search.entries import CANONICAL, DateEntry, ReferenceEntry, TokenEntry
-from fhir_api.search.query import (
-    AllClause,
-    AnyClause,
-    ChainClause,
-    Clause,
-    HasClause,
-    IdClause,
-    LastUpdatedClause,
-    MissingClause,
-    NotClause,
-    Parameter,
-    PrimaryDateClause,
-    ReferenceValue,
-    TypeClause,
-    Value,
-    ValueClause,
-)
-from fhir_api.search.types.date import compare
-from fhir_api.search.types.values import matches
+from fhir_api.search.entries import CANONICAL, ReferenceEntry, TokenEntry
+from fhir_api.search.query import ChainClause, Clause, HasClause, Parameter, ReferenceValue, Value, ValueClause
 from fhir_api.store.memory.state import Record, State
 
 
@@ -44,59 +27,37 @@ def matching(state: State, resource_types: Sequence[str], clauses: Sequence[Clau
 
 def holds(state: State, record: Record, clause: Clause) -> bool:
     """Tell whether *clause* holds for one resource."""
-    match clause:
-        case ValueClause():
-            return _has_value(state, record, clause)
-        case MissingClause(parameter=parameter, missing=missing):
-            return (parameter.key not in record.index) is missing
-        case IdClause(ids=ids):
-            return record.version.key.logical_id in ids
-        case LastUpdatedClause(values=values):
-            instant = record.version.last_updated
-            return any(compare(instant, instant + 1, value) for value in values)
-        case ChainClause(reference=reference, targets=targets):
-            return _leads_inside(state, record, clause) or any(
-                target.version.key.resource_type == target_type and holds(state, target, target_clause)
-                for target in targets_of(state, record, (reference,))
-                for target_type, target_clause in targets
-            )
-        case HasClause(source_type=source_type, reference=reference, clause=inner):
-            return any(
-                source.version.key.resource_type == source_type
-                and points_at(source, (reference,), record)
-                and holds(state, source, inner)
-                for source in state.live()
-            )
-        case PrimaryDateClause(parameters=parameters, low=low, high=high):
-            dates = (entry for parameter in parameters for entry in record.index.get(parameter.key, ()))
-            return all(date.low < high and date.high > low for date in dates if isinstance(date, DateEntry))
-        case AnyClause(clauses=clauses):
-            return any(holds(state, record, inner) for inner in clauses)
-        case AllClause(clauses=clauses):
-            return all(holds(state, record, inner) for inner in clauses)
-        case NotClause(clause=inner):
-            return not holds(state, record, inner)
-        case TypeClause(resource_type=resource_type):
-            return record.version.key.resource_type == resource_type
+
+    def beyond(resource: Record, asked: ChainClause | HasClause | ValueClause) -> bool:
+        match asked:
+            case ChainClause():
+                return _leads(state, resource, asked)
+            case HasClause(source_type=source_type, reference=reference, clause=inner):
+                return any(
+                    source.key.resource_type == source_type
+                    and points_at(source, (reference,), resource)
+                    and holds(state, source, inner)
+                    for source in state.live()
+                )
+            case ValueClause(parameter=parameter, modifier=modifier, values=values):
+                reached = _hierarchy(state, values, modifier or "")
+                return not reached.isdisjoint(references(resource, (parameter,)))
+
+    return matching_rules.holds(record, clause, beyond)
+
+
+def _leads(state: State, record: Record, chain: ChainClause) -> bool:
+    return _leads_inside(state, record, chain) or any(
+        target.key.resource_type == target_type and holds(state, target, target_clause)
+        for target in targets_of(state, record, (chain.reference,))
+        for target_type, target_clause in chain.targets
+    )
 
 
 def _leads_inside(state: State, record: Record, chain: ChainClause) -> bool:
     places = record.index.get(link_key(chain.reference.key), ())
     inside = (chained(chain, place.code) for place in places if isinstance(place, TokenEntry))
     return any(clause is not None and holds(state, record, clause) for clause in inside)
-
-
-def _has_value(state: State, record: Record, clause: ValueClause) -> bool:
-    if clause.parameter.type == "reference" and clause.modifier in {"above", "below"}:
-        reached = _hierarchy(state, clause.values, clause.modifier)
-        return not reached.isdisjoint(references(record, (clause.parameter,)))
-    modifier = None if clause.modifier == "not" else clause.modifier
-    found = any(
-        matches(entry, value, modifier)
-        for entry in record.index.get(clause.parameter.key, ())
-        for value in clause.values
-    )
-    return found is not (clause.modifier == "not")
 
 
 def _hierarchy(state: State, values: Sequence[Value], direction: str) -> set[str]:

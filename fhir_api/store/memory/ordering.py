@@ -30,8 +30,9 @@ from fhir_api.search.entries import (
     WordsEntry,
 )
 from fhir_api.search.folding import fold
+from fhir_api.search.matching import Entry
 from fhir_api.search.query import SortKey
-from fhir_api.store.memory.state import Entry, Record
+from fhir_api.store.memory.state import Record
 
 SortValue = str | float | None
 

@@ -9,11 +9,12 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.entries import TokenEntry, UriEntry
+from fhir_api.search.matching import Entry
 from fhir_api.search.query import Clause, Parameter, Query, Total
 from fhir_api.store.memory.including import included
 from fhir_api.store.memory.matching import matching
 from fhir_api.store.memory.ordering import Start, ordered, place
-from fhir_api.store.memory.state import Entry, Record, State
+from fhir_api.store.memory.state import Record, State
 from fhir_api.store.parameters import Job, OwnParameter, OwnParameters
 from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, ValueInUse
 
@@ -81,7 +82,7 @@ class MemoryReader:
             [record.version for record in page],
             Start(begun, shown[-1][0]).cursor() if more else None,
             total,
-            [record.version for record in included(self._state, page, query.includes)],
+            [record.version for record in included(self._state, page, query)],
         )
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,11 +13,10 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.packages.kinds import CONSULTED_TYPES
-from fhir_api.search.entries import Component, CompositeEntry, IndexEntries, TextEntry, WordsEntry
+from fhir_api.search.entries import IndexEntries
+from fhir_api.search.matching import Index, indexed
 from fhir_api.store.memory.parameters import Registry
 from fhir_api.store.port import Expect, PackageRecord, Write
-
-Entry = Component | CompositeEntry | TextEntry | WordsEntry
 
 
 @dataclass(frozen=True)
@@ -37,26 +36,19 @@ class Record:
     own: IndexEntries | None = None
 
     @cached_property
-    def index(self) -> Mapping[int, Sequence[Entry]]:
+    def index(self) -> Index:
         """The entries of each parameter."""
-        found: dict[int, list[Entry]] = defaultdict(list)
-        for entries in filter(None, (self.entries, self.own)):
-            lists: tuple[Sequence[Entry], ...] = (
-                entries.tokens,
-                entries.identifiers,
-                entries.references,
-                entries.dates,
-                entries.strings,
-                entries.numbers,
-                entries.quantities,
-                entries.uris,
-                entries.composites,
-                entries.texts,
-                entries.words,
-            )
-            for entry in (entry for kind in lists for entry in kind):
-                found[entry.parameter].append(entry)
-        return found
+        return indexed(self.entries, self.own)
+
+    @property
+    def key(self) -> ResourceKey:
+        """The resource's name."""
+        return self.version.key
+
+    @property
+    def last_updated(self) -> int:
+        """When the version was made, milliseconds since 1970."""
+        return self.version.last_updated
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from fhir_api.search.query import (
     PrimaryDateClause,
     TypeClause,
     ValueClause,
+    VisibleClause,
 )
 from fhir_api.store.postgres.own import PRESENCE
 from fhir_api.store.postgres.search.rows import Keys, RowFinder
@@ -78,6 +79,8 @@ class Conditions:
                 return f"({' AND '.join(self.holds(one, candidate) for one in clauses) or 'true'})"
             case NotClause(inner):
                 return f"NOT {self.holds(inner, candidate)}"
+            case VisibleClause(inner):
+                return self.holds(inner, candidate)
             case MissingClause() | IdClause() | LastUpdatedClause() | TypeClause():
                 return self._of_resource(self._about_itself(clause), candidate)
 

@@ -5,10 +5,9 @@ Spec: https://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -16,9 +15,8 @@ import orjson
 from fhir_api.model.dates import EARLIEST
 from fhir_api.model.errors import FhirError
 from fhir_api.model.keys import ResourceKey
-from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import DateEntry, IndexEntries, StringEntry, UriEntry
-from fhir_api.search.extract.extractor import Extractor
+from fhir_api.search.extract.partial import partial_extractor
 from fhir_api.search.query import Parameter, SortKey, ValueClause
 from fhir_api.search.types.values import matches
 from fhir_api.store.postgres.encode import Codes, Encoder, IndexRows
@@ -52,7 +50,7 @@ class Former:
     def entries(self, parameters: tuple[Parameter, ...]) -> IndexEntries:
         """Return what was in the index for *parameters*."""
         try:
-            return _extractor(parameters, self.zone).extract_tree(self.key.resource_type, orjson.loads(self.body))
+            return partial_extractor(parameters, self.zone).extract_tree(self.key.resource_type, orjson.loads(self.body))
         except FhirError:
             # the expression of a tenant's own parameter failed, as it did when the version was stored
             return IndexEntries(EARLIEST)
@@ -60,25 +58,6 @@ class Former:
     def rows(self, entries: IndexEntries) -> IndexRows:
         """Return the index rows of entries of this version."""
         return self.encoder.rows(entries, self.rid, Codes(set()))
-
-
-class _Only(SearchDefinitions):
-    """A few parameters, of R4 or of a tenant."""
-
-    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
-        super().__init__(())
-        self._chosen = parameters
-
-    def parameters(self, resource_type: str) -> Mapping[str, Parameter]:
-        return {each.code: each for each in self._chosen if each.resource_type == resource_type}
-
-    def primary_date(self, resource_type: str) -> Parameter | None:
-        return None
-
-
-@lru_cache(256)
-def _extractor(parameters: tuple[Parameter, ...], zone: tzinfo) -> Extractor:
-    return Extractor(_Only(parameters), zone, whole=False)
 
 
 def by_sort(sort: Sequence[SortKey]) -> Callable[[Former], Values]:

@@ -40,7 +40,7 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     if query.includes and matches:
         # the last key of every order is the resource's number
         numbered = [(place[-1], version) for (place, _), version in zip(shown, matches, strict=True)]
-        included = await includes.follow(fetch, indexing.encoder.hasher, numbered, query.includes)
+        included = await includes.follow(fetch, indexing, numbered, query)
     return Page(matches, more, total, included)
 
 

@@ -1,0 +1,89 @@
+"""What belongs to a patient, a practitioner or a device, as far as access is concerned.
+
+R4 leaves some types out of every compartment. Of those, what points at the patient belongs to the patient; what holds
+nothing about any person (:data:`SHARED`) may be read with any patient's record; the rest belongs to nobody.
+
+Spec: https://hl7.org/fhir/R4/compartmentdefinition.html
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fhir_api.access.clauses import some
+from fhir_api.search.compartments import compartment_clause
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.query import EVERYTHING, NOTHING, Clause, IdClause, ReferenceValue, ValueClause
+
+SHARED: Final = frozenset(
+    {
+        "ActivityDefinition",
+        "CapabilityStatement",
+        "CatalogEntry",
+        "ChargeItemDefinition",
+        "CodeSystem",
+        "CompartmentDefinition",
+        "ConceptMap",
+        "DeviceDefinition",
+        "Endpoint",
+        "EventDefinition",
+        "ExampleScenario",
+        "GraphDefinition",
+        "HealthcareService",
+        "ImplementationGuide",
+        "InsurancePlan",
+        "Library",
+        "Location",
+        "Measure",
+        "Medication",
+        "MedicationKnowledge",
+        "MessageDefinition",
+        "NamingSystem",
+        "ObservationDefinition",
+        "OperationDefinition",
+        "Organization",
+        "OrganizationAffiliation",
+        "PlanDefinition",
+        "Practitioner",
+        "PractitionerRole",
+        "Questionnaire",
+        "SearchParameter",
+        "Slot",
+        "SpecimenDefinition",
+        "StructureDefinition",
+        "StructureMap",
+        "Substance",
+        "TerminologyCapabilities",
+        "ValueSet",
+    }
+)
+"""Types that say nothing about patients and that every record refers to."""
+
+_READING: Final = "rs"
+_POINTERS: Final = ("patient", "subject")
+
+
+def within(definitions: SearchDefinitions, centre: str, logical_id: str, resource_type: str, letter: str) -> Clause:
+    """Return what holds for resources of a type that belong to ``centre/logical_id``.
+
+    Args:
+        definitions: the search parameters.
+        centre: the type at the compartment's centre.
+        logical_id: of the resource there.
+        resource_type: what is looked at.
+        letter: what is done, out of ``cruds``: what is shared may only be read.
+    """
+    if resource_type == centre:
+        # not those that merely link to it: whoever may write one could bring it in
+        return IdClause((logical_id,))
+    if definitions.compartment(centre, resource_type):
+        return compartment_clause(definitions, centre, logical_id, (resource_type,))
+    if resource_type in SHARED:
+        return EVERYTHING if letter in _READING else NOTHING
+    return _pointing(definitions, centre, logical_id, resource_type)
+
+
+def _pointing(definitions: SearchDefinitions, centre: str, logical_id: str, resource_type: str) -> Clause:
+    value = ReferenceValue((f"{centre}/{logical_id}",))
+    parameters = (definitions.parameter(resource_type, code) for code in (*_POINTERS, centre.lower()))
+    return some(ValueClause(each, None, (value,)) for each in parameters if each is not None and centre in each.targets)

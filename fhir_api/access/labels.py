@@ -1,0 +1,36 @@
+"""Sensitive resources: those whose security labels only some may pass.
+
+Spec: https://hl7.org/fhir/R4/security-labels.html
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fhir_api.access.clauses import never, some
+from fhir_api.access.policy import ANY_LABEL
+from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.query import EVERYTHING, Clause, MissingClause, TokenValue, ValueClause
+
+CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+
+_THEMES: Final = (
+    "BH CEL COGN COMPT DIA DRGIS DVD EMOTDIS EMP ETH ETHUD GDIS HIV MH MST OPIOIDUD PRS PSY PSYTHPN SCA SDV SEX SICKLE "
+    "SPI STD SUD TBOO VIO VIP"
+)
+LABELS: Final[dict[str, str]] = {
+    **dict.fromkeys(("R", "V"), CONFIDENTIALITY),
+    **dict.fromkeys(_THEMES.split(), ACT_CODE),
+}
+"""Codes that need a right of their own, with their systems: restricted, very restricted, and the sensitive themes."""
+
+
+def unlabelled(definitions: SearchDefinitions, resource_type: str, rights: frozenset[str]) -> Clause:
+    """Return what holds for resources of a type that bear no label beyond *rights*."""
+    parameter = definitions.parameter(resource_type, "_security")
+    if ANY_LABEL in rights or parameter is None:
+        return EVERYTHING
+    values = tuple(TokenValue(system, code) for code, system in LABELS.items() if code not in rights)
+    # nearly all resources have no label at all, which is cheap to see
+    return some((MissingClause(parameter, missing=True), never(ValueClause(parameter, None, values))))

@@ -1,0 +1,188 @@
+"""Reading as one caller may: what they may not reach is as if it were not there.
+
+An interaction that is not allowed on a type at all is refused; of what exists, nothing is told by that.
+
+Spec: https://hl7.org/fhir/R4/security.html#AccessDenied
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from msgspec.structs import replace as with_fields
+
+from fhir_api.access.access import Access, refused
+from fhir_api.access.judging import Judge
+from fhir_api.access.visibility import narrowed
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import StoredVersion
+from fhir_api.search.query import EVERYTHING, NOTHING, Clause, Include, Parameter, Query
+from fhir_api.store.parameters import Job, OwnParameters
+from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, Reader, ValueInUse
+
+MOST_SCANNED: Final = 1000
+"""Versions that are looked at for one page of a history; a page with fewer has a next one."""
+
+
+class GuardedReader:
+    """Implements :class:`fhir_api.store.port.Reader` for one caller."""
+
+    def __init__(self, reader: Reader, access: Access) -> None:
+        """Read from *reader* what *access* allows."""
+        self._reader = reader
+        self._access = access
+
+    @property
+    def behind(self) -> Reader:
+        """What is read from, without limits: for the server's own needs, such as a tenant's profiles."""
+        return self._reader
+
+    async def current(self, key: ResourceKey) -> StoredVersion | None:
+        """Return the newest version; None if there is none, or it may not be reached."""
+        judge = self._access.admitted("read", key.resource_type)
+        version = await self._reader.current(key)
+        if judge.clause is EVERYTHING or version is None:
+            return version
+        return version if await self._is_seen(version, judge) else None
+
+    async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
+        """Return those newest versions that may be reached."""
+        allowed = [key for key in keys if self._access.reach("read", key.resource_type) is not NOTHING]
+        found = await self._reader.currents(allowed) if allowed else {}
+        return {key: version for key, version in found.items() if await self._may_read(version)}
+
+    async def version(self, key: ResourceKey, version_id: int) -> StoredVersion | None:
+        """Return one version; None if there is none, or it or the newest one may not be reached."""
+        judge = self._access.admitted("vread", key.resource_type)
+        version = await self._reader.version(key, version_id)
+        if judge.clause is EVERYTHING or version is None:
+            return version
+        current = await self._reader.current(key)
+        is_seen = current is not None and await self._is_seen(current, judge) and await self._is_seen(version, judge)
+        return version if is_seen else None
+
+    async def history(self, query: HistoryQuery) -> Page:
+        """Return versions that may be reached, newest first; a page may have fewer than asked for and a next one."""
+        interaction = "history-type" if query.logical_id is None else "history-instance"
+        if query.resource_type is not None:
+            if self._access.admitted(interaction, query.resource_type).clause is EVERYTHING:
+                return await self._reader.history(query)
+        elif not self._access.searched:
+            raise refuse(ErrorKind.FORBIDDEN, "You may not read the history of any type.")
+        elif self._access.sees_all:
+            return await self._reader.history(query)
+        return await self._scanned(query, interaction)
+
+    async def _scanned(self, query: HistoryQuery, interaction: str) -> Page:
+        found: list[StoredVersion] = []
+        scanned, cursor = 0, query.cursor
+        while True:
+            page = await self._reader.history(replace(query, cursor=cursor, count=query.count - len(found)))
+            newest = await self._reader.currents(list({version.key for version in page.matches}))
+            for version in page.matches:
+                judge = self._access.judge(interaction, version.key.resource_type)
+                if await self._is_seen(newest[version.key], judge) and await self._is_seen(version, judge):
+                    found.append(version)
+            scanned, cursor = scanned + len(page.matches), page.next_cursor
+            if cursor is None or len(found) >= query.count or scanned >= MOST_SCANNED:
+                return Page(found, cursor)
+
+    async def search(self, query: Query) -> Page:
+        """Return resources that match and may be reached; nothing is learned of others."""
+        return await self._reader.search(self._within(query))
+
+    def _within(self, query: Query) -> Query:
+        """Return *query* as it looks at nothing else but what may be reached.
+
+        Raises:
+            FhirError: FORBIDDEN where none of its types may be searched.
+        """
+        access = self._access
+        types, seen = self._searched_types(query)
+        clauses = tuple(narrowed(clause, self._reach) for clause in query.clauses)
+        if seen is not EVERYTHING:
+            clauses = (*clauses, seen)
+        includes = tuple(include for include in query.includes if self._may_follow(include))
+        visible = access.shown if includes else None
+        return with_fields(query, resource_types=types, clauses=clauses, includes=includes, visible=visible)
+
+    def _searched_types(self, query: Query) -> tuple[tuple[str, ...], Clause]:
+        """Return the types that a search is to be made over, and what has to hold for what it finds."""
+        access, types = self._access, query.resource_types
+        if len(types) == 1:
+            return types, access.admitted("search-type", types[0]).clause
+        if not types and access.sees_all:
+            return types, EVERYTHING
+        allowed = tuple(name for name in types or access.searched if name in access.searched)
+        if not allowed:
+            raise refused("search-type", types[0]) if types else refuse(ErrorKind.FORBIDDEN, "You may search no type.")
+        seen = access.reach("search-type", allowed[0]) if len(allowed) == 1 else access.across(allowed)
+        return allowed, seen
+
+    def _may_follow(self, include: Include) -> bool:
+        """Tell whether an include adds only what could be found by a search or a read as well."""
+        if not include.reverse:
+            return True
+        searched = self._reach(include.source_type)
+        return searched is EVERYTHING or searched == self._access.reach("read", include.source_type)
+
+    async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
+        """Return keys of resources that match and may be reached."""
+        seen = self._access.admitted("search-type", resource_type).clause
+        asked = [narrowed(clause, self._reach) for clause in clauses]
+        return await self._reader.matching_keys(resource_type, asked if seen is EVERYTHING else [*asked, seen], limit)
+
+    async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
+        """Return values of those types whose resources may all be reached.
+
+        Raises:
+            FhirError: FORBIDDEN where there are none of these.
+        """
+        seen = [each for each in parameters if self._reach(each.resource_type) is EVERYTHING]
+        if parameters and not seen:
+            raise refuse(ErrorKind.FORBIDDEN, "You may reach some resources only; what all of them have is not told.")
+        return await self._reader.values_in_use(seen)
+
+    async def definitions_state(self) -> DefinitionsState:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await self._reader.definitions_state()
+
+    async def packages(self) -> list[PackageRecord]:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await self._reader.packages()
+
+    async def own_parameters(self) -> OwnParameters:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await self._reader.own_parameters()
+
+    async def reindex_jobs(self, number: int | None = None) -> list[Job]:
+        """See :class:`fhir_api.store.port.Reader`; only for those who administer."""
+        self._check_administers()
+        return await self._reader.reindex_jobs(number)
+
+    def _check_administers(self) -> None:
+        if not self._access.administers:
+            raise refuse(ErrorKind.FORBIDDEN, "Only those who administer this tenant may do this.")
+
+    def _reach(self, resource_type: str) -> Clause:
+        return self._access.reach("search-type", resource_type)
+
+    async def _may_read(self, version: StoredVersion) -> bool:
+        return await self._is_seen(version, self._access.judge("read", version.key.resource_type))
+
+    async def _is_seen(self, version: StoredVersion, judge: Judge) -> bool:
+        """Tell whether a version may be reached; a deletion as what was deleted."""
+        if judge.clause is EVERYTHING or judge.clause is NOTHING:
+            return judge.clause is EVERYTHING
+        told: StoredVersion | None = version
+        if version.is_deletion:
+            told = await self._reader.version(version.key, version.version_id - 1)
+        return told is not None and not told.is_deletion and judge.fits(told)
+
+
+def behind(reader: Reader) -> Reader:
+    """Return what is read from without limits: for the server's own needs, never for what a client asked for."""
+    return reader.behind if isinstance(reader, GuardedReader) else reader

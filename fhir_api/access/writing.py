@@ -1,0 +1,85 @@
+"""Writing as one caller may: what is replaced has to be theirs before, and what is stored has to be theirs after.
+
+Spec: https://hl7.org/fhir/R4/security.html#access-control
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fhir_api.access.judging import Judge
+from fhir_api.access.reading import GuardedReader
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.model.keys import ResourceKey
+from fhir_api.model.versions import Change, StoredVersion
+from fhir_api.search.query import EVERYTHING, NOTHING
+from fhir_api.store.port import Expect, Write
+
+INTERACTIONS = {
+    Change.CREATE: "create",
+    Change.UPDATE: "update",
+    Change.PATCH: "patch",
+    Change.DELETE: "delete",
+}
+"""What is decided for each change."""
+
+
+class GuardedWriter(GuardedReader):
+    """Looks at writes before they are carried out."""
+
+    async def _permitted(self, writes: Sequence[Write]) -> Sequence[Write]:
+        """Return *writes*, each expecting the version that was looked at.
+
+        Raises:
+            FhirError: FORBIDDEN for what the caller may not store or change; NOT_FOUND for a deletion of what they may
+                not reach.
+        """
+        judges = [self._access.admitted(INTERACTIONS[write.change], write.key.resource_type) for write in writes]
+        if all(judge.clause is EVERYTHING for judge in judges):
+            return writes
+        looked_at = [
+            write.key
+            for write, judge in zip(writes, judges, strict=True)
+            if judge.clause is not EVERYTHING and write.expected is not Expect.ABSENT
+        ]
+        known = await self._reader.currents(looked_at) if looked_at else {}
+        return [await self._checked(write, judge, known) for write, judge in zip(writes, judges, strict=True)]
+
+    async def _checked(self, write: Write, judge: Judge, known: dict[ResourceKey, StoredVersion]) -> Write:
+        if judge.clause is EVERYTHING:
+            return write
+        if write.entries is not None and not judge.would_fit(write.key, write.entries):
+            raise _forbidden(write)
+        current = known.get(write.key)
+        if current is not None and not await self._is_seen(current, judge):
+            raise _absent(write) if write.change is Change.DELETE else _forbidden(write)
+        if write.expected is not Expect.ANYTHING:
+            return write
+        if write.change is Change.DELETE and current is None:
+            raise _absent(write)
+        return replace(write, expected=Expect.ABSENT if current is None else current.version_id)
+
+    async def removable(self, keys: Sequence[ResourceKey]) -> set[ResourceKey]:
+        """Return those of *keys* that are there, as far as whoever deletes them may know."""
+        judges = {key: self._access.judge("delete", key.resource_type) for key in keys}
+        found = await self._reader.currents([key for key in keys if judges[key].clause is not NOTHING])
+        return {key for key, version in found.items() if await self._is_seen(version, judges[key])}
+
+
+def is_pinned(asked: Sequence[Write], carried_out: Sequence[Write], error: FhirError) -> bool:
+    """Tell whether *error* may be due to a version that was only expected because it had been looked at."""
+    if error.kind not in (ErrorKind.PRECONDITION_FAILED, ErrorKind.CONFLICT):
+        return False
+    return any(before.expected is not after.expected for before, after in zip(asked, carried_out, strict=True))
+
+
+def _forbidden(write: Write) -> FhirError:
+    interaction, resource_type = INTERACTIONS[write.change], write.key.resource_type
+    error = refuse(ErrorKind.FORBIDDEN, f"You may do '{interaction}' on some {resource_type} resources, not on this.")
+    error.challenge = 'Bearer error="insufficient_scope"'
+    return error
+
+
+def _absent(write: Write) -> FhirError:
+    return refuse(ErrorKind.NOT_FOUND, f"{write.key} does not exist.")
