@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 from stanforis.storage.embedded import EmbeddedPostgres
 from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from identity.access.grants.grant import Grant
 from identity.access.grants.issuing import start_family
@@ -221,7 +222,8 @@ async def postgres_store() -> AsyncIterator[AccessStore]:
     with TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "postgres") as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
         pool = Pool(PoolOptions(dsn=cluster.connection.app_dsn))
-        yield PostgresAccessStores(pool).for_tenant(1)
+        contexts = await open_contexts(cluster.connection.owner_dsn)
+        yield PostgresAccessStores(pool, contexts).for_tenant(1)
         await pool.close()
 
 

@@ -10,7 +10,9 @@ from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from benchmarks.samples import copy, texts
 from benchmarks.stored import TENANT
@@ -29,7 +31,7 @@ class Share:
     """What one process stores.
 
     Attributes:
-        dsn: of the database.
+        database: how to reach it.
         data: folder of transaction bundles; None for invented ones.
         first: number of the first copy that it stores.
         step: from one of its copies to the next.
@@ -37,7 +39,7 @@ class Share:
         stored: how many there are by now.
     """
 
-    dsn: str
+    database: ConnectionInfo
     data: Path | None
     first: int
     step: int
@@ -50,7 +52,12 @@ class Share:
 
     async def _run(self) -> None:
         path = WritePath()
-        stores = await open_stores(PoolOptions(self.dsn, size=1), path.definitions.search, path.definitions.extractor)
+        stores = await open_stores(
+            PoolOptions(self.database.app_dsn, size=1),
+            path.definitions.search,
+            path.definitions.extractor,
+            contexts=await open_contexts(self.database.owner_dsn),
+        )
         store, number = stores.for_tenant(TENANT), self.first
         while self.stored.value < self.size:
             await self._copy(store, path, number)
@@ -86,7 +93,7 @@ def writes_of(path: WritePath, bundle: bytes) -> list[Write]:
     return [path.write(entry.key, path.resource(entry, links)) for entry in entries]
 
 
-def fill(dsn: str, data: Path | None, stored: int, size: int, processes: int) -> dict[str, float]:
+def fill(database: ConnectionInfo, data: Path | None, stored: int, size: int, processes: int) -> dict[str, float]:
     """Store copies of the records of *data* until there are *size* resources; return what came of it.
 
     Raises:
@@ -95,7 +102,7 @@ def fill(dsn: str, data: Path | None, stored: int, size: int, processes: int) ->
     context = multiprocessing.get_context("spawn")
     count = context.Value("q", stored)
     # numbers of copies that no earlier run can have used, so that nobody comes twice
-    shares = [Share(dsn, data, stored + each, processes, size, count) for each in range(processes)]
+    shares = [Share(database, data, stored + each, processes, size, count) for each in range(processes)]
     workers = [context.Process(target=share.run, daemon=True) for share in shares]
     begin = time.perf_counter()
     for worker in workers:

@@ -30,8 +30,9 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 from rich.table import Table
-from stanforis.storage.embedded import EmbeddedPostgres
+from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.pool import PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import framed, listen
@@ -106,9 +107,9 @@ def _rate(parse: Parse, messages: list[bytes], seconds: float) -> float:
     return count / (time.process_time() - started)
 
 
-async def serve(dsn: str, ready: Connection) -> None:
+async def serve(database: ConnectionInfo, ready: Connection) -> None:
     """Listen until a word comes."""
-    stores = await open_message_stores(PoolOptions(dsn=dsn))
+    stores = await open_message_stores(PoolOptions(dsn=database.app_dsn), await open_contexts(database.owner_dsn))
     listener = await listen(Receiver(stores, Senders([Sender("any")])).receive, port=0)
     ready.send(listener.port)
     await asyncio.to_thread(ready.recv)
@@ -117,8 +118,8 @@ async def serve(dsn: str, ready: Connection) -> None:
     ready.send(time.process_time())
 
 
-def _serve(dsn: str, ready: Connection) -> None:
-    uvloop.run(serve(dsn, ready))
+def _serve(database: ConnectionInfo, ready: Connection) -> None:
+    uvloop.run(serve(database, ready))
 
 
 async def send(port: int, connections: int, seconds: float, first: int) -> list[float]:
@@ -150,7 +151,7 @@ def receive(connections: int, seconds: float, folder: Path) -> dict[str, float]:
     with EmbeddedPostgres(folder) as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
         here, there = multiprocessing.Pipe()
-        process = multiprocessing.get_context("spawn").Process(target=_serve, args=(cluster.connection.app_dsn, there))
+        process = multiprocessing.get_context("spawn").Process(target=_serve, args=(cluster.connection, there))
         process.start()
         port = here.recv()
         warming = len(uvloop.run(send(port, connections, 1, 0)))

@@ -93,14 +93,14 @@ def filled(folder: Path, data: Path | None, size: int) -> tuple[Values, dict[str
     """Fill the database of *folder* up to *size*; return what can be searched for, and what filling came to."""
     values = Values()
     with EmbeddedPostgres(folder) as cluster:
-        app, owner = cluster.connection.app_dsn, cluster.connection.owner_dsn
+        owner = cluster.connection.owner_dsn
         migrations.upgrade(owner)
-        there = asyncio.run(stored.count(app))
+        there = asyncio.run(stored.count(owner))
         result: dict[str, Any] = {"resources": there}
         if there < size:
-            result = {**fill(app, data, there, size, os.cpu_count() or 1)}
+            result = {**fill(cluster.connection, data, there, size, os.cpu_count() or 1)}
             result["mebibytes"] = asyncio.run(stored.ready(owner))
-        asyncio.run(stored.note(app, values))
+        asyncio.run(stored.note(owner, values))
     return values, result
 
 

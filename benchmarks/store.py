@@ -29,6 +29,7 @@ from rich.progress import Progress
 from rich.table import Table
 from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from benchmarks import stored as stored_already
 from benchmarks.cost import Cost, cost, cpu_seconds, pages
@@ -96,7 +97,10 @@ async def opened(connection: ConnectionInfo) -> AsyncIterator[Bench]:
     """Open the store over one connection."""
     path = WritePath()
     stores = await open_stores(
-        PoolOptions(connection.app_dsn, size=1), path.definitions.search, path.definitions.extractor
+        PoolOptions(connection.app_dsn, size=1),
+        path.definitions.search,
+        path.definitions.extractor,
+        contexts=await open_contexts(connection.owner_dsn),
     )
     pool = stores.shared.pool
     async with pool.acquire() as first:
@@ -201,8 +205,8 @@ async def run(arguments: argparse.Namespace, connection: ConnectionInfo) -> dict
     """Fill and measure at each size."""
     results: list[dict[str, Any]] = []
     async with opened(connection) as bench:
-        stored = await stored_already.count(connection.app_dsn)
-        await stored_already.note(connection.app_dsn, bench.values)
+        stored = await stored_already.count(connection.owner_dsn)
+        await stored_already.note(connection.owner_dsn, bench.values)
         # other seeds than those of what is there, so that nobody comes twice
         bundles = endless(arguments.data, first_seed=stored)
         for size in sorted(arguments.sizes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 import orjson
+from stanforis.storage.pool import Connection
 
 from benchmarks.searches import Values
 from fhir_api.store.postgres.bodies import unpack
@@ -18,11 +19,15 @@ _SOME = fenced(
 _COUNT = fenced("x.n", "SELECT count(*) AS n FROM fhir.resource r WHERE r.tenant_id = c.tenant")
 
 
+async def _context(owner: Connection) -> str:
+    return str(await owner.fetchval("SELECT tenancy.sign($1, 'benchmark', 600)", TENANT))
+
+
 async def count(dsn: str) -> int:
-    """Return how many resources the tenant has."""
+    """Return how many resources the tenant has; *dsn* is the owner's, as the owner alone may sign."""
     connection = await asyncpg.connect(dsn)
     try:
-        return int(await connection.fetchval(_COUNT, str(TENANT)))
+        return int(await connection.fetchval(_COUNT, await _context(connection)))
     finally:
         await connection.close()
 
@@ -31,8 +36,9 @@ async def note(dsn: str, values: Values) -> None:
     """Note what can be searched for, from some resources of each type in question."""
     connection = await asyncpg.connect(dsn)
     try:
+        context = await _context(connection)
         for name in ("Patient", "Encounter", "Observation", "Condition"):
-            for row in await connection.fetch(_SOME, str(TENANT), type_numbers()[name]):
+            for row in await connection.fetch(_SOME, context, type_numbers()[name]):
                 values.note(name, row["fhir_id"], orjson.loads(unpack(row["body"])))
     finally:
         await connection.close()

@@ -21,6 +21,7 @@ from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import MllpClient, MllpError
 from adapters.hl7.store.postgres import migrations
+from tests.support.databases import speak_for
 from tests.support.hl7 import ADT
 
 CLIENTS = 8
@@ -30,8 +31,8 @@ PROGRAM = Path(__file__).with_name("hl7_listener.py")
 class Killable:
     """The listener's process."""
 
-    def __init__(self, dsn: str, port: int) -> None:
-        self._command = [sys.executable, str(PROGRAM), dsn, str(port)]
+    def __init__(self, database: ConnectionInfo, port: int) -> None:
+        self._command = [sys.executable, str(PROGRAM), database.app_dsn, str(port), database.owner_dsn]
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -97,7 +98,7 @@ class Load:
 def stored(dsn: str) -> dict[str, int]:
     """Return how often each control id is stored."""
     with psycopg.connect(dsn) as connection:
-        connection.execute("SELECT set_config('stanforis.tenant', '1', false)")
+        speak_for(connection, 1)
         return dict(connection.execute("SELECT control_id, count(*) FROM hl7.message GROUP BY control_id").fetchall())
 
 
@@ -121,7 +122,7 @@ async def rounds(tmp_path: Path, kill: Callable[[Killable, ConnectionInfo], Awai
         port = reserved.getsockname()[1]
     with EmbeddedPostgres(tmp_path / "data") as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
-        listener, load = Killable(cluster.connection.app_dsn, port), Load(port)
+        listener, load = Killable(cluster.connection, port), Load(port)
         listener.start()
         try:
             async with load.running():

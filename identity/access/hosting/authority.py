@@ -81,7 +81,7 @@ class Authority:
             UnavailableError: the database does not answer.
         """
         if not hasattr(self, "stores"):
-            self.stores = self._postgres()
+            self.stores = await self._postgres()
         await self.tend()
         self._task = asyncio.create_task(self._keep_tending())
 
@@ -184,8 +184,9 @@ class Authority:
         addresses = self.site.tenant(tenant)
         return Expected(addresses.issuer, addresses.fhir_base, tenant) if issuer == addresses.issuer else None
 
-    def _postgres(self) -> AccessStores:
+    async def _postgres(self) -> AccessStores:
         from stanforis.storage.pool import Pool, PoolOptions  # noqa: PLC0415 - tests on memory need no driver
+        from stanforis.tenancy.contexts import open_contexts  # noqa: PLC0415 - the same
 
         from identity.access.store.postgres import PostgresAccessStores  # noqa: PLC0415 - the same
 
@@ -196,5 +197,6 @@ class Authority:
             acquire_seconds=settings.database_wait,
             statement_milliseconds=settings.statement_timeout * 1000,
         )
+        contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
         self._pool = Pool(options)
-        return PostgresAccessStores(self._pool)
+        return PostgresAccessStores(self._pool, contexts)

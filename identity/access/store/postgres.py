@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import asyncpg
 import msgspec
 from stanforis.storage.pool import Pool, PoolTimeoutError
+from stanforis.tenancy.contexts import Contexts
 
 from identity.access.errors import UnavailableError
 from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
@@ -27,21 +28,23 @@ _encode = msgspec.json.Encoder().encode
 class PostgresAccessStores:
     """Stores of all tenants of one database."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, contexts: Contexts) -> None:
         """Work with the connections of *pool*, whose role neither owns the tables nor bypasses row-level security."""
         self._pool = pool
+        self._contexts = contexts
 
     def for_tenant(self, tenant: int) -> PostgresAccessStore:
         """Return the store of the tenant with this number."""
-        return PostgresAccessStore(self._pool, tenant)
+        return PostgresAccessStore(self._pool, self._contexts, tenant)
 
 
 class PostgresAccessStore:
     """What one tenant's authorization server keeps."""
 
-    def __init__(self, pool: Pool, tenant: int) -> None:
+    def __init__(self, pool: Pool, contexts: Contexts, tenant: int) -> None:
         """Work for *tenant*."""
         self._pool = pool
+        self._contexts = contexts
         self._tenant = tenant
 
     async def keep_client(self, client: Client) -> None:
@@ -221,7 +224,8 @@ class PostgresAccessStore:
     async def _rows(self, function: str, *arguments: Any) -> list[asyncpg.Record]:
         try:
             async with self._pool.acquire() as connection:
-                return await connection.fetch(_call(function, len(arguments)), self._tenant, *arguments)
+                context = self._contexts.of(connection, self._tenant)
+                return await connection.fetch(_call(function, len(arguments)), context, *arguments)
         except _UNREACHABLE as error:
             raise UnavailableError from error
         except asyncpg.InterfaceError as error:
@@ -232,8 +236,8 @@ class PostgresAccessStore:
 
 
 def _call(function: str, arguments: int) -> str:
-    marks = ", ".join(f"${number}" for number in range(1, arguments + 2))
-    return f"SELECT * FROM access.{function}({marks})"  # noqa: S608 - names are this module's, values are bound
+    marks = "".join(f", ${number}" for number in range(2, arguments + 2))
+    return f"SELECT * FROM access.{function}(tenancy.enter($1){marks})"  # noqa: S608 - names are this module's, values are bound
 
 
 def _decoded(body: bytes | None, kind: type[Record]) -> Record | None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from identity.access.store import migrations
 from identity.access.store.memory import MemoryAccessStores
@@ -34,7 +35,8 @@ async def new_access_store(request: pytest.FixtureRequest) -> AsyncIterator[NewA
         return
     connection: ConnectionInfo = request.getfixturevalue("access_migrated")
     pool = Pool(PoolOptions(dsn=connection.app_dsn))
-    yield lambda: PostgresAccessStores(pool).for_tenant(new_tenant())
+    contexts = await open_contexts(connection.owner_dsn)
+    yield lambda: PostgresAccessStores(pool, contexts).for_tenant(new_tenant())
     await pool.close()
 
 

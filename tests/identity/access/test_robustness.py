@@ -9,6 +9,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.tenancy.contexts import Contexts
 
 from identity.access.errors import InvalidTokenError, UnavailableError
 from identity.access.grants.server import Server
@@ -121,7 +122,7 @@ async def test_a_null_in_a_name_is_only_an_unknown_name(access_store):
 
 async def test_a_store_that_is_away_is_told():
     pool = Pool(PoolOptions(dsn="postgresql://nobody@127.0.0.1:1/none", acquire_seconds=0.5))
-    access = Access(PostgresAccessStores(pool).for_tenant(1))
+    access = Access(PostgresAccessStores(pool, Contexts(bytes(32))).for_tenant(1))
     response = await access.token({"grant_type": "refresh_token", "client_id": "app"})
     assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
     assert response.headers["retry-after"] == "5"

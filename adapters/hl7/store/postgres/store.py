@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import asyncpg
 from stanforis.storage.pool import Pool, PoolOptions, PoolTimeoutError
+from stanforis.tenancy.contexts import Contexts
 
 from adapters.hl7.senders import Duplicates
 from adapters.hl7.store.port import (
@@ -23,11 +24,11 @@ from adapters.hl7.store.postgres.committing import Committing
 ROLE = "stanforis_app"
 """The role the server works as: it owns nothing, and row security binds it."""
 _REASON = "its control id came before with other content"
-_RECEIVE = "SELECT * FROM hl7.receive($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-_CLAIM = "SELECT * FROM hl7.claim($1, $2, $3, $4)"
-_SETTLE = "SELECT hl7.settle($1, $2, $3::smallint, $4)"
-_READ = "SELECT * FROM hl7.read($1, $2)"
-_COUNTS = "SELECT * FROM hl7.counts($1)"
+_RECEIVE = "SELECT * FROM hl7.receive(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+_CLAIM = "SELECT * FROM hl7.claim(tenancy.enter($1), $2, $3, $4)"
+_SETTLE = "SELECT hl7.settle(tenancy.enter($1), $2, $3::smallint, $4)"
+_READ = "SELECT * FROM hl7.read(tenancy.enter($1), $2)"
+_COUNTS = "SELECT * FROM hl7.counts(tenancy.enter($1))"
 
 _VERDICTS = {1: Verdict.STORED, 2: Verdict.REPLAYED, 3: Verdict.HELD, 4: Verdict.REFUSED}
 _DUPLICATES = {Duplicates.ACCEPT_NEW: 1, Duplicates.REJECT: 2, Duplicates.HOLD: 3}
@@ -36,23 +37,24 @@ _STATE_OF = {number: state for state, number in _STATES.items()}
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeoutError)
 
 
-async def open_message_stores(options: PoolOptions) -> PostgresMessageStores:
+async def open_message_stores(options: PoolOptions, contexts: Contexts) -> PostgresMessageStores:
     """Return the stores of a database that is migrated already; connections are made when they are needed."""
-    return PostgresMessageStores(Pool(replace(options, role=ROLE)))
+    return PostgresMessageStores(Pool(replace(options, role=ROLE)), contexts)
 
 
 class PostgresMessageStores:
     """The stores of all tenants."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, contexts: Contexts) -> None:
         self._pool = pool
+        self._contexts = contexts
         self._tenants: dict[int, PostgresMessageStore] = {}
 
     def for_tenant(self, tenant: int) -> PostgresMessageStore:
         """Return the store of a tenant."""
         store = self._tenants.get(tenant)
         if store is None:
-            store = self._tenants[tenant] = PostgresMessageStore(self._pool, tenant)
+            store = self._tenants[tenant] = PostgresMessageStore(self._pool, self._contexts, tenant)
         return store
 
     async def close(self) -> None:
@@ -63,8 +65,9 @@ class PostgresMessageStores:
 class PostgresMessageStore:
     """The messages of one tenant; see :class:`adapters.hl7.store.port.MessageStore`."""
 
-    def __init__(self, pool: Pool, tenant: int) -> None:
+    def __init__(self, pool: Pool, contexts: Contexts, tenant: int) -> None:
         self._pool = pool
+        self._contexts = contexts
         self._tenant = tenant
         self._committing = Committing(self._receive)
 
@@ -89,7 +92,7 @@ class PostgresMessageStore:
         async with self._pool.acquire() as connection:
             return await connection.fetch(
                 _RECEIVE,
-                self._tenant,
+                self._contexts.of(connection, self._tenant),
                 [each.sender for each in arrivals],
                 [each.control_id for each in arrivals],
                 [each.message_type for each in arrivals],
@@ -129,7 +132,7 @@ class PostgresMessageStore:
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         try:
             async with self._pool.acquire() as connection:
-                return await connection.fetch(statement, self._tenant, *arguments)
+                return await connection.fetch(statement, self._contexts.of(connection, self._tenant), *arguments)
         except _FAILURES as error:
             raise UnavailableError(type(error).__name__) from error
 

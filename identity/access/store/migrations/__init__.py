@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from stanforis.storage.migrations import Chain
+from stanforis.tenancy import migrations as tenancy
 
 # A chain of its own, so that it and that of the FHIR store can grow at the same time.
-CHAIN = Chain(Path(__file__).parent / "versions", "access_version", lock=0x53746E66416363)
+CHAIN = Chain(Path(__file__).parent / "versions", "access_version", lock=0x53746E66416363, after=(tenancy.CHAIN,))
 
 
 def upgrade(dsn: str) -> None:

@@ -23,11 +23,13 @@ class Chain:
         folder: holds its versions.
         version_table: table of the schema ``public`` that remembers the version.
         lock: advisory lock that one migrating process holds.
+        after: chains on which this one stands; they are brought to their newest versions first.
     """
 
     folder: Path
     version_table: str
     lock: int
+    after: tuple[Chain, ...] = ()
 
     def upgrade(self, dsn: str) -> None:
         """Bring the database at *dsn* (libpq URL of its owner) to the newest version.
@@ -44,6 +46,8 @@ class Chain:
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:n)"), {"n": self.lock})
             connection.commit()
+            for chain in self.after:
+                chain.upgrade(dsn)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()

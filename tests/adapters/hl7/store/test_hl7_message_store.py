@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import PoolOptions
+from stanforis.tenancy.contexts import Contexts, open_contexts
 
 from adapters.hl7.senders import Duplicates
 from adapters.hl7.store.memory import MemoryMessageStores
@@ -46,7 +47,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MessageStores]
         yield MemoryMessageStores()
         return
     connection: ConnectionInfo = request.getfixturevalue("hl7_database")
-    opened = await open_message_stores(PoolOptions(dsn=connection.app_dsn))
+    opened = await open_message_stores(PoolOptions(dsn=connection.app_dsn), await open_contexts(connection.owner_dsn))
     yield opened
     await opened.close()
 
@@ -241,7 +242,8 @@ async def test_no_more_are_claimed_than_asked_for(store):
 
 
 async def test_without_its_database_nothing_is_received():
-    stores = await open_message_stores(PoolOptions(dsn="postgresql://nobody@127.0.0.1:1/none", acquire_seconds=1))
+    options = PoolOptions(dsn="postgresql://nobody@127.0.0.1:1/none", acquire_seconds=1)
+    stores = await open_message_stores(options, Contexts(bytes(32)))
     with pytest.raises(UnavailableError):
         await stores.for_tenant(1).receive(arrival())
     with pytest.raises(UnavailableError):
@@ -250,7 +252,8 @@ async def test_without_its_database_nothing_is_received():
 
 
 async def test_messages_that_cannot_be_stored_spoil_no_others(hl7_database):
-    stores = await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn))
+    contexts = await open_contexts(hl7_database.owner_dsn)
+    stores = await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn), contexts)
     store = stores.for_tenant(new_tenant())
     outcomes = await asyncio.gather(
         *(store.receive(arrival(each, each.encode(), lanes=(1,))) for each in ("A", "B", "\0", "C")),
@@ -263,7 +266,7 @@ async def test_messages_that_cannot_be_stored_spoil_no_others(hl7_database):
 
 async def test_a_read_only_database_receives_nothing(hl7_database):
     options = PoolOptions(dsn=hl7_database.app_dsn, settings=(("default_transaction_read_only", "on"),))
-    stores = await open_message_stores(options)
+    stores = await open_message_stores(options, await open_contexts(hl7_database.owner_dsn))
     with pytest.raises(UnavailableError, match="ReadOnly"):
         await stores.for_tenant(1).receive(arrival())
     await stores.close()
@@ -271,7 +274,8 @@ async def test_a_read_only_database_receives_nothing(hl7_database):
 
 async def test_of_copies_that_reach_two_processes_one_is_stored(hl7_database):
     tenant = new_tenant()
-    stores = [await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn)) for _ in range(2)]
+    contexts = await open_contexts(hl7_database.owner_dsn)
+    stores = [await open_message_stores(PoolOptions(dsn=hl7_database.app_dsn), contexts) for _ in range(2)]
     copies = [arrival(f"M{n}", b"%d" % n, lanes=(n,)) for n in range(40)]
     receipts = await asyncio.gather(
         *(stores[0].for_tenant(tenant).receive(each) for each in copies),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from stanforis.storage.migrations import Chain
+from stanforis.tenancy import migrations as tenancy
 
-CHAIN = Chain(Path(__file__).parent / "versions", "hl7_version", lock=0x5374616E686C37)
+CHAIN = Chain(Path(__file__).parent / "versions", "hl7_version", lock=0x5374616E686C37, after=(tenancy.CHAIN,))
 
 
 def upgrade(dsn: str) -> None:
