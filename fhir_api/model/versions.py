@@ -30,6 +30,7 @@ class Change(IntEnum):
         return _METHODS[self]
 
 
+_CLOSING = ord("}")
 _METHODS = {Change.CREATE: "POST", Change.UPDATE: "PUT", Change.DELETE: "DELETE", Change.PATCH: "PATCH"}
 
 
@@ -77,10 +78,17 @@ class StoredVersion(Struct, frozen=True, gc=False):
 
     def resource(self) -> bytes:
         """Return the resource as compact JSON, with ``meta.versionId`` and ``meta.lastUpdated``."""
+        return b"".join(self.pieces(""))
+
+    def pieces(self, before: str) -> tuple[bytes, bytes]:
+        """Return the same in two pieces, the first of them behind *before*."""
         resource_type, logical_id = self.key
         # {"resourceType":"…","id":"…","meta":{ : every stored body starts like this
         at = 35 + len(resource_type) + len(logical_id)
-        stamp = f'"versionId":"{self.version_id}","lastUpdated":"{instant(self.last_updated)}"'.encode()
         body = self.body
-        comma = b"" if body[at : at + 1] == b"}" else b","
-        return b"%b%b%b%b" % (body[:at], stamp, comma, body[at:])
+        comma = "" if body[at] == _CLOSING else ","
+        start = (
+            f'{before}{{"resourceType":"{resource_type}","id":"{logical_id}","meta":{{"versionId":"{self.version_id}",'
+            f'"lastUpdated":"{instant(self.last_updated)}"{comma}'
+        )
+        return start.encode(), body[at:]

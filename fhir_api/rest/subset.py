@@ -49,18 +49,19 @@ def show_by(query: Iterable[Pair]) -> Show:
 def show(summary: str | None, elements: tuple[str, ...]) -> Show:
     """Return how resources are shown; ``_elements`` goes before ``_summary``."""
     if elements:
-        return lambda resource_type, whole: _cut(whole, _element_shape(resource_type, elements))
+        return lambda resource_type, resource: _cut(resource, _element_shape(resource_type, elements))
     if summary == "true":
-        return lambda resource_type, whole: _cut(whole, _summary_shape(resource_type))
+        return lambda resource_type, resource: _cut(resource, _summary_shape(resource_type))
     if summary == "text":
-        return lambda resource_type, whole: _cut(whole, _element_shape(resource_type, ("text",)))
+        return lambda resource_type, resource: _cut(resource, _element_shape(resource_type, ("text",)))
     if summary == "data":
         return _without_text
-    return _whole
-
-
-def _whole(_resource_type: str, whole: bytes) -> bytes:
     return whole
+
+
+def whole(_resource_type: str, resource: bytes) -> bytes:
+    """Show a resource as it is."""
+    return resource
 
 
 @cache
@@ -106,13 +107,13 @@ def _properties(element: Element) -> list[str]:
     return [spelling for name in element.json_names() for spelling in (name, f"_{name}")]
 
 
-def _cut(whole: bytes, shape: Shape) -> bytes:
-    members = _MEMBERS.decode(whole)
+def _cut(resource: bytes, shape: Shape) -> bytes:
+    members = _MEMBERS.decode(resource)
     return _object({name: _reduced(members[name], shape[name]) for name in members if name in shape}, mark=True)
 
 
-def _without_text(_resource_type: str, whole: bytes) -> bytes:
-    members = _MEMBERS.decode(whole)
+def _without_text(_resource_type: str, resource: bytes) -> bytes:
+    members = _MEMBERS.decode(resource)
     members.pop("text", None)
     return _object({name: bytes(value) for name, value in members.items()}, mark=True)
 

@@ -8,7 +8,7 @@ import asyncpg
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
-from fhir_api.store.postgres.bodies import unpack
+from fhir_api.store.postgres.bodies import unpacking
 from fhir_api.store.postgres.session import fenced
 from fhir_api.store.postgres.types import type_names
 
@@ -41,9 +41,11 @@ _CHANGES = {int(change): change for change in Change}
 
 def stored_versions(rows: Iterable[asyncpg.Record]) -> list[StoredVersion]:
     """Return rows that begin with :data:`VERSION_COLUMNS` as versions, in order."""
-    names, changes = type_names(), _CHANGES
+    names, changes, unpacked = type_names(), _CHANGES, unpacking()
     return [
-        StoredVersion(ResourceKey(names[row[0]], row[1]), row[2], row[3], changes[row[4]], unpack(row[5]))
+        StoredVersion(
+            ResourceKey(names[row[0]], row[1]), row[2], row[3], changes[row[4]], unpacked(row[5]) if row[5] else b""
+        )
         for row in rows
     ]
 
