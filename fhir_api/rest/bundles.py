@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from time import time
-from uuid import uuid4
 
 import orjson
 
+from fhir_api.model.keys import new_logical_id
 from fhir_api.model.outcome import Issue, operation_outcome
 from fhir_api.model.versions import Change, StoredVersion, instant
 from fhir_api.rest.paging import Link
-from fhir_api.rest.subset import Show
+from fhir_api.rest.subset import Show, whole
 from fhir_api.store.port import Page
 
 _MATCH = b',"search":{"mode":"match"}}'
@@ -42,7 +42,7 @@ def history(base_url: str, page: Page, show: Show, links: Iterable[Link]) -> byt
 
 
 def _bundle(kind: bytes, total: int | None, links: Iterable[Link], entries: list[bytes]) -> bytes:
-    parts = [b'{"resourceType":"Bundle","id":"%b","type":"%b"' % (str(uuid4()).encode(), kind)]
+    parts = [b'{"resourceType":"Bundle","id":"%b","type":"%b"' % (new_logical_id().encode(), kind)]
     parts.append(f',"timestamp":"{instant(int(time() * 1000))}"'.encode())
     if total is not None:
         parts.append(b',"total":%d' % total)
@@ -58,6 +58,10 @@ def _bundle(kind: bytes, total: int | None, links: Iterable[Link], entries: list
 def _found(fulls: str, version: StoredVersion, show: Show, mode: bytes) -> bytes:
     resource_type, logical_id = version.key
     head = f'{fulls}{resource_type}/{logical_id}","resource":'
+    if show is whole:
+        # nearly always: then the body is copied once here, not three times
+        start, rest = version.pieces(head)
+        return b"".join((start, rest, mode))
     return b"%b%b%b" % (head.encode(), show(resource_type, version.resource()), mode)
 
 
