@@ -6,18 +6,20 @@ elements have a conversion of their own: the system of a coding is looked up by 
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import timezone
 from types import MappingProxyType
 from typing import NamedTuple
 
+from adapters.hl7.encoding.escapes import unescape
 from adapters.hl7.encoding.segment import NULL
 from adapters.hl7.mapping.asking import PartSource
 from adapters.hl7.mapping.run import Place, Run, UnmappedCode
 from adapters.hl7.mapping.targets import REFERS, Building, Made, Target
 from adapters.hl7.mapping.values import CONVERSIONS, Primitive
-from mappings.conditions import Operand, Source
+from mappings.conditions import Source
 from mappings.conditions.compiler import Asked
 from mappings.errors import MappingError
 from mappings.rows import CodeRow
@@ -159,6 +161,13 @@ def structured_number(run: Run, _content: Building, text: str, place: Place) -> 
     return " ".join(part for part in parts if part not in {"", NULL}) or None
 
 
+def base64_text(run: Run, _content: Building, text: str, place: Place) -> str | None:
+    """Return a formatted text as base64 of its UTF-8 bytes."""
+    used_all(run, text, place)
+    said = unescape(text, run.message.delimiters, run.message.charset)
+    return base64.b64encode(said.encode()).decode() or None
+
+
 def used_all(run: Run, text: str, place: Place) -> None:
     """Note every leaf of a value as mapped."""
     for number, part in enumerate(run.parts(text, place), 1):
@@ -209,6 +218,27 @@ def location_chain(run: Run, content: Building, text: str, place: Place, _scope:
     return bool(given)
 
 
+def location_of_ndl(run: Run, content: Building, text: str, place: Place, _scope: int) -> bool:
+    """Fill a Location with the parts of NDL from the fourth on, which are those of PL in another order.
+
+    Spec: HL7 v2.8.2 2A.3.47 (NDL)
+    """
+    order = (4, 5, 6, 7, 8, 9, 10, 11)
+    parts = run.parts(text, place)
+    given = [
+        (level, number)
+        for level in _LEVELS
+        if (number := order[level.part - 1]) <= len(parts) and parts[number - 1] not in {"", NULL}
+    ]
+    for count, (level, number) in enumerate(given):
+        if count:
+            outer = Made("Location")
+            content["partOf"] = {REFERS: outer}
+            content = outer.content
+        _fill_location(run, content, parts[number - 1], (*place, number), level)
+    return bool(given)
+
+
 def _fill_location(run: Run, content: Building, text: str, place: Place, level: _Level) -> None:
     pieces = text.split(run.subcomponent) if run.subcomponent else [text]
     for number, piece in enumerate(pieces[:2], 1):
@@ -227,9 +257,13 @@ def _fill_location(run: Run, content: Building, text: str, place: Place, level: 
 
 
 COMPUTING: Mapping[str, Compute] = MappingProxyType(
-    {"now": now, "whole_text": whole_text, "full_name": full_name, "structured_number": structured_number}
+    {"now": now, "whole_text": whole_text, "full_name": full_name, "structured_number": structured_number, "base64_text": base64_text}
 )
 """Functions that an assignment may call."""
-FILLING: Mapping[str, Filling] = MappingProxyType({"location_chain": Filling("Location", location_chain)})
+FILLING: Mapping[str, Filling] = MappingProxyType(
+    {
+        "location_chain": Filling("Location", location_chain),
+        "location_of_ndl": Filling("Location", location_of_ndl),
+    }
+)
 """Functions that a map may call."""
-_ = Operand

@@ -104,6 +104,7 @@ class Pending(NamedTuple):
     own: Made
     own_label: Label
     group: Occurrence
+    scope: int
 
 
 class MessagePlan:
@@ -214,7 +215,8 @@ def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pendin
         made = _resource(run, row, positioned.group, local)
         content = made.content if row.inside is None else row.inside.element(made.content, positioned.number)
         fill(run, content, positioned, row.rows, source)
-        pending.extend(Pending(link, made, row.label, positioned.group) for link in row.links)
+        scope = -1 - len(pending)
+        pending.extend(Pending(link, made, row.label, positioned.group, scope) for link in row.links)
 
 
 def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[Label, Made]) -> Made:
@@ -279,17 +281,17 @@ def _consulted(run: Run, operand: tuple[str, int, int], number: int, segment: Se
 
 def resolve(pending: Iterable[Pending]) -> None:
     """Set the references between the resources of a message."""
-    for number, (link, own, own_label, group) in enumerate(pending):
+    for link, own, own_label, group, scope in pending:
         left = own if link.left == own_label else _find(group, link.left)
         if left is None:
             continue
         if link.right is None:
-            link.target.put(left.content, 0, link.value)
+            link.target.put(left.content, scope, link.value)
             continue
         right = own if link.right == own_label else _find(group, link.right)
         if right is None or right is left:
             continue
-        holder = link.target.holder(left.content, -1 - number)
+        holder = link.target.holder(left.content, scope)
         last = link.target.last
         if last is None:
             continue
