@@ -20,6 +20,7 @@ from fhir_api.search.parse import parse_query
 from fhir_api.search.query import Query
 from fhir_api.search.tenant import OwnDefinitions, TenantSearchDefinitions
 from fhir_api.store.port import HistoryQuery, TenantStore, Write
+from fhir_api.store.postgres.search import along
 from tests.support.stores import DEFINITIONS, Tree, deletion, query, update, write
 
 SYSTEM = "http://codes"
@@ -203,6 +204,15 @@ async def test_what_is_there_all_along_comes_exactly_once_in_many_walks(
 ) -> None:
     for seed in range(10, 50):
         await walk_while_writing(new_store(), replace(query(url), count=1 + seed % 4), seed)
+
+
+@pytest.mark.parametrize("url", ["Observation?patient.gender=male", "Observation?subject:Patient.family=baker&code=a"])
+async def test_walks_by_target_are_as_exact(
+    new_store: Callable[[], TenantStore], monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr(along, "FEW_TARGETS", 0)
+    for seed in range(6):
+        await walk_while_writing(new_store(), replace(query(url), count=1 + seed % 3), seed)
 
 
 @pytest.mark.parametrize("url", ["Observation?", "Observation?_sort=-date", "?", "Observation?_sort=code"])

@@ -36,11 +36,17 @@ def unchanged(rid: str, beginning: Beginning, arguments: Arguments) -> str:
 
 
 def changed(
-    order: Order, start: Start, beginning: Beginning, arguments: Arguments, tests: Sequence[str], limit: str
+    order: Order,
+    start: Start,
+    beginning: Beginning,
+    arguments: Arguments,
+    tests: Sequence[str],
+    limit: str,
+    more: Sequence[str] = (),
 ) -> str:
     """Return a SELECT of the resources that were changed since *beginning*, for which *tests* of ``b`` hold.
 
-    Columns: the current version, the order's keys, and when the former version was made, and its body. Where the
+    Columns: the current version, the keys, *more*, and when the former version was made, and its body. Where the
     row of the former version tells its place, the body is null, and only what lies behind *start* is given.
     """
     was_there = beginning.saw("h.marker", arguments)
@@ -67,10 +73,11 @@ def changed(
         )
         end = f"ORDER BY {by} LIMIT {limit}"
     else:
-        columns, body = [*(f"NULL::{key.cast}" for key in order.keys[:-1]), "b.rid"], "h.body"
+        columns = [*(key.former or f"NULL::{key.cast}" for key in order.keys[:-1]), "b.rid"]
+        body = "h.body"
         end = f"LIMIT {arguments.bind(MOST + 1)}"
     return (
-        f"SELECT {_CURRENT}, {', '.join(columns)}, h.last_updated AS former_updated, {body} AS former_body "
+        f"SELECT {_CURRENT}, {', '.join([*columns, *more])}, h.last_updated AS former_updated, {body} AS former_body "
         f"FROM fhir.resource b CROSS JOIN LATERAL ({former}) h WHERE {' AND '.join(conditions)} {end}"
     )
 
@@ -97,10 +104,10 @@ async def places(rows: Sequence[asyncpg.Record], first: int, order: Order, index
         if read % _AT_ONCE == 0:
             # other requests have their turn
             await asyncio.sleep(0)
-        found.append(order.place(_former(row, first + len(order.keys) - 1, indexing)))
+        found.append(order.place(_former(row, tuple(row)[first : first + len(order.keys)], indexing)))
     return found
 
 
-def _former(row: asyncpg.Record, number: int, indexing: Indexing) -> Former:
+def _former(row: asyncpg.Record, told: Values, indexing: Indexing) -> Former:
     key, body = ResourceKey(type_names()[row["type_id"]], row["fhir_id"]), unpack(row["former_body"])
-    return Former(row[number], key, row["former_updated"], body, indexing.encoder, indexing.zone)
+    return Former(told[-1], key, row["former_updated"], body, indexing.encoder, indexing.zone, told)

@@ -51,11 +51,15 @@ class Chosen:
     others: tuple[Clause, ...]
 
 
-def choose(clauses: Sequence[Clause], driver: Clause | None = None) -> Chosen:
-    """Choose where to start, if it is not at *driver*, one of the clauses."""
+def choose(clauses: Sequence[Clause], driver: Clause | None = None, without: Clause | None = None) -> Chosen:
+    """Choose where to start, if it is not at *driver*, one of the clauses, and not at *without*."""
     if driver is not None:
         return Chosen(driver, tuple(clause for clause in clauses if clause is not driver))
-    ranked = [(rank, place) for place, clause in enumerate(clauses) if (rank := _rank(clause)) is not None]
+    ranked = [
+        (rank, place)
+        for place, clause in enumerate(clauses)
+        if clause is not without and (rank := _rank(clause)) is not None
+    ]
     if not ranked:
         return Chosen(None, tuple(clauses))
     _, first = min(ranked)
@@ -140,15 +144,36 @@ class Sets:
             f"AND a.rid IN ({self.rids(chosen.driver)}){tests}"
         )
 
-    def starts(self, clause: Clause | None) -> str:
-        """Return a SELECT of the resources that a chain or ``_has`` follows references from."""
-        match clause:
-            case ChainClause():
-                return self._targets(clause)
-            case HasClause(source_type, _, inner):
-                return Sets(self._conditions, (source_type,)).rids(inner)
-            case _:
-                raise TypeError(f"{type(clause).__name__} follows no references")
+    def far_end(self, chain: ChainClause, most: str) -> str:
+        """Return a SELECT of up to *most* rows of each kind of resource that the last link of *chain* points at."""
+        selects = [
+            self.far_end(inner, most)
+            if isinstance(inner, ChainClause)
+            else f"SELECT s.rid FROM ({self._inner(name, inner)}) s (rid) LIMIT {most}"
+            for name, inner in chain.targets
+        ]
+        return " UNION ALL ".join(f"({each})" for each in selects) or "SELECT NULL::bigint WHERE false"
+
+    def sources(self, clause: HasClause) -> str:
+        """Return a SELECT of the ``rid`` of each resource that a ``_has`` starts from."""
+        return self._inner(clause.source_type, clause.clause)
+
+    def targets(self, chain: ChainClause) -> str:
+        """Return a SELECT of type and ``rid`` of each resource that the first link of *chain* may point at."""
+        selects = [
+            f"SELECT {self._conditions.type_number(name)} AS kind, s.rid FROM ({self._inner(name, inner)}) s (rid)"
+            for name, inner in chain.targets
+        ]
+        return " UNION ALL ".join(selects) or "SELECT NULL::smallint, NULL::bigint WHERE false"
+
+    def is_pointed_at(self, clause: HasClause, candidate: Candidate) -> str:
+        """Return the condition that *clause* holds for *candidate*; what starts from the set is read once and kept."""
+        key = self._conditions.arguments.bind(clause.reference.key, "integer")
+        # IS TRUE keeps PostgreSQL from making a join of it
+        return (
+            f"EXISTS (SELECT FROM fhir.reference s WHERE s.tenant_id = c.tenant AND s.param = {key} "
+            f"AND s.target = {candidate.id_hash} AND (s.rid IN ({self.sources(clause)} OFFSET 0)) IS TRUE OFFSET 0)"
+        )
 
     def _row_rids(self, clause: ValueClause | ChainClause) -> str:
         keys = self.keys(clause)

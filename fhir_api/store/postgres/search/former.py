@@ -38,6 +38,7 @@ class Former:
         body: as it was stored.
         encoder: makes rows of entries.
         zone: of dates without one.
+        told: what its row tells of its place; null where only the body does.
     """
 
     rid: int
@@ -46,6 +47,7 @@ class Former:
     body: bytes
     encoder: Encoder
     zone: tzinfo
+    told: Values
 
     def entries(self, parameters: tuple[Parameter, ...]) -> IndexEntries:
         """Return what was in the index for *parameters*."""

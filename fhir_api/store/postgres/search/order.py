@@ -79,6 +79,10 @@ class Order:
         prefix = f"{alias}." if alias else ""
         return ", ".join(f"{prefix}k{n}{' DESC' if key.descending else ''}" for n, key in enumerate(self.keys))
 
+    def expressions(self) -> str:
+        """Return the ORDER BY list over the keys' own expressions."""
+        return ", ".join(f"{key.expression}{' DESC' if key.descending else ''}" for key in self.keys)
+
     def columns(self) -> str:
         """Return the select list that names the keys ``k0, k1 …``."""
         return ", ".join(f"{key.expression} AS k{n}" for n, key in enumerate(self.keys))

@@ -1,5 +1,7 @@
 """Chains that lead into contained resources: asked for only where the tenant has such references.
 
+Whether it has any is told by the first statement of a search, beside what that is for.
+
 Spec: https://hl7.org/fhir/R4/search.html#contained
 """
 
@@ -11,20 +13,41 @@ from collections.abc import Sequence
 from fhir_api.search.contained import chains, link_key, with_contained
 from fhir_api.search.query import Clause
 from fhir_api.store.postgres.session import Fetch, fenced
+from fhir_api.store.postgres.statement import Arguments
 
-PLACES = fenced(
-    "x.param, x.code",
-    "SELECT k.param, k.code FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = ANY($2::integer[]) "
-    "OFFSET 0",
+_INSIDE = (
+    "(SELECT array_agg(concat(k.param, ' ', k.code)) FROM fhir.token_code k WHERE k.tenant_id = c.tenant "
+    "AND k.param = ANY({}::integer[]))"
 )
+_ASKED = fenced("x.inside", f"SELECT {_INSIDE.format('$2')} AS inside OFFSET 0")
+
+
+def links(clauses: Sequence[Clause]) -> list[int]:
+    """Return the keys under which it is known where chains of *clauses* lead into contained resources."""
+    return sorted({link_key(chain.reference.key) for chain in chains(clauses)})
+
+
+def inside(wanted: Sequence[int], arguments: Arguments) -> str:
+    """Return SQL for what there is under these keys; read by :func:`leading`."""
+    return _INSIDE.format(arguments.bind(wanted, "integer[]")) if wanted else "NULL::text[]"
+
+
+def leading(clauses: Sequence[Clause], found: Sequence[str] | None) -> tuple[Clause, ...]:
+    """Return *clauses* with chains that lead into contained resources, too, where something was *found*."""
+    places: dict[int, list[str]] = defaultdict(list)
+    for each in found or ():
+        key, _, place = each.partition(" ")
+        places[int(key)].append(place)
+    return tuple(with_contained(clause, places) for clause in clauses) if places else tuple(clauses)
+
+
+async def asked(fetch: Fetch, wanted: Sequence[int]) -> Sequence[str] | None:
+    """Ask what there is under these keys."""
+    (row,) = await fetch(_ASKED, wanted)
+    return row["inside"]
 
 
 async def leading_inside(fetch: Fetch, clauses: Sequence[Clause]) -> tuple[Clause, ...]:
     """Return *clauses* with chains that lead into contained resources, too, where there are any."""
-    links = sorted({link_key(chain.reference.key) for chain in chains(clauses)})
-    if not links:
-        return tuple(clauses)
-    places: dict[int, list[str]] = defaultdict(list)
-    for parameter, place in await fetch(PLACES, links):
-        places[parameter].append(place)
-    return tuple(with_contained(clause, places) for clause in clauses) if places else tuple(clauses)
+    wanted = links(clauses)
+    return leading(clauses, await asked(fetch, wanted)) if wanted else tuple(clauses)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import asyncpg
 from msgspec.structs import replace
 
 from fhir_api.model.keys import ResourceKey
@@ -11,28 +12,26 @@ from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import Clause, Query, Total
 from fhir_api.store.port import Page
 from fhir_api.store.postgres.reads import stored_versions
-from fhir_api.store.postgres.search import includes, totals
-from fhir_api.store.postgres.search.order import NEWEST_FIRST, Start
-from fhir_api.store.postgres.search.places import leading_inside
+from fhir_api.store.postgres.search import includes, places, totals
+from fhir_api.store.postgres.search.along import Way, way_of, way_of_order
+from fhir_api.store.postgres.search.order import Start
 from fhir_api.store.postgres.search.statements import Search
 from fhir_api.store.postgres.search.walks import MANY
 from fhir_api.store.postgres.session import Fetch
 from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.writes import Indexing
 
-FREQUENT = 2000
-"""From so many starting points on, following references costs more than testing resources until a page is full."""
-
 
 async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     """Return one page of a search; see :class:`fhir_api.store.port.Reader`."""
-    query = replace(query, clauses=await leading_inside(fetch, query.clauses))
+    links = places.links(query.clauses)
+    if links and (query.count == 0 or query.total is not Total.NONE):
+        query, links = replace(query, clauses=await places.leading_inside(fetch, query.clauses)), []
     total = await _total(fetch, query, indexing)
     if query.count == 0:
         return Page([], total=total)
-    search = await _chosen(fetch, query, indexing)
-    rows = await fetch(search.page(), *search.arguments.values)
-    placed = await search.placed(rows)
+    search, rows = await _found(fetch, query, indexing, links)
+    placed = await search.placed(fetch, rows)
     shown = placed[: query.count]
     more = search.order.cursor(shown[-1][0], search.began(rows)) if len(placed) > query.count else None
     matches = stored_versions(row for _, row in shown)
@@ -44,20 +43,44 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     return Page(matches, more, total, included)
 
 
-async def _chosen(fetch: Fetch, query: Query, indexing: Indexing) -> Search:
-    """Return the search, walking its type when following references would mean following very many."""
+async def _found(
+    fetch: Fetch, query: Query, indexing: Indexing, links: Sequence[int]
+) -> tuple[Search, list[asyncpg.Record]]:
+    """Return the search with the rows of its page; *links* are still to be looked up."""
+    search, asked = await _chosen(fetch, query, indexing, links)
+    if asked is None:
+        rows = await fetch(search.page(links), *search.arguments.values)
+        if not links:
+            return search, rows
+        inside = rows[0]["inside"] if rows else await places.asked(fetch, links)
+        if not inside:
+            return search, rows
+    else:
+        inside = asked["inside"]
+        if not inside:
+            return search, await fetch(search.page(), *search.arguments.values)
+    return await _found(fetch, replace(query, clauses=places.leading(query.clauses, inside)), indexing, ())
+
+
+async def _chosen(
+    fetch: Fetch, query: Query, indexing: Indexing, links: Sequence[int]
+) -> tuple[Search, asyncpg.Record | None]:
+    """Return the search, starting where counting says that it costs least, and the row that was asked about *links*."""
     search = Search(query, indexing)
-    rival = search.rival()
+    rival, chain = search.rival(), search.chain
     if rival is not None:
         (row,) = await fetch(search.count_of(rival), *search.arguments.values)
-        return Search(query, indexing, driver=rival if row[0] < MANY else None)
-    if not search.follows:
-        return search
-    if query.cursor is not None and search.is_chain:
-        # what was found frequent or not at the first page stays so
-        return Search(query, indexing, walks=Start.read(query.cursor).order != NEWEST_FIRST.name)
-    (row,) = await fetch(search.probe(FREQUENT), *search.arguments.values)
-    return Search(query, indexing, walks=row[0] >= FREQUENT)
+        return Search(query, indexing, driver=rival if row[0] < MANY else None), None
+    if chain is None:
+        return search, None
+    if query.cursor is not None:
+        # what was found frequent or not at the first page stays so, but for ways that lead to the same order
+        way = way_of_order(Start.read(query.cursor).order)
+        if way is not Way.NEWEST_FIRST or not search.has_other_starts:
+            return Search(query, indexing, way=way), None
+    (row,) = await fetch(search.probe(chain, links), *search.arguments.values)
+    may = query.cursor is None and search.may_go_by_target(chain)
+    return Search(query, indexing, way=way_of(chain, row["n"], by_target=may)), row
 
 
 async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:
@@ -71,6 +94,6 @@ async def matching_keys(
     fetch: Fetch, resource_type: str, clauses: Sequence[Clause], limit: int, indexing: Indexing
 ) -> list[ResourceKey]:
     """Return up to *limit* keys of current resources that match."""
-    search = Search(Query((resource_type,), await leading_inside(fetch, clauses)), indexing)
+    search = Search(Query((resource_type,), await places.leading_inside(fetch, clauses)), indexing)
     rows = await fetch(search.keys(limit), *search.arguments.values)
     return [ResourceKey(type_names()[type_id], logical_id) for type_id, logical_id in rows]

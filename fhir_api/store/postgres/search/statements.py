@@ -12,10 +12,18 @@ import asyncpg
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.search.query import ChainClause, Clause, HasClause, LastUpdatedClause, Query, ValueClause
 from fhir_api.store.postgres.reads import VERSION_COLUMNS
+from fhir_api.store.postgres.search.along import (
+    Way,
+    by_target,
+    most_counted,
+    numbered,
+    walk_by_target,
+    walk_pointed_at,
+)
 from fhir_api.store.postgres.search.beginning import NOW, Beginning
 from fhir_api.store.postgres.search.changed import changed, places, unchanged
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
-from fhir_api.store.postgres.search.drivers import Chosen, Sets, choose
+from fhir_api.store.postgres.search.drivers import Sets, choose
 from fhir_api.store.postgres.search.former import Values
 from fhir_api.store.postgres.search.order import (
     FIRST_UPDATED,
@@ -27,6 +35,7 @@ from fhir_api.store.postgres.search.order import (
     is_newest_first,
     sorted_by,
 )
+from fhir_api.store.postgres.search.places import inside
 from fhir_api.store.postgres.search.rows import DATED, KEYED, Ranges
 from fhir_api.store.postgres.search.totals import Counting
 from fhir_api.store.postgres.search.walks import (
@@ -41,7 +50,7 @@ from fhir_api.store.postgres.search.walks import (
     walk_targets,
     walk_types,
 )
-from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.session import Fetch, fenced
 from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import resource_numbers, type_numbers
 from fhir_api.store.postgres.writes import Indexing
@@ -60,11 +69,10 @@ _NUMBER = Candidate("d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_
 class Search:
     """One search on its way to SQL."""
 
-    def __init__(self, query: Query, indexing: Indexing, *, walks: bool = False, driver: Clause | None = None) -> None:
-        """Choose where to start, if it is not at *driver*.
-
-        With *walks*, resources are tested one after the other, as nearly all will match.
-        """
+    def __init__(
+        self, query: Query, indexing: Indexing, *, driver: Clause | None = None, way: Way = Way.NEWEST_FIRST
+    ) -> None:
+        """Choose where to start, if it is not at *driver*, and how to follow a chain if it is one."""
         self.query = query
         self.start = None if query.cursor is None else Start.read(query.cursor)
         self.arguments = Arguments()
@@ -72,27 +80,39 @@ class Search:
         self._definitions = indexing.definitions
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
-        self._chosen = Chosen(None, query.clauses) if walks else choose(query.clauses, driver)
+        self._way = way
+        self._chosen = choose(query.clauses, driver)
+        if way is Way.TESTED:
+            self._chosen = choose(query.clauses, without=self._chosen.driver)
         # what was changed at some time lies together in the order of changes
         self._walked = LAST_UPDATED if any(isinstance(one, LastUpdatedClause) for one in query.clauses) else MADE
         self.order = self._walked
 
     @property
-    def follows(self) -> bool:
-        """Whether it starts at other resources and follows their references, in no order that was asked for."""
-        is_one_type = len(self.query.resource_types) == 1
-        return is_one_type and not self.query.sort and isinstance(self._chosen.driver, ChainClause | HasClause)
+    def chain(self) -> ChainClause | None:
+        """The chain whose targets it starts at, in no order that was asked for; None if it starts elsewhere."""
+        driver = self._chosen.driver
+        is_free = len(self.query.resource_types) == 1 and not self.query.sort
+        return driver if is_free and isinstance(driver, ChainClause) else None
 
     @property
-    def is_chain(self) -> bool:
-        """Whether it starts at the targets of a chain."""
-        return isinstance(self._chosen.driver, ChainClause)
+    def has_other_starts(self) -> bool:
+        """Whether it could start at another clause."""
+        return choose(self.query.clauses, without=self._chosen.driver).driver is not None
 
-    def probe(self, most: int) -> str:
-        """Return the statement that counts how many resources it would follow from, up to *most*."""
-        inner = self._sets.starts(self._chosen.driver)
-        limit = self.arguments.bind(most)
-        return fenced("x.n", f"SELECT count(*) AS n FROM (SELECT FROM ({inner}) s LIMIT {limit}) f")
+    def may_go_by_target(self, chain: ChainClause) -> bool:
+        """Tell whether each resource has one target in *chain* at most, and so one place in an order by target."""
+        return not chain.reference.is_canonical and self._definitions.is_single(chain.reference)
+
+    def probe(self, chain: ChainClause, links: Sequence[int]) -> str:
+        """Return the statement that counts, up to a bound, how many resources there are at the far end of *chain*.
+
+        It tells as well what there is under *links*, see :func:`fhir_api.store.postgres.search.places.inside`.
+        """
+        most = self.arguments.bind(most_counted(chain))
+        rows = f"SELECT FROM ({self._sets.far_end(chain, most)}) s LIMIT {most}"
+        told = inside(links, self.arguments)
+        return fenced("x.n, x.inside", f"SELECT count(*) AS n, {told} AS inside FROM ({rows}) f")
 
     def rival(self) -> Clause | None:
         """Return a clause on numbers beside codes that it starts at; which is rarer has to be counted."""
@@ -106,14 +126,19 @@ class Search:
         """Return the statement that counts the rows of *clause*, up to ``MANY``."""
         return fenced("x.n", f"SELECT count(*) AS n FROM (SELECT FROM ({self._sets.rids(clause)}) s LIMIT {MANY}) f")
 
-    def page(self) -> str:
-        """Return the statement of one page and one resource more; ``order`` is the page's from then on."""
+    def page(self, links: Sequence[int] = ()) -> str:
+        """Return the statement of one page and one resource more; ``order`` is the page's from then on.
+
+        Each row tells as well what there is under *links*, see :func:`fhir_api.store.postgres.search.places.inside`.
+        """
         limit = self.arguments.bind(self.query.count + 1)
         ids = self._ids(limit)
         keys = [f"k{n}" for n in range(len(self.order.keys))]
-        shown = f"{VERSION_COLUMNS}, {', '.join(f'x.{key}' for key in keys)}"
+        told = [f"{inside(links, self.arguments)} AS inside"] if links else []
+        columns = [*(f"p.{key}" for key in keys), *told]
+        shown = ", ".join([VERSION_COLUMNS, *(f"x.{key}" for key in keys), *("x.inside" for _ in told)])
         inner = (
-            f"SELECT {_CURRENT}, {', '.join(f'p.{key}' for key in keys)}{{more}} FROM ({ids}) p "
+            f"SELECT {_CURRENT}, {', '.join(columns)}{{more}} FROM ({ids}) p "
             "JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.rid = p.rid "
             f"ORDER BY {self.order.by('p')} LIMIT {limit}"
         )
@@ -123,22 +148,25 @@ class Search:
         if self.start is None:
             return fenced(f"{shown}, {NOW} AS beginning", inner.format(more="")) + ordered
         main = inner.format(more=", NULL::bigint AS former_updated, NULL::bytea AS former_body")
-        both = f"({main}) UNION ALL ({self._changed(self.start, limit)}) OFFSET 0"
+        both = f"({main}) UNION ALL ({self._changed(self.start, limit, told)}) OFFSET 0"
         return fenced(f"{shown}, x.former_updated, x.former_body", both)
 
-    def _changed(self, start: Start, limit: str) -> str:
+    def _changed(self, start: Start, limit: str, more: Sequence[str]) -> str:
         tests = [self._test(clause) for clause in self.query.clauses]
         if self.query.resource_types:
             numbers = [type_numbers()[name] for name in self.query.resource_types]
             tests.append(f"b.type_id = ANY({self.arguments.bind(numbers, 'smallint[]')})")
-        return changed(self.order, start, self._beginning(), self.arguments, tests, limit)
+        return changed(self.order, start, self._beginning(), self.arguments, tests, limit, more)
 
-    async def placed(self, rows: Sequence[asyncpg.Record]) -> list[tuple[Values, asyncpg.Record]]:
+    async def placed(self, fetch: Fetch, rows: Sequence[asyncpg.Record]) -> list[tuple[Values, asyncpg.Record]]:
         """Return the rows of the page, and perhaps more, each with its place, in order."""
         if self.start is None or not self.order.moves:
             behind = _VERSION_WIDTH + len(self.order.keys)
             return [(tuple(row)[_VERSION_WIDTH:behind], row) for row in rows]
-        found = zip(await places(rows, _VERSION_WIDTH, self.order, self._indexing), rows, strict=True)
+        former = await places(rows, _VERSION_WIDTH, self.order, self._indexing)
+        if self._way is Way.BY_TARGET:
+            former = await numbered(fetch, former, self._indexing.encoder.hasher)
+        found = zip(former, rows, strict=True)
         return self.order.following(((place, row) for place, row in found if place is not None), self.start)
 
     def began(self, rows: Sequence[asyncpg.Record]) -> Beginning | None:
@@ -151,10 +179,10 @@ class Search:
         """Return the SELECT of a page's resources: a walk along index rows where one gives the order."""
         driver, sort = self._chosen.driver, self.query.sort
         primary = is_newest_first(sort, self._definitions)
-        if isinstance(driver, HasClause) and self.follows:
-            # the order is the one of the walk, for the next page may have to be one
-            self.order = self._walked
-            return self._sorted(limit)
+        if isinstance(driver, HasClause) and len(self.query.resource_types) == 1 and not sort:
+            return self._pointed_at(driver, limit)
+        if self._way is Way.BY_TARGET and isinstance(driver, ChainClause):
+            return self._by_target(driver, limit)
         pointing = None if sort else self._walk_targets(driver, limit)
         if pointing is not None:
             return pointing
@@ -175,6 +203,32 @@ class Search:
             if names:
                 return self._walk_types(names, limit)
         return self._sorted(limit)
+
+    def _by_target(self, chain: ChainClause, limit: str) -> str:
+        self.order = by_target(chain.reference)
+        tests, bound = [self._conditions.holds(clause, _ROW) for clause in self._chosen.others], "true"
+        if self.start is not None:
+            tests.append(self.order.behind(self.start, self.arguments, ("t.rid", "d.low", "d.rid")))
+            tests.append(unchanged("d.rid", self._beginning(), self.arguments))
+            bound = f"s.rid <= {self.arguments.bind(self.start.values[0])}"
+        key = self.arguments.bind(chain.reference.key, "integer")
+        return walk_by_target(key, self._sets.targets(chain), bound, tests, limit)
+
+    def _pointed_at(self, driver: HasClause, limit: str) -> str:
+        self.order = self._walked
+        tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._of_types(walks=True)]
+        tests += [*(self._test(clause) for clause in self._chosen.others), *self._behind()]
+        candidates = f"fhir.resource b WHERE {' AND '.join(tests)}"
+        known = self._test(driver) if driver.reference.is_canonical else self._sets.is_pointed_at(driver, _RESOURCE)
+        return walk_pointed_at(
+            self._sets.sources(driver),
+            self._sets.rids(driver),
+            candidates,
+            known,
+            self._test(driver),
+            self.order,
+            limit,
+        )
 
     def _walk_types(self, names: Sequence[str], limit: str) -> str:
         numbers = self.arguments.bind([type_numbers()[name] for name in names], "smallint[]")
@@ -285,10 +339,10 @@ class Search:
             raise refuse(ErrorKind.MALFORMED, "The page link does not belong to this search.")
         return self.start.beginning
 
-    def _of_types(self) -> list[str]:
+    def _of_types(self, *, walks: bool = False) -> list[str]:
         types = self.query.resource_types
         if len(types) == 1:
-            if self._chosen.driver is not None or self.order is not MADE:
+            if (self._chosen.driver is not None and not walks) or self.order is not MADE:
                 return [f"b.type_id = {self._conditions.type_number(types[0])}"]
             first, behind = (self.arguments.bind(number) for number in resource_numbers(type_numbers()[types[0]]))
             return [f"b.rid >= {first}", f"b.rid < {behind}"]

@@ -1,0 +1,166 @@
+"""Pages of searches along references: what is pointed at by resources of a kind, and what points at them.
+
+Which way costs least is told by how many resources the references start from, counted up to a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from fhir_api.search.query import ChainClause, Parameter
+from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.search.former import Former, Values
+from fhir_api.store.postgres.search.order import NEWEST_FIRST, Key, Order
+from fhir_api.store.postgres.session import Fetch, fenced
+
+FEW_TARGETS = 100
+"""Of up to so many targets the newest resources of each are read and put in order."""
+MANY_TARGETS = 5000
+"""From so many targets on, nearly all resources point at one of them: they are tested one after the other."""
+MANY_BEGINNINGS = 500
+"""The same for a chain of several links, counted at its far end."""
+FEW_SOURCES = 400
+"""Up to so many resources are followed to what they point at."""
+MANY_SOURCES = 8000
+"""From so many on, what points at a resource is tested one by one; of fewer all are known beforehand."""
+TRIED = 500
+"""So many resources are tested before those that point are followed after all."""
+
+
+class Way(Enum):
+    """How a chain is followed."""
+
+    NEWEST_FIRST = auto()
+    BY_TARGET = auto()
+    TESTED = auto()
+
+
+def is_long(chain: ChainClause) -> bool:
+    """Tell whether a chain has several links."""
+    return any(isinstance(inner, ChainClause) for _, inner in chain.targets)
+
+
+def most_counted(chain: ChainClause) -> int:
+    """Return up to how many resources are to be counted at the far end of *chain*."""
+    return MANY_BEGINNINGS if is_long(chain) else MANY_TARGETS
+
+
+def way_of(chain: ChainClause, number: int, *, by_target: bool) -> Way:
+    """Return how to follow *chain*, with *number* resources at its far end; *by_target* tells whether that is open."""
+    if number >= most_counted(chain):
+        return Way.TESTED
+    if by_target and (is_long(chain) or number >= FEW_TARGETS):
+        return Way.BY_TARGET
+    return Way.NEWEST_FIRST
+
+
+def way_of_order(name: str) -> Way:
+    """Return how the pages before were found, from the name of their order."""
+    if name == NEWEST_FIRST.name:
+        return Way.NEWEST_FIRST
+    return Way.TESTED if name != _BY_TARGET else Way.BY_TARGET
+
+
+_BY_TARGET = "target"
+
+
+def by_target(reference: Parameter) -> Order:
+    """Return the order by the target of *reference*, the youngest first, and of one target's resources the newest.
+
+    The place of a former version names the target in words, ``Type/id``, in place of its number.
+    """
+
+    def place(former: Former) -> Values | None:
+        targets = [
+            entry.target for entry in former.entries((reference,)).references if entry.parameter == reference.key
+        ]
+        return (targets[0], *former.told[1:]) if targets else None
+
+    return Order(_BY_TARGET, (Key("t.rid", descending=True), *NEWEST_FIRST.keys), place)
+
+
+_NUMBERS = fenced(
+    "x.id_hash, x.rid",
+    "SELECT r.id_hash, r.rid FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash = ANY($2::bigint[]) "
+    "OFFSET 0",
+)
+
+
+async def numbered(fetch: Fetch, places: Sequence[Values | None], hasher: Hasher) -> list[Values | None]:
+    """Return *places* with numbers where they name targets in words; none of those whose target is not stored."""
+    words = (place[0] for place in places if place is not None)
+    hashes = {word: hasher.text(word) for word in words if isinstance(word, str)}
+    if not hashes:
+        return list(places)
+    rids = dict(await fetch(_NUMBERS, list(hashes.values())))
+    known = {name: rids.get(hashed) for name, hashed in hashes.items()}
+
+    def number(place: Values | None) -> Values | None:
+        if place is None or place[0] not in known:
+            return place
+        rid = known[place[0]]
+        return None if rid is None else (rid, *place[1:])
+
+    return [number(place) for place in places]
+
+
+def walk_by_target(reference: str, targets: str, bound: str, tests: Sequence[str], limit: str) -> str:
+    """Return a SELECT of the first resources in the order :func:`by_target`, read target by target.
+
+    Args:
+        reference: SQL of the parameter's number.
+        targets: a SELECT of type and ``rid`` of each target; one may come twice.
+        bound: a condition on targets ``s``.
+        tests: conditions on rows ``d`` and their target ``t``.
+        limit: of the page.
+    """
+    tested = "".join(f" AND {test}" for test in tests)
+    each = f"SELECT DISTINCT s.rid, s.kind FROM ({targets}) s (kind, rid) WHERE {bound} ORDER BY s.rid DESC, s.kind"
+    key = (
+        "SELECT b.id_hash FROM fhir.resource b WHERE b.tenant_id = c.tenant AND b.rid = t.rid AND b.type_id = t.kind "
+        "AND b.change <> 3 OFFSET 0"
+    )
+    pointing = (
+        f"SELECT d.low, d.rid FROM fhir.reference d WHERE d.tenant_id = c.tenant AND d.param = {reference} "
+        f"AND d.target = b.id_hash{tested} ORDER BY d.low DESC, d.rid DESC LIMIT {limit}"
+    )
+    return (
+        f"SELECT t.rid AS k0, w.low AS k1, w.rid AS k2, w.rid FROM ({each}) t CROSS JOIN LATERAL ({key}) b "
+        f"CROSS JOIN LATERAL ({pointing}) w ORDER BY t.rid DESC, w.low DESC, w.rid DESC LIMIT {limit}"
+    )
+
+
+def walk_pointed_at(
+    counted: str, followed: str, candidates: str, known: str, asked: str, order: Order, limit: str
+) -> str:
+    """Return a SELECT of the first resources that others point at.
+
+    Args:
+        counted: a SELECT of those that point.
+        followed: a SELECT of the ``rid`` of all that they point at.
+        candidates: FROM and WHERE of what may be pointed at, ``b``.
+        known: the condition that ``b`` is pointed at, by a set that is read once.
+        asked: the same, asked for each.
+        order: of the page.
+        limit: of the page.
+    """
+    columns, by = order.columns(), order.by("")
+    number, found = "(SELECT p.n FROM p)", "(SELECT count(*) FROM w)"
+    some = f"{number} >= {FEW_SOURCES} AND {number} < {MANY_SOURCES}"
+    few = f"({number} < {FEW_SOURCES} OR ({number} < {MANY_SOURCES} AND {found} < {limit}))"
+    first = f"SELECT b.* FROM {candidates} AND {some} ORDER BY {order.expressions()} LIMIT {TRIED}"
+    # read as a whole: else the planner may ask for each candidate whether it is among them
+    each = f"SELECT b.* FROM {candidates} AND b.rid = s.rid OFFSET 0"
+    all_followed = (
+        f"(SELECT DISTINCT s.rid FROM ({followed}) s (rid) WHERE {few} OFFSET 0) s CROSS JOIN LATERAL ({each}) b"
+    )
+    page = f"SELECT b.rid, {columns} FROM {{}} ORDER BY {by} LIMIT {limit}"
+    return (
+        f"WITH p AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT FROM ({counted}) s LIMIT {MANY_SOURCES}) f), "
+        f"w AS MATERIALIZED ({page.format(f'({first}) b WHERE {known}')}) "
+        f"SELECT e.* FROM ((SELECT w.* FROM w WHERE {found} = {limit}) "
+        f"UNION ALL ({page.format(all_followed)}) "
+        f"UNION ALL ({page.format(f'{candidates} AND {number} >= {MANY_SOURCES} AND {asked}')})) e "
+        f"ORDER BY {order.by('e')} LIMIT {limit}"
+    )
