@@ -20,6 +20,8 @@ ONE_TIME_SECONDS = 7 * 24 * 3600
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Letters and digits that are not taken for each other."""
 _GROUPS, _LETTERS = 5, 4
+_LEAST_LETTERS = 5
+"""Different ones in a password."""
 FIRST_NAME = "admin"
 ADMINISTRATOR = "administrator"
 ADMINISTRATORS_SCOPE = "openid fhirUser profile offline_access access.read access.write user/*.cruds"
@@ -60,27 +62,24 @@ async def reset_password(server: Server, user: User) -> str:
     return password
 
 
-async def set_password(server: Server, user: User, password: str) -> User:
-    """Return *user* with a password of their own choice, kept.
+def set_password(user: User, password: str) -> User:
+    """Return *user* with a password of their own choice.
 
     Raises:
         ValueError: it is too short, too long, or too easy to guess.
     """
     if normal_name(user.login_name) in password.casefold() or len(set(password)) < _LEAST_LETTERS:
         raise ValueError("a password holds more than the login name, or than a few letters again and again")
-    changed = replace(user, password_hash=hashed(password), must_change_password=False, password_until=0)
-    await server.store.keep_user(changed)
-    return changed
+    return replace(user, password_hash=hashed(password), must_change_password=False, password_until=0)
 
 
-_LEAST_LETTERS = 5
-
-
-async def end_sessions(server: Server, user: User) -> None:
-    """Keep *user*, and end what the user signed in to so far: sessions, grants and tokens."""
+async def end_sessions(server: Server, user: User) -> User:
+    """Return *user*, kept; what the user signed in to so far is over: sessions, grants and tokens."""
     now = server.clock()
-    await server.store.keep_user(replace(user, valid_from=now))
+    changed = replace(user, valid_from=now)
+    await server.store.keep_user(changed)
     await server.revoke(user.user_id, now + STAFF_SECONDS)
+    return changed
 
 
 async def let_try_again(server: Server, user: User) -> None:

@@ -64,22 +64,27 @@ async def sign_in(server: Server, login_name: str, password: str, code: str, add
     is_locked = failures > MOST_FAILURES or from_address >= MOST_FROM_ADDRESS
     is_over = user is not None and user.must_change_password and 0 < user.password_until <= now
     is_good = is_good and not is_locked and not is_over
-    if user is None or not is_good or not user.is_active or not await _has_code(server, user, code):
+    if user is None or not is_good or not user.is_active or not await has_code(server, user, code):
         await server.store.note_failure(by_address, now, FORGET_AFTER)
         return None
     await server.store.forget_failures(by_name)
     return SignedIn(user, ("pwd",) if user.totp_secret is None else ("pwd", "otp", "mfa"))
 
 
-async def _has_code(server: Server, user: User, code: str) -> bool:
-    return user.totp_secret is None or await _is_code(server, user, user.totp_secret, code)
+async def has_code(server: Server, user: User, code: str) -> bool:
+    """Tell whether *code* is the one that *user* has to show now; any is, where the user has no second factor."""
+    return user.totp_secret is None or await is_code(server, user, user.totp_secret, code)
 
 
-async def _is_code(server: Server, user: User, secret: str, code: str) -> bool:
+async def is_code(server: Server, user: User, secret: str, code: str) -> bool:
     """Tell whether *code* is the authenticator's, of this half minute or one beside it, and new."""
     now = int(server.clock())
     typed = code.replace(" ", "").encode(errors="replace")
-    expected = [pyotp.TOTP(secret).at(now + offset * _STEP) for offset in (-1, 0, 1)]
+    try:
+        expected = [pyotp.TOTP(secret).at(now + offset * _STEP) for offset in (-1, 0, 1)]
+    except ValueError:
+        # The key comes back from a form when somebody begins to use an authenticator.
+        return False
     if not any(compare_digest(typed, each.encode()) for each in expected):
         return False
     return await server.store.first_use(f"totp {user.user_id}", typed.decode(), now + 4 * _STEP, now)

@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from identity.access.scopes.resource_scope import ANY_TYPE, Context, ResourceScope
-from identity.access.scopes.scope_set import FHIR_USER, OFFLINE_ACCESS, OPENID, PROFILE, ScopeSet
+from identity.access.scopes.scope_set import ADMINISTRATION, FHIR_USER, OFFLINE_ACCESS, OPENID, PROFILE, ScopeSet
 from identity.access.web.texts import texts_for
 
 _STYLE = (
@@ -60,10 +60,16 @@ def page(
     texts = texts_for(request.headers.get("accept-language", ""))
     html = _TEMPLATES.get_template(template).render(t=texts, **values)
     policy = (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'{_source(redirect_uri)}; "
+        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; script-src {_script(values)}; "
+        f"form-action 'self'{_source(redirect_uri)}; "
         "frame-ancestors 'none'; base-uri 'none'"
     )
     return HTMLResponse(html, status, {**HEADERS, "Content-Security-Policy": policy, "Vary": "Accept-Language"})
+
+
+def _script(values: Mapping[str, Any]) -> str:
+    """Return what scripts a page may run: our own where it has passkeys, else none."""
+    return "'self'" if values.get("passkey") else "'none'"
 
 
 def message(request: Request, title: str, text: str, detail: str = "", status: int = 200) -> HTMLResponse:
@@ -83,6 +89,8 @@ def described(request: Request, scope: ScopeSet) -> list[str]:
     lines = [_line(each, texts) for each in sorted(scope.resources, key=str)]
     if scope.named & {OPENID, FHIR_USER, PROFILE}:
         lines.append(texts["who"])
+    if scope.named & ADMINISTRATION:
+        lines.append(texts["manage"])
     if OFFLINE_ACCESS in scope.named:
         lines.append(texts["offline"])
     return list(dict.fromkeys(lines))

@@ -22,6 +22,7 @@ from identity.access.grants.authorization_request import (
 )
 from identity.access.grants.parameters import Parameters, read_parameters
 from identity.access.grants.server import Server
+from identity.access.people import passkeys
 from identity.access.people.deciding import Step, answer, has_to_sign_in, standing
 from identity.access.people.patients import PatientPicker
 from identity.access.people.sessions import (
@@ -32,12 +33,17 @@ from identity.access.people.sessions import (
     session_of,
     start_session,
 )
-from identity.access.people.signing_in import sign_in
+from identity.access.people.signing_in import SignedIn, sign_in
+from identity.access.people.way_in import open_way_in
 from identity.access.scopes.scope_set import ScopeSet, read_scopes
 from identity.access.store.records import User
 from identity.access.web.cookies import browser_cookie, session_cookie, set_session, with_browser_cookie
-from identity.access.web.pages import HEADERS, described, host_of, page
+from identity.access.web.pages import HEADERS, described, host_of, message, page
+from identity.access.web.password_pages import password_page
 from identity.access.web.requests import form
+
+_OWN_PAGES = frozenset({"device", "account"})
+"""Pages that people come to without an application."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +62,16 @@ class People:
         """Return who is signed in."""
         return await session_of(self.server, session_cookie(request))
 
+    async def let_in(self, request: Request, found: SignedIn, handle: str) -> Response:
+        """Begin a session of whoever signed in, and lead on to what they came for."""
+        secret = await start_session(self.server, found, session_cookie(request))
+        answered = self.leading(handle) if handle in _OWN_PAGES else self.leading("consent", request=handle)
+        set_session(answered, secret)
+        return answered
+
     def leading(self, path: str, **query: str) -> Response:
         """Return a redirect to a page of this server."""
-        return redirect(f"{self.server.endpoint(path)}?{urlencode(query)}")
+        return redirect(self.server.endpoint(path) + (f"?{urlencode(query)}" if query else ""))
 
 
 def redirect(url: str) -> Response:
@@ -86,6 +99,10 @@ def pages(server: Server, picker: PatientPicker) -> APIRouter:
     @router.post("/login")
     async def login(request: Request) -> Response:
         return await _login(people, request, await form(request))
+
+    @router.post("/passkey")
+    async def passkey(request: Request) -> Response:
+        return await _passkey(people, request, await form(request))
 
     @router.post("/logout")
     async def logout(request: Request) -> Response:
@@ -151,7 +168,7 @@ async def _refuse(people: People, handle: str, asked: AuthorizationRequest, refu
 
 
 async def _login_page(people: People, request: Request, handle: str, *, failed: bool = False) -> Response:
-    asked = await request_under_way(people.server, handle) if handle != "device" else None
+    asked = await request_under_way(people.server, handle) if handle not in _OWN_PAGES else None
     browser = browser_cookie(request)
     if browser is None:
         # A form needs a cookie to hold on to: the same page again, now with it; a browser without cookies ends here.
@@ -167,31 +184,38 @@ async def _login_page(people: People, request: Request, handle: str, *, failed: 
         form=form_token(people.server, browser, f"login {handle}"),
         handle=handle,
         failed=failed,
+        passkey=passkeys.sign_in_options(people.server, browser) if passkeys.is_possible(people.server) else "",
     )
 
 
 async def _login(people: People, request: Request, sent: Parameters) -> Response:
     server, handle = people.server, sent.required("request")
-    _check_form(server, browser_cookie(request), f"login {handle}", sent)
+    check_form(server, browser_cookie(request), f"login {handle}", sent)
     address = request.client.host if request.client is not None else ""
     found = await sign_in(server, sent.get("name", ""), sent.get("password", ""), sent.get("code", ""), address)
     if found is None:
         return await _login_page(people, request, handle, failed=True)
-    secret = await start_session(server, found, session_cookie(request))
-    if handle == "device":
-        answered = people.leading("device", **{name: sent[name] for name in ("user_code",) if name in sent})
-    else:
-        answered = people.leading("consent", request=handle)
-    set_session(answered, secret)
-    return answered
+    if found.user.must_change_password:
+        ticket = await open_way_in(server, found.user, found.methods)
+        return password_page(request, ticket, handle)
+    return await people.let_in(request, found, handle)
+
+
+async def _passkey(people: People, request: Request, sent: Parameters) -> Response:
+    server, handle, browser = people.server, sent.required("request"), browser_cookie(request)
+    check_form(server, browser, f"login {handle}", sent)
+    found = await passkeys.sign_in(server, browser or "", sent.get("credential", ""))
+    if found is None:
+        return await _login_page(people, request, handle, failed=True)
+    return await people.let_in(request, found, handle)
 
 
 async def _logout(people: People, request: Request, sent: Parameters) -> Response:
     secret = session_cookie(request)
-    _check_form(people.server, secret, "logout", sent)
+    check_form(people.server, secret, "logout", sent)
     if secret is not None:
         await end_session(people.server, secret)
-    answered = people.leading("device")
+    answered = message(request, "account", "signed_out")
     set_session(answered, None)
     return answered
 
@@ -214,7 +238,7 @@ async def _patient_page(people: People, request: Request, handle: str, search: s
 
 async def _patient(people: People, request: Request, sent: Parameters) -> Response:
     handle = sent.required("request")
-    _check_form(people.server, session_cookie(request), f"patient {handle}", sent)
+    check_form(people.server, session_cookie(request), f"patient {handle}", sent)
     if "patient" not in sent:
         # A search is sent as a form: a name has no place in a URL, which ends up in logs.
         return await _patient_page(people, request, handle, sent.get("search", ""))
@@ -249,7 +273,7 @@ async def _consent_page(people: People, request: Request, handle: str) -> Respon
 
 async def _consent(people: People, request: Request, sent: Parameters) -> Response:
     server, handle = people.server, sent.required("request")
-    _check_form(server, session_cookie(request), f"consent {handle}", sent)
+    check_form(server, session_cookie(request), f"consent {handle}", sent)
     asked = await request_under_way(server, handle)
     found = await people.signed_in(request)
     if found is None:
@@ -272,6 +296,11 @@ async def _remember(server: Server, user: User, client_id: str, scope: ScopeSet)
     await server.store.keep_consent(user.user_id, client_id, str(allowed))
 
 
-def _check_form(server: Server, secret: str | None, purpose: str, sent: Parameters) -> None:
+def check_form(server: Server, secret: str | None, purpose: str, sent: Parameters) -> None:
+    """Check that a form is one that this server wrote for this browser.
+
+    Raises:
+        OAuthError: it is not.
+    """
     if not is_form_token(server, secret, purpose, sent.get("form", "")):
         raise OAuthError(Refusal.INVALID_REQUEST, "the form is not one that this server wrote for this browser")

@@ -1,0 +1,286 @@
+"""One-time passwords, links, second factors and passkeys, as people meet them."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pyotp
+import pytest
+
+from identity.access.people.accounts import (
+    end_sessions,
+    first_administrator,
+    one_time_password,
+    reset_password,
+    set_password,
+)
+from identity.access.people.passkeys import MOST
+from identity.access.people.signing_in import MOST_FAILURES
+from identity.access.people.way_in import link_for
+from identity.access.store.records import Passkey
+from tests.support.access import ISSUER, PASSWORD, Access, a_user, answer_of, fields_of
+from tests.support.authenticator import PRESENT, Authenticator
+
+NEW = "another long pass phrase"
+ORIGIN = "https://access.test"
+
+
+def options_of(page: str) -> str:
+    return html.unescape(re.findall(r'data-options="([^"]*)"', page)[0])
+
+
+def form_of(page: str, marker: str) -> dict[str, str]:
+    """Return the hidden fields of the form that has *marker* in it."""
+    found = next(each for each in re.findall(r"<form.*?</form>", page, re.DOTALL) if marker in each)
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', found))
+
+
+async def account(access: Access):
+    shown = await access.follow(await access.http.get("account"))
+    return shown if 'name="password"' not in shown.text else await access.sign_in(shown)
+
+
+async def do(access: Access, page, marker: str, **filled: str):
+    return await access.follow(await access.post("account", form_of(page.text, marker) | filled))
+
+
+def test_one_time_passwords_can_be_read_out_and_differ():
+    made = {one_time_password() for _ in range(50)}
+    assert len(made) == 50
+    assert all(re.fullmatch(r"[a-km-np-z2-9]{4}(-[a-km-np-z2-9]{4}){4}", each) for each in made)
+
+
+async def test_the_first_administrator_has_to_choose_a_password(access):
+    empty = Access(store=type(access.store)())
+    password = await first_administrator(empty.server)
+    assert password is not None
+    assert await first_administrator(empty.server) is None
+    shown = await empty.follow(await empty.http.get("account"))
+    shown = await empty.sign_in(shown, "admin", password)
+    assert "Choose a password" in shown.text
+    # nothing is open yet
+    assert 'name="password"' in (await empty.follow(await empty.http.get("account"))).text
+    shown = await empty.follow(await empty.post("password", fields_of(shown.text) | {"password": NEW, "again": NEW}))
+    assert "Your account" in shown.text
+    kept = await empty.store.user_named("admin")
+    assert kept is not None
+    assert not kept.must_change_password
+    again = await empty.sign_in(await empty.follow(await empty.browser().get("account")), "admin", password)
+    assert again.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("password", "again"),
+    [("short", "short"), (NEW, "differs"), ("alice" * 4, "alice" * 4), ("abababababababab", "abababababababab")],
+)
+async def test_a_bad_password_is_not_taken_and_costs_nothing(access, password, again):
+    one_time = await reset_password(access.server, a_user())
+    shown = await access.sign_in(await access.follow(await access.http.get("account")), password=one_time)
+    fields = fields_of(shown.text)
+    refused = await access.post("password", fields | {"password": password, "again": again})
+    assert refused.status_code == 400
+    assert "cannot be your password" in refused.text
+    taken = await access.follow(await access.post("password", fields | {"password": NEW, "again": NEW}))
+    assert "Your account" in taken.text
+
+
+async def test_a_one_time_password_ends(access):
+    one_time = await reset_password(access.server, a_user())
+    access.clock.advance(8 * 24 * 3600)
+    shown = await access.sign_in(await access.follow(await access.http.get("account")), password=one_time)
+    assert shown.status_code == 403
+
+
+async def test_the_ticket_of_a_password_is_good_once(access):
+    link = await link_for(access.server, a_user())
+    shown = await access.http.get(link)
+    fields = fields_of(shown.text) | {"password": NEW, "again": NEW}
+    assert "Your account" in (await access.follow(await access.post("password", fields))).text
+    assert (await access.post("password", fields)).status_code == 400
+    assert (await access.http.get(link)).status_code == 400
+
+
+async def test_a_link_lets_somebody_in_whose_name_others_have_locked(access):
+    for _ in range(MOST_FAILURES + 1):
+        await access.sign_in(await access.follow(await access.http.get("account")), password="wrong" * 4)
+    locked = await access.sign_in(await access.follow(await access.http.get("account")))
+    assert locked.status_code == 403
+    shown = await access.http.get(await link_for(access.server, a_user()))
+    shown = await access.follow(await access.post("password", fields_of(shown.text) | {"password": NEW, "again": NEW}))
+    assert "Your account" in shown.text
+
+
+async def test_a_link_asks_for_the_second_factor(access):
+    secret = pyotp.random_base32()
+    user = a_user(totp_secret=secret)
+    await access.store.keep_user(user)
+    shown = await access.http.get(await link_for(access.server, user))
+    fields = fields_of(shown.text) | {"password": NEW, "again": NEW}
+    assert (await access.post("password", fields | {"code": "000000"})).status_code == 400
+    code = pyotp.TOTP(secret).at(int(access.clock.now))
+    assert "Your account" in (await access.follow(await access.post("password", fields | {"code": code}))).text
+
+
+async def test_a_reset_ends_sessions_grants_and_tokens(access):
+    tokens = await access.tokens()
+    access.server.verifier.verify(tokens["access_token"])
+    access.clock.advance(2)
+    await reset_password(access.server, a_user())
+    with pytest.raises(Exception, match="revoked"):
+        access.server.verifier.verify(tokens["access_token"])
+    assert (await access.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    assert 'name="password"' in (await access.follow(await access.http.get("account"))).text
+
+
+async def test_what_is_signed_in_to_after_that_is_good(access):
+    await end_sessions(access.server, a_user())
+    access.clock.advance(2)
+    tokens = await access.tokens()
+    assert access.server.verifier.verify(tokens["access_token"])
+    assert (await access.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_a_second_factor_is_set_up_and_then_asked_for(access):
+    shown = await account(access)
+    key = form_of(shown.text, 'name="totp"')["totp"]
+    refused = await do(access, shown, 'name="totp"', code="000000", do="totp")
+    assert "did not work" in refused.text
+    code = pyotp.TOTP(key).at(int(access.clock.now))
+    done = await do(access, shown, 'name="totp"', code=code, do="totp")
+    assert "is asked for when you sign in" in done.text
+    other = access.browser()
+    access.http = other
+    assert (await account(access)).status_code == 403
+
+
+async def test_a_passkey_is_made_and_signs_in(access):
+    shown = await account(access)
+    key = Authenticator(ORIGIN)
+    credential = key.create(options_of(shown.text))
+    made = await do(access, shown, 'data-passkey="create"', credential=credential, passkey_name="Blue key")
+    assert "Blue key" in made.text
+    access.http = access.browser()
+    login = await access.open()
+    fields = form_of(login.text, 'data-passkey="get"') | {"credential": key.get(options_of(login.text))}
+    shown = await access.follow(await access.post("passkey", fields))
+    assert answer_of(await access.send(shown, answer="allow"))["code"]
+    # the answer of an authenticator is good once
+    assert (await access.post("passkey", fields)).status_code in (400, 403)
+
+
+async def passkey_of(access: Access) -> Authenticator:
+    shown = await account(access)
+    key = Authenticator(ORIGIN)
+    await do(access, shown, 'data-passkey="create"', credential=key.create(options_of(shown.text)), passkey_name="k")
+    access.http = access.browser()
+    return key
+
+
+@pytest.mark.parametrize(
+    "client", [{"origin": "https://evil.test"}, {"type": "webauthn.create"}, {"challenge": "AAAA"}, {"challenge": 5}]
+)
+async def test_an_answer_for_another_page_does_not_sign_in(access, client):
+    key = await passkey_of(access)
+    login = await access.open()
+    fields = form_of(login.text, 'data-passkey="get"') | {"credential": key.get(options_of(login.text), **client)}
+    assert (await access.post("passkey", fields)).status_code == 403
+
+
+async def test_a_key_that_did_not_recognise_its_owner_does_not_sign_in(access):
+    key = await passkey_of(access)
+    key.flags = PRESENT
+    login = await access.open()
+    fields = form_of(login.text, 'data-passkey="get"') | {"credential": key.get(options_of(login.text))}
+    assert (await access.post("passkey", fields)).status_code == 403
+
+
+async def test_a_key_whose_counter_goes_back_was_copied(access):
+    key = await passkey_of(access)
+    for _ in range(2):
+        login = await access.open()
+        fields = form_of(login.text, 'data-passkey="get"') | {"credential": key.get(options_of(login.text))}
+        assert (await access.post("passkey", fields)).status_code == 303
+        access.http = access.browser()
+    key.count = 0
+    login = await access.open()
+    fields = form_of(login.text, 'data-passkey="get"') | {"credential": key.get(options_of(login.text))}
+    assert (await access.post("passkey", fields)).status_code == 403
+
+
+@pytest.mark.parametrize("credential", ["", "{}", "[]", '{"id": 5}', '{"id": "a\\u0000"}', "\x00", "{" * 2000])
+async def test_what_is_no_answer_of_a_browser_is_refused(access, credential):
+    login = await access.open()
+    fields = form_of(login.text, 'data-passkey="get"') | {"credential": credential}
+    assert (await access.post("passkey", fields)).status_code in (400, 403)
+    shown = await account(access)
+    assert (
+        credential == "\0"
+        or "did not work" in (await do(access, shown, 'data-passkey="create"', credential=credential)).text
+    )
+
+
+async def test_a_challenge_belongs_to_one_browser(access):
+    key = await passkey_of(access)
+    elsewhere = options_of((await access.open()).text)
+    access.http = access.browser()
+    login = await access.open()
+    fields = form_of(login.text, 'data-passkey="get"') | {"credential": key.get(elsewhere)}
+    assert (await access.post("passkey", fields)).status_code == 403
+
+
+async def test_passkeys_are_removed_and_bounded(access):
+    for number in range(MOST):
+        await access.store.keep_passkey(
+            Passkey(credential_id=f"c{number}", user_id="u1", public_key="", name=f"k{number}")
+        )
+    shown = await account(access)
+    full = await do(
+        access, shown, 'data-passkey="create"', credential=Authenticator(ORIGIN).create(options_of(shown.text))
+    )
+    assert "did not work" in full.text
+    await do(access, shown, 'value="c3"', do="remove")
+    assert len(await access.store.passkeys("u1")) == MOST - 1
+    await access.store.keep_passkey(Passkey(credential_id="theirs", user_id="u2", public_key=""))
+    await do(access, shown, 'value="c4"', do="remove", passkey="theirs")
+    assert await access.store.passkey("theirs") is not None
+
+
+async def test_pages_with_passkeys_run_our_own_script_and_no_other(access):
+    login = await access.open()
+    assert "script-src 'self';" in login.headers["content-security-policy"]
+    script = await access.http.get("passkeys.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    consent = await access.sign_in(login)
+    assert "script-src 'none';" in consent.headers["content-security-policy"]
+    assert "<script" not in consent.text
+
+
+async def test_a_session_that_is_old_changes_nothing(access):
+    shown = await account(access)
+    access.clock.advance(1000)
+    assert 'name="password"' in (await do(access, shown, 'name="totp"', code="1", do="totp")).text
+
+
+async def test_a_form_of_another_browser_changes_nothing(access):
+    shown = await account(access)
+    access.http = access.browser()
+    await account(access)
+    assert (await do(access, shown, 'value="everywhere"', do="everywhere")).status_code == 400
+
+
+async def test_signing_out_everywhere(access):
+    shown = await account(access)
+    access.clock.advance(2)
+    assert "signed out" in (await do(access, shown, 'value="everywhere"', do="everywhere")).text
+    assert 'name="password"' in (await access.follow(await access.http.get("account"))).text
+    assert access.server.revocations.include("u1")
+
+
+def test_set_password_forgets_that_it_had_to_change():
+    changed = set_password(a_user(must_change_password=True, password_until=5.0), PASSWORD)
+    assert (changed.must_change_password, changed.password_until) == (False, 0)
+
+
+def test_the_issuer_of_these_tests_can_have_passkeys():
+    assert ISSUER.startswith(ORIGIN)
