@@ -52,7 +52,9 @@ class Former:
     def entries(self, parameters: tuple[Parameter, ...]) -> IndexEntries:
         """Return what was in the index for *parameters*."""
         try:
-            return partial_extractor(parameters, self.zone).extract_tree(self.key.resource_type, orjson.loads(self.body))
+            return partial_extractor(parameters, self.zone).extract_tree(
+                self.key.resource_type, orjson.loads(self.body)
+            )
         except FhirError:
             # the expression of a tenant's own parameter failed, as it did when the version was stored
             return IndexEntries(EARLIEST)

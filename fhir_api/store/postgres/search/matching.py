@@ -1,0 +1,202 @@
+"""What a search asks for, as SQL: which resources match, how many, and what is to be counted before a way is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.search.query import ChainClause, Clause, LastUpdatedClause, Query, ValueClause
+from fhir_api.store.postgres.search.along import (
+    Way,
+    most_counted,
+)
+from fhir_api.store.postgres.search.beginning import Beginning
+from fhir_api.store.postgres.search.changed import unchanged
+from fhir_api.store.postgres.search.conditions import Candidate, Conditions
+from fhir_api.store.postgres.search.drivers import Sets, choose
+from fhir_api.store.postgres.search.order import (
+    LAST_UPDATED,
+    MADE,
+    Start,
+)
+from fhir_api.store.postgres.search.places import inside
+from fhir_api.store.postgres.search.rows import KEYED
+from fhir_api.store.postgres.search.totals import Counting
+from fhir_api.store.postgres.search.walks import (
+    MANY,
+)
+from fhir_api.store.postgres.session import fenced
+from fhir_api.store.postgres.statement import Arguments
+from fhir_api.store.postgres.types import resource_numbers, type_numbers
+from fhir_api.store.postgres.writes import Indexing
+
+RESOURCE = Candidate("b.rid", "b.low", "b.id_hash")
+ROW = Candidate("d.rid", "d.low", None)
+DATED_ROW = Candidate("d.rid", "d.dated", None)
+NUMBERED_ROW = Candidate(
+    "d.rid", "(SELECT r.low FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.rid = d.rid)", None
+)
+"""The resource that is tested: itself, or by a row of an index table, with its primary date or without."""
+
+
+class Matching:
+    """The criteria of one search in one statement."""
+
+    def __init__(
+        self, query: Query, indexing: Indexing, *, driver: Clause | None = None, way: Way = Way.NEWEST_FIRST
+    ) -> None:
+        """Choose where to start, if it is not at *driver*, and how to follow a chain if it is one."""
+        self.query = query
+        self.start = None if query.cursor is None else Start.read(query.cursor)
+        self.arguments = Arguments()
+        self._indexing = indexing
+        self._definitions = indexing.definitions
+        self._conditions = Conditions(self.arguments, indexing)
+        self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
+        self._way = way
+        self._chosen = choose(query.clauses, driver)
+        if way is Way.TESTED:
+            self._chosen = choose(query.clauses, without=self._chosen.driver)
+        # what was changed at some time lies together in the order of changes
+        self._walked = LAST_UPDATED if any(isinstance(one, LastUpdatedClause) for one in query.clauses) else MADE
+        self.order = self._walked
+
+    @property
+    def chain(self) -> ChainClause | None:
+        """The chain whose targets it starts at, in no order that was asked for; None if it starts elsewhere."""
+        driver = self._chosen.driver
+        is_free = len(self.query.resource_types) == 1 and not self.query.sort
+        return driver if is_free and isinstance(driver, ChainClause) else None
+
+    @property
+    def has_other_starts(self) -> bool:
+        """Whether it could start at another clause."""
+        return choose(self.query.clauses, without=self._chosen.driver).driver is not None
+
+    def may_go_by_target(self, chain: ChainClause) -> bool:
+        """Tell whether each resource has one target in *chain* at most, and so one place in an order by target."""
+        return not chain.reference.is_canonical and self._definitions.is_single(chain.reference)
+
+    def probe(self, chain: ChainClause, links: Sequence[int]) -> str:
+        """Return the statement that counts, up to a bound, how many resources there are at the far end of *chain*.
+
+        It tells as well what there is under *links*, see :func:`fhir_api.store.postgres.search.places.inside`.
+        """
+        most = self.arguments.bind(most_counted(chain))
+        rows = f"SELECT FROM ({self._sets.far_end(chain, most)}) s LIMIT {most}"
+        told = inside(links, self.arguments)
+        return fenced("x.n, x.inside", f"SELECT count(*) AS n, {told} AS inside FROM ({rows}) f")
+
+    def rival(self) -> Clause | None:
+        """Return a clause on numbers beside codes that it starts at; which is rarer has to be counted."""
+        driver = self._chosen.driver
+        if not isinstance(driver, ValueClause) or driver.parameter.type != "token" or driver.parameter.is_identifier:
+            return None
+        others = (each for each in self._chosen.others if isinstance(each, ValueClause))
+        return next((each for each in others if each.parameter.type in {"number", "quantity"}), None)
+
+    def count_of(self, clause: Clause) -> str:
+        """Return the statement that counts the rows of *clause*, up to ``MANY``."""
+        return fenced("x.n", f"SELECT count(*) AS n FROM (SELECT FROM ({self._sets.rids(clause)}) s LIMIT {MANY}) f")
+
+    def _tests(self, candidate: Candidate) -> list[str]:
+        tests = [self._conditions.holds(clause, candidate) for clause in self._chosen.others]
+        if self.start is not None:
+            columns = ("d.low", "d.rid") if candidate is ROW else tuple(key.expression for key in self.order.keys)
+            tests.append(self.order.behind(self.start, self.arguments, columns))
+            tests.append(unchanged("d.rid", self._beginning(), self.arguments))
+        return tests
+
+    def _bounds(self, low: str) -> list[str]:
+        """Return bounds of *low*, the primary date of a row ``d``, that follow from clauses on the primary date."""
+        bounds: list[str] = []
+        for clause in self._chosen.others:
+            if isinstance(clause, ValueClause) and clause.parameter.type == "date":
+                primary = self._definitions.primary_date(clause.parameter.resource_type)
+                if clause.parameter == primary:
+                    bounds += self._conditions.finder.bounds(clause, low)
+        return bounds
+
+    def _behind(self) -> list[str]:
+        """Return the conditions that ``b`` lies on this page or behind, and is where it was when the walk began."""
+        if self.start is None:
+            return []
+        behind = self.order.behind(self.start, self.arguments)
+        return [behind, self._beginning().saw("b.marker", self.arguments)] if self.order.moves else [behind]
+
+    def _matches(self, more: Sequence[str] = ()) -> str:
+        """Return FROM and WHERE of all resources that match, as ``b``."""
+        chosen = self._chosen
+        tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._of_types()]
+        if chosen.driver is not None:
+            # read as a whole: else the planner may ask for each resource of the type whether it has such a row
+            tests.append(f"b.rid IN (SELECT s.rid FROM ({self._sets.rids(chosen.driver)}) s (rid) OFFSET 0)")
+        tests += [self._test(clause) for clause in chosen.others]
+        return f"fhir.resource b WHERE {' AND '.join([*tests, *more])}"
+
+    def _test(self, clause: Clause) -> str:
+        """Return the condition that *clause* holds for ``b``."""
+        if isinstance(clause, LastUpdatedClause):
+            return self._conditions.updated(clause, "b")
+        return self._conditions.holds(clause, RESOURCE)
+
+    def _beginning(self) -> Beginning:
+        """Return when the walk began that this page is of.
+
+        Raises:
+            FhirError: MALFORMED when the cursor belongs to a search in another order.
+        """
+        if self.start is None or self.start.beginning is None:
+            raise refuse(ErrorKind.MALFORMED, "The page link does not belong to this search.")
+        return self.start.beginning
+
+    def _of_types(self, *, walks: bool = False) -> list[str]:
+        types = self.query.resource_types
+        if len(types) == 1:
+            if (self._chosen.driver is not None and not walks) or self.order is not MADE:
+                return [f"b.type_id = {self._conditions.type_number(types[0])}"]
+            first, behind = (self.arguments.bind(number) for number in resource_numbers(type_numbers()[types[0]]))
+            return [f"b.rid >= {first}", f"b.rid < {behind}"]
+        if types:
+            numbers = [type_numbers()[name] for name in types]
+            return [f"b.type_id = ANY({self.arguments.bind(numbers, 'smallint[]')})"]
+        return []
+
+    def total(self) -> Counting:
+        """Return what counts all matches: index rows alone where they tell, else resources."""
+        driver = self._chosen.driver
+        keys = self._sets.keys(driver) if driver is not None and len(self.query.resource_types) == 1 else None
+        if driver is None or keys is None:
+            rows = self._sets.rids(driver) if driver is not None and self._is_told_by_rows(driver) else None
+            return Counting(rows, "true") if rows else Counting(f"SELECT b.rid FROM {self._matches()}")
+        tests = "".join(f" AND {test}" for test in self._tests(ROW))
+        # what is deleted has no rows; a resource has one row for each value
+        rows = f"SELECT d.rid FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {keys.parameter}"
+        column = KEYED[keys.table]
+        if keys.is_one:
+            return Counting(f"{rows} AND d.{column} = {keys.hashes}{tests}")
+        each = (
+            f"SELECT w.rid FROM (SELECT DISTINCT unnest({keys.hashes})) h(hash) "
+            f"CROSS JOIN LATERAL ({rows} AND d.{column} = h.hash{tests} OFFSET 0) w"
+        )
+        known = f"coalesce(${len(self.arguments.values) + 2}::bigint[], {keys.hashes})"
+        among = f"{rows} AND d.{column} = ANY({known}){tests}"
+        return Counting(each, None if self._has_one_row(driver) else keys.has_several(), keys.hashes, among)
+
+    def _is_told_by_rows(self, driver: Clause) -> bool:
+        """Tell whether the resources with rows of *driver* are all that match."""
+        return isinstance(driver, ValueClause) and len(self.query.resource_types) == 1 and not self._chosen.others
+
+    def _has_one_row(self, driver: Clause) -> bool:
+        """Tell whether no resource has two rows under the parameter of *driver*, as under a status."""
+        if not isinstance(driver, ValueClause) or driver.modifier is not None:
+            return False
+        parameter = driver.parameter
+        return parameter.type == "token" and not parameter.is_identifier and self._definitions.is_single(parameter)
+
+    def keys(self, limit: int) -> str:
+        """Return the statement of up to *limit* keys."""
+        bound = self.arguments.bind(limit)
+        return fenced(
+            "x.type_id, x.fhir_id", f"SELECT b.type_id, b.fhir_id FROM {self._matches()} ORDER BY b.rid LIMIT {bound}"
+        )
