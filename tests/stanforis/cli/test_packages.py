@@ -97,7 +97,9 @@ def test_our_own_package_is_found_by_name_and_kept_for_tenants_to_come(stanforis
     assert (added["tenant"], added["problems"], added["stored"] > 20) == ("default", [], True)
     with psycopg.connect(dsn(running)) as connection:
         (kept,) = connection.execute("SELECT name FROM fhir.shared_package").fetchall()
-        connection.execute("INSERT INTO fhir.tenant (tenant_id, name) VALUES (2, 'second') ON CONFLICT DO NOTHING")
+        connection.execute(
+            "INSERT INTO tenancy.tenant (tenant_id, slug, name) VALUES (2, 'second', 'Second') ON CONFLICT DO NOTHING"
+        )
     assert kept == ("rw.stanforis.core",)
     (equipped,) = told(stanforis("tenant", "equip", "second", "--json", data=data))
     assert (equipped["tenant"], equipped["stored"]) == ("second", added["stored"])

@@ -38,20 +38,20 @@ END $$;
 -- The setting is tenant.purpose.expiry.process.mac: seconds since 1970, the database process it was made for (0: any, and
 -- then for a few seconds only), and the HMAC-SHA256 of all before the last point as hexadecimal digits. Nothing in it is
 -- looked at before the signature is found good. It holds for a whole transaction that began in time.
--- One expression, because what a function costs here is mostly what its expressions cost to begin.
+-- One expression, because what a function costs here is mostly what its expressions cost to begin; and the setting comes
+-- from a row, or the planner would convert the parts of a forged one ahead of time.
 CREATE FUNCTION tenancy.current() RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    said text := current_setting('stanforis.tenant', true);
 BEGIN
     RETURN (
         SELECT CASE
-            WHEN right(said, 64) <>
-                 encode(sha256(k.outside || sha256(k.inside || convert_to(left(said, -65), 'UTF8'))), 'hex') THEN NULL
-            WHEN split_part(said, '.', 3)::float8 > date_part('epoch', now())
-                 AND split_part(said, '.', 4) IN (pg_backend_pid()::text, '0') THEN split_part(said, '.', 1)::integer
+            WHEN right(s.said, 64) <>
+                 encode(sha256(k.outside || sha256(k.inside || convert_to(left(s.said, -65), 'UTF8'))), 'hex') THEN NULL
+            WHEN split_part(s.said, '.', 3)::float8 > date_part('epoch', now())
+                 AND split_part(s.said, '.', 4) IN (pg_backend_pid()::text, '0')
+                THEN split_part(s.said, '.', 1)::integer
         END
-        FROM tenancy.key k);
+        FROM tenancy.key k, current_setting('stanforis.tenant', true) AS s (said));
 END $$;
 
 -- Sign a context for this very process, as an operator needs it in a session as the owner.
