@@ -140,7 +140,7 @@ class Application:
         if self._access is None:
             return OpenEntrance(contexts)
         await self._access.start()
-        return TokenEntrance(contexts, self._access)
+        return TokenEntrance({TENANT: contexts}.get, self._access)
 
     def _state(self, search: SearchParameters) -> Statement:
         """Return the CapabilityStatement with some search parameters."""

@@ -8,10 +8,10 @@ Spec: https://hl7.org/fhir/R4/compartmentdefinition.html
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fhir_api.access.clauses import some
-from fhir_api.search.compartments import compartment_clause
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import EVERYTHING, NOTHING, Clause, IdClause, ReferenceValue, ValueClause
 
@@ -64,7 +64,7 @@ _POINTERS: Final = ("patient", "subject")
 
 
 def within(definitions: SearchDefinitions, centre: str, logical_id: str, resource_type: str, letter: str) -> Clause:
-    """Return what holds for resources of a type that belong to ``centre/logical_id``.
+    """Return what holds for resources of a type that may be reached with ``centre/logical_id``.
 
     Args:
         definitions: the search parameters.
@@ -73,17 +73,21 @@ def within(definitions: SearchDefinitions, centre: str, logical_id: str, resourc
         resource_type: what is looked at.
         letter: what is done, out of ``cruds``: what is shared may only be read.
     """
-    if resource_type == centre:
-        # not those that merely link to it: whoever may write one could bring it in
-        return IdClause((logical_id,))
-    if definitions.compartment(centre, resource_type):
-        return compartment_clause(definitions, centre, logical_id, (resource_type,))
     if resource_type in SHARED:
         return EVERYTHING if letter in _READING else NOTHING
-    return _pointing(definitions, centre, logical_id, resource_type)
+    return belonging(definitions, centre, (logical_id,), resource_type)
 
 
-def _pointing(definitions: SearchDefinitions, centre: str, logical_id: str, resource_type: str) -> Clause:
-    value = ReferenceValue((f"{centre}/{logical_id}",))
-    parameters = (definitions.parameter(resource_type, code) for code in (*_POINTERS, centre.lower()))
-    return some(ValueClause(each, None, (value,)) for each in parameters if each is not None and centre in each.targets)
+def belonging(definitions: SearchDefinitions, centre: str, ids: Sequence[str], resource_type: str) -> Clause:
+    """Return what holds for resources of a type that belong to one of several centres of compartments."""
+    if resource_type == centre:
+        # not those that merely link to it: whoever may write one could bring it in
+        return IdClause(tuple(ids))
+    values = tuple(ReferenceValue((f"{centre}/{logical_id}",)) for logical_id in ids)
+    inside = definitions.compartment(centre, resource_type)
+    parameters = (definitions.parameter(resource_type, code) for code in inside or (*_POINTERS, centre.lower()))
+    return some(
+        ValueClause(each, None, values)
+        for each in parameters
+        if each is not None and (inside or centre in each.targets)
+    )

@@ -105,6 +105,6 @@ def guarded(store: TenantStore, access: Access) -> TenantStore:
 
 async def removable(reader: Reader, keys: Sequence[ResourceKey]) -> set[ResourceKey]:
     """Return those of *keys* that are there for whoever wants to delete them."""
-    if isinstance(reader, GuardedWriter):
-        return await reader.removable(keys)
-    return set(await reader.currents(keys))
+    asked = getattr(reader, "removable", None)
+    found: set[ResourceKey] = set(await reader.currents(keys)) if asked is None else await asked(keys)
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from fhir_api.access.clauses import never, some
+from fhir_api.access.compartments import SHARED
 from fhir_api.access.policy import ANY_LABEL
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import EVERYTHING, Clause, MissingClause, TokenValue, ValueClause
@@ -29,7 +30,7 @@ LABELS: Final[dict[str, str]] = {
 def unlabelled(definitions: SearchDefinitions, resource_type: str, rights: frozenset[str]) -> Clause:
     """Return what holds for resources of a type that bear no label beyond *rights*."""
     parameter = definitions.parameter(resource_type, "_security")
-    if ANY_LABEL in rights or parameter is None:
+    if ANY_LABEL in rights or parameter is None or resource_type in SHARED:
         return EVERYTHING
     values = tuple(TokenValue(system, code) for code, system in LABELS.items() if code not in rights)
     # nearly all resources have no label at all, which is cheap to see

@@ -185,4 +185,5 @@ class GuardedReader:
 
 def behind(reader: Reader) -> Reader:
     """Return what is read from without limits: for the server's own needs, never for what a client asked for."""
-    return reader.behind if isinstance(reader, GuardedReader) else reader
+    found: Reader = getattr(reader, "behind", reader)
+    return found

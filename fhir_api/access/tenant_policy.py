@@ -54,6 +54,11 @@ class TenantPolicy:
 
 
 def _own(caller: Caller) -> tuple[str, str]:
-    """Return the compartment of the caller's own resource; one that nothing is in where there is no such resource."""
+    """Return the compartment of the caller's own resource; one that nothing is in where there is no such resource.
+
+    Who looks after a patient has that patient in context.
+    """
+    if caller.subject_type == "person" and caller.patient is not None:
+        return "Patient", caller.patient
     centre, _, logical_id = (caller.fhir_user or "").partition("/")
     return (centre, logical_id) if logical_id else _NOBODYS

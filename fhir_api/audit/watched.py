@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from fhir_api.access.guarded import removable
+from fhir_api.access.reading import behind
 from fhir_api.audit.visit import Visit
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
@@ -31,6 +33,15 @@ class _WatchedReader:
     def __init__(self, inner: Reader, visit: Visit) -> None:
         self._inner = inner
         self._visit = visit
+
+    @property
+    def behind(self) -> Reader:
+        """What the server reads from for its own needs, which are nobody's access."""
+        return behind(self._inner)
+
+    async def removable(self, keys: Sequence[ResourceKey]) -> set[ResourceKey]:
+        """Return those of *keys* that are there for whoever wants to delete them."""
+        return await removable(self._inner, keys)
 
     async def current(self, key: ResourceKey) -> StoredVersion | None:
         """See :class:`fhir_api.store.port.Reader`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Protocol
 
+from fhir_api.access.access import Access
 from fhir_api.access.caller import Caller
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
@@ -93,6 +94,7 @@ class Context:
         assessing: what ``$validate`` makes of what it does not find.
         parameters: the tenant's own search parameters; None where there are none but R4's.
         caller: who calls; *store* shows what they may reach and nothing else.
+        access: the decisions about the caller; None where nothing is limited.
     """
 
     store: TenantStore
@@ -105,6 +107,7 @@ class Context:
     assessing: Assessing = field(default_factory=Assessing)
     parameters: TenantParameters | None = None
     caller: Caller = field(default_factory=lambda: Caller.unlimited(1))
+    access: Access | None = None
 
 
 @dataclass(frozen=True, slots=True)

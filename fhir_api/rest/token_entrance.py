@@ -1,62 +1,245 @@
 """The entrance of a server with access control: whoever shows a good access token is let in.
 
-Spec: https://datatracker.ietf.org/doc/html/rfc6750
+A token that was seen before, with the same headers and under the same rules, is looked up.
+
+Spec: https://datatracker.ietf.org/doc/html/rfc6750, https://datatracker.ietf.org/doc/html/rfc9449#section-7
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
+from fhir_api.access.access import Access
 from fhir_api.access.caller import Caller
+from fhir_api.access.consent_register import ConsentRegister
+from fhir_api.access.consents import ConsentsInForce
+from fhir_api.access.decision import Rulebook
+from fhir_api.access.emergency import ask_for_review, not_permitted, read_reason
+from fhir_api.access.guarded import guarded
+from fhir_api.access.tenant_policy import TenantPolicy
+from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.entrance import Admitted, Head, Outcome
+from fhir_api.rest.request import Pair
 from identity.access.errors import InvalidTokenError
+from identity.access.grants.proof import proven_key
+from identity.access.hosting.addresses import DEFAULT_TENANT
 from identity.access.hosting.authority import Authority
+from identity.access.policy.policies import Policies
+from identity.access.scopes.permissions import Permissions
+from identity.access.tokens.algorithms import ALGORITHMS
 from identity.access.tokens.verifier import Verified
 
-_PUBLIC = ("metadata",)
-_SCHEME = b"bearer "
+TenantContexts = Callable[[int], Contexts | None]
+"""Gives the contexts of a tenant; None where there is no such tenant."""
+
+PURPOSE: Final = b"x-purpose-of-use"
+BREAK_GLASS: Final = b"x-break-glass"
+
+_PUBLIC: Final = ("metadata",)
+_REMEMBERED: Final = 4096
+_PURPOSE_CODE: Final = re.compile(rb"[A-Z][A-Za-z-]{1,30}")
+_BEARER: Final = "Bearer"
+_DPOP: Final = f'DPoP algs="{" ".join(ALGORITHMS)}"'
+_NOBODY: Final = Permissions(())
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Somebody who was let in before, by what was in force then."""
+
+    verified: Verified
+    policies: Policies
+    consents: ConsentsInForce
+    admitted: Admitted
 
 
 class TokenEntrance:
     """Lets in who shows a token of the installation's own authorization servers."""
 
-    def __init__(self, contexts: Contexts, authority: Authority) -> None:
-        """Give the contexts that *contexts* has to callers whom *authority* knows."""
-        self._contexts = contexts
+    def __init__(self, contexts_of: TenantContexts, authority: Authority) -> None:
+        """Give callers whom *authority* knows what they may reach of the contexts of their tenant."""
+        self._contexts_of = contexts_of
         self._authority = authority
-
-    def public_base(self, headers: Mapping[bytes, bytes]) -> str:
-        """Return the FHIR base as the client sees it."""
-        return self._contexts.for_host(headers.get(b"host")).base_url
+        self._registers: dict[int, ConsentRegister] = {}
+        self._known: OrderedDict[tuple[str, bytes | None, bytes | None, bytes | None], _Known] = OrderedDict()
 
     async def admit(self, head: Head) -> Admitted:
         """Return what the caller may work with.
 
         Raises:
-            FhirError: UNAUTHORIZED: there is no good token; FORBIDDEN: it allows too little.
+            FhirError: UNAUTHORIZED: there is no good token; FORBIDDEN: it is for another tenant, or breaks the glass
+                without the right to; MALFORMED: a header or the URL is not as it should be.
         """
-        context = self._contexts.for_host(head.headers.get(b"host"))
+        if head.query:
+            _refuse_token_in_url(head.query)
         if head.segments == _PUBLIC:
-            return Admitted(context)
-        verified = self._verified(head)
-        if not all(verified.permissions.decide("Patient", each).is_unrestricted for each in ("read", "delete")):
-            raise refuse(ErrorKind.FORBIDDEN, "The token allows too little.")
-        return Admitted(replace(context, caller=Caller.unlimited(context.caller.tenant)))
+            return self._stranger(head)
+        token, verified = await self._verified(head)
+        tenant = verified.claims.identity.tenant
+        headers = head.headers
+        policies = await self._authority.policies(tenant, verified.claims.identity.policy_epoch)
+        consents = await self._register(tenant).in_force()
+        key = (token, headers.get(b"host"), headers.get(PURPOSE), headers.get(BREAK_GLASS))
+        known = self._known.get(key)
+        if (
+            known is not None
+            and known.verified is verified
+            and known.policies is policies
+            and known.consents is consents
+        ):
+            return known.admitted
+        admitted = await self._let_in(head, verified, policies, consents)
+        self._known[key] = _Known(verified, policies, consents, admitted)
+        self._known.move_to_end(key)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return admitted
 
     async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
-        """Note nothing."""
+        """Look at consents again when something may have been written."""
+        if admitted is None or outcome.head is None or outcome.head.method in ("GET", "HEAD"):
+            return
+        register = self._registers.get(admitted.context.caller.tenant)
+        if register is not None:
+            register.forget()
 
-    def _verified(self, head: Head) -> Verified:
-        shown = head.headers.get(b"authorization", b"")
-        if shown[: len(_SCHEME)].lower() != _SCHEME:
-            raise _unauthorized("An access token is needed: Authorization: Bearer.", "Bearer")
+    async def access_of(self, token: str) -> Access:
+        """Return what a token allows now, whoever shows it: to explain it, never to give access.
+
+        Raises:
+            InvalidTokenError: it is not good.
+        """
+        verified = self._authority.read(token)
+        identity = verified.claims.identity
+        policies = await self._authority.policies(identity.tenant, identity.policy_epoch)
+        consents = await self._register(identity.tenant).in_force()
+        return self._access(_caller(verified, None, None), policies, consents)
+
+    def _stranger(self, head: Head) -> Admitted:
+        """Let somebody in who may see nothing but what is for everybody."""
+        context = self._context(head, head.tenant or DEFAULT_TENANT)
+        caller = Caller(context.caller.tenant, subject_type="person", permissions=_NOBODY)
+        access = Access(caller, Rulebook(context.rules.search))
+        return Admitted(replace(context, store=guarded(context.store, access), caller=caller, access=access))
+
+    async def _let_in(self, head: Head, verified: Verified, policies: Policies, consents: ConsentsInForce) -> Admitted:
+        tenant = verified.claims.identity.tenant
+        context = self._context(head, tenant)
+        caller = _caller(verified, head.headers.get(PURPOSE), head.headers.get(BREAK_GLASS))
+        access = self._access(caller, policies, consents)
+        if caller.emergency is not None:
+            if not access.rules.policy.rights(caller).breaks_glass:
+                raise not_permitted()
+            await ask_for_review(context.store, context.rules.extract, caller)
+        return Admitted(replace(context, store=guarded(context.store, access), caller=caller, access=access))
+
+    def _access(self, caller: Caller, policies: Policies, consents: ConsentsInForce) -> Access:
+        rules = self._any_context(caller.tenant).rules
+        return Access(caller, Rulebook(rules.search, TenantPolicy(policies), consents, rules.zone))
+
+    def _register(self, tenant: int) -> ConsentRegister:
+        register = self._registers.get(tenant)
+        if register is None:
+            context = self._any_context(tenant)
+            register = self._registers[tenant] = ConsentRegister(context.store, context.rules.search)
+        return register
+
+    def _any_context(self, tenant: int) -> Context:
+        contexts = self._contexts_of(tenant)
+        if contexts is None:
+            raise _unauthorized("The access token is of a tenant that is not here.", f'{_BEARER} error="invalid_token"')
+        return contexts.for_host(None)
+
+    def _context(self, head: Head, tenant: int) -> Context:
+        """Return the context of a request, without limits.
+
+        Raises:
+            FhirError: FORBIDDEN where the URL names another tenant.
+        """
+        if head.tenant is not None and head.tenant != tenant:
+            raise refuse(ErrorKind.FORBIDDEN, "The access token is for another tenant than the URL names.")
+        contexts = self._contexts_of(tenant)
+        if contexts is None:
+            raise refuse(ErrorKind.NOT_FOUND, "There is no such tenant.", code="not-supported")
+        return contexts.for_host(head.headers.get(b"host"))
+
+    async def _verified(self, head: Head) -> tuple[str, Verified]:
+        """Return the token that is shown, and what it says.
+
+        Raises:
+            FhirError: UNAUTHORIZED.
+        """
+        scheme, _, shown = head.headers.get(b"authorization", b"").partition(b" ")
+        token = shown.decode("latin-1").strip()
+        kind = scheme.lower()
+        if kind not in (b"bearer", b"dpop") or not token:
+            raise _unauthorized("An access token is needed: Authorization: Bearer.", _BEARER)
         try:
-            return self._authority.verify(shown[len(_SCHEME) :].decode("latin-1").strip())
+            if kind == b"bearer":
+                return token, self._authority.verify(token)
+            return token, await self._proven(token, head)
         except InvalidTokenError as error:
-            raise _unauthorized(f"The access token is refused: {error}.", 'Bearer error="invalid_token"') from None
+            challenge = f'{_BEARER} error="invalid_token"' if kind == b"bearer" else f'{_DPOP}, error="invalid_token"'
+            raise _unauthorized(f"The access token is refused: {error}.", challenge) from None
+
+    async def _proven(self, token: str, head: Head) -> Verified:
+        """Return what a token says that is bound to the key that made the proof beside it.
+
+        Raises:
+            InvalidTokenError: the token or the proof is not good, or the token is bound to no key.
+        """
+        # the token first: its own key decides whose memory of proofs is asked
+        claims = self._authority.read(token).claims
+        if claims.confirmation is None:
+            raise InvalidTokenError("it is bound to no key; show it as Bearer")
+        tenant = claims.identity.tenant
+        base = self._context(head, tenant).base_url
+        key = await proven_key(
+            head.headers.get(b"dpop", b"").decode("latin-1"),
+            head.method,
+            base + head.path.partition("/fhir")[2],
+            clock=self._authority.clock,
+            first_use=self._authority.server(tenant).store.first_use,
+            access_token=token,
+        )
+        return self._authority.verify(token, key)
+
+
+def _caller(verified: Verified, purpose: bytes | None, emergency: bytes | None) -> Caller:
+    claims, identity = verified.claims, verified.claims.identity
+    if purpose is not None and not _PURPOSE_CODE.fullmatch(purpose):
+        raise refuse(ErrorKind.MALFORMED, "X-Purpose-Of-Use is a code such as TREAT.", code="value")
+    return Caller(
+        identity.tenant,
+        subject=identity.subject,
+        subject_type=identity.subject_type,
+        client_id=claims.client_id,
+        permissions=verified.permissions,
+        roles=identity.roles,
+        purpose=None if purpose is None else purpose.decode(),
+        emergency=None if emergency is None else read_reason(emergency.decode("utf-8", "replace")),
+        token_id=claims.token_id,
+        grant_id=claims.grant_id,
+        fhir_user=claims.fhir_user,
+        organisation=identity.organisation,
+        facility=identity.facility,
+        device=identity.device,
+        assurance=identity.assurance,
+    )
+
+
+def _refuse_token_in_url(query: Iterable[Pair]) -> None:
+    """Refuse tokens in URLs, which end up in logs (RFC 6750, 5.3)."""
+    if any(name == "access_token" for name, _ in query):
+        error = refuse(ErrorKind.MALFORMED, "An access token is shown in the header Authorization, never in the URL.")
+        error.challenge = f'{_BEARER} error="invalid_request"'
+        raise error
 
 
 def _unauthorized(diagnostics: str, challenge: str) -> FhirError:
