@@ -19,7 +19,7 @@ from mappings.conditions import Condition, parse_condition
 from mappings.errors import MappingError
 
 PATCHES = Path(__file__).parent / "patches"
-FUNCTIONS = frozenset({"is_registered_identifier_system", "is_unmapped"})
+FUNCTIONS = frozenset({"is_registered_identifier_system", "is_unmapped", "is_unregistered_identifier_system"})
 """What conditions may ask beyond the grammar."""
 
 Rows = TypeVar("Rows")

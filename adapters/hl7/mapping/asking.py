@@ -10,7 +10,6 @@ from adapters.hl7.encoding.segment import NULL
 from adapters.hl7.mapping.run import Run
 from mappings.conditions import Operand
 
-
 _MESSAGE_TYPE = 9
 
 

@@ -7,7 +7,7 @@ conversion, the sheet that maps the parts, the table of codes, whether the condi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -382,6 +382,8 @@ def _scalar(target: Target, kind: DataType, table: Table | None, convert: functi
 
 def _complex(root: str, target: Target, kind: DataType, table: Table | None) -> Action:
     """All parts of a data type."""
+    if not target.hops and target.last is None and root != kind.type and nodes()[kind.type].kind == "resource":
+        return _of_its_own(kind)
     if target.type != kind.type and root == kind.type:
         element: Callable[[Building, int], Building] = lambda content, scope: content  # noqa: E731 - one of two ways
     elif target.is_primitive or (target.type != kind.type and not _fits(target.type, kind.type)):
@@ -393,6 +395,15 @@ def _complex(root: str, target: Target, kind: DataType, table: Table | None) -> 
         inner = element(content, scope)
         translated = table is not None and _translated(run, inner, text, place, scope, table, kind.type, source)
         return kind.fill(run, inner, text, place, scope) or translated
+
+    return act
+
+
+def _of_its_own(kind: DataType) -> Action:
+    """A resource of another type, such as the mother of a patient."""
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        return kind.fill(run, run.make(kind.type).content, text, place, scope)
 
     return act
 

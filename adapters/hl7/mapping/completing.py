@@ -117,24 +117,27 @@ def _fill(tree: Json, type_name: str, name: str, value: str) -> None:
 
 
 def _absent(tree: Json, element: Element, type_name: str) -> bool:
-    """Say that an element a resource requires is absent; tell whether that can be said."""
+    """Say that an element a resource requires is absent; inside a resource the whole element is left out instead."""
     if nodes()[type_name].kind != "resource":
         return False
     name, kind = next(iter(element.json_names().items()))
-    return _write_absent(tree, name, kind.code, is_list=element.max != 1)
+    _write_absent(tree, name, kind.code, is_list=element.max != 1)
+    return True
 
 
-def _write_absent(tree: Json, name: str, type_code: str, *, is_list: bool) -> bool:
+def _write_absent(tree: Json, name: str, type_code: str, *, is_list: bool) -> None:
     kind = nodes()[type_code].kind
-    if kind == "backbone":
-        return False
     value: Any = {"extension": [dict(_EXTENSION)]}
-    if type_code == "CodeableConcept":
+    if kind == "backbone":
+        value = {}
+        for element in _required(type_code):
+            inner, inner_kind = next(iter(element.json_names().items()))
+            _write_absent(value, inner, inner_kind.code, is_list=element.max != 1)
+    elif type_code == "CodeableConcept":
         value = {"coding": [{"system": _SYSTEM, "code": "unknown", "display": "Unknown"}]}
     elif kind == "primitive-type":
         name = f"_{name}"
     tree[name] = [value] if is_list else value
-    return True
 
 
 @cache

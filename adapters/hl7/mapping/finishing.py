@@ -46,16 +46,23 @@ class Finisher:
         sender: name of the sender, within which identifiers without a system are unique.
         told_apart: for each resource type, the elements that tell its resources apart: alternatives of joined names.
         preferred: types of identifiers (table 0203), the one that tells most first.
+        shared: types whose resources several parts of a message tell of; of others, each is one of its own.
     """
 
     def __init__(
-        self, sender: str, told_apart: Mapping[str, tuple[tuple[str, ...], ...]], preferred: tuple[str, ...]
+        self,
+        sender: str,
+        told_apart: Mapping[str, tuple[tuple[str, ...], ...]],
+        preferred: tuple[str, ...],
+        shared: frozenset[str],
     ) -> None:
+        self._shared = shared
         self._sender = sender
         self._told_apart = told_apart
         self._preferred = preferred
         self._trees: dict[int, Json] = {}
         self._identities: dict[int, Identity] = {}
+        self._count: dict[str, int] = {}
         self.order: list[Made] = []
 
     def tree(self, made: Made) -> Json:
@@ -87,6 +94,9 @@ class Finisher:
                     out["reference"] = self.identity(value).full_url
                 continue
             if type(key) is tuple:
+                if key[0] == "coding" and len(value) == 1 and "system" in value:
+                    # a code that has no counterpart leaves the fixed system of its table alone
+                    continue
                 items = out.setdefault(key[0], [])
                 if value not in items:
                     items.append(value)
@@ -132,7 +142,12 @@ class Finisher:
 
     def _derived(self, kind: str, told: object) -> Identity:
         text = _CANONICAL.encode(told).decode()
-        full_url = _urn(f"{self._sender}|{kind}|{text}")
+        name = f"{self._sender}|{kind}|{text}"
+        if kind not in self._shared:
+            # results with one code in one report: told apart by their order
+            count = self._count[name] = self._count.get(name, 0) + 1
+            name = name if count == 1 else f"{name}#{count}"
+        full_url = _urn(name)
         return Identity(full_url, (URI_SYSTEM, full_url) if "identifier" in elements(kind) else None)
 
 

@@ -196,6 +196,9 @@ _LEVELS = (
     _Level(4, "si", "Site"),
 )
 """The parts of PL from the narrowest on, with the code of ``location-physical-type``."""
+_UNIVERSAL_ID_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0301"
+_COMPREHENSIVE = 10
+"""Part of PL with its comprehensive location identifier."""
 _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
 
 
@@ -206,6 +209,7 @@ def location_chain(run: Run, content: Building, text: str, place: Place, _scope:
     """
     parts = run.parts(text, place)
     given = [level for level in _LEVELS if level.part <= len(parts) and parts[level.part - 1] not in {"", NULL}]
+    _more_identifiers(run, content, parts, place)
     for number, level in enumerate(given):
         if number:
             outer = Made("Location")
@@ -216,6 +220,36 @@ def location_chain(run: Run, content: Building, text: str, place: Place, _scope:
         content["description"] = run.read(parts[8])
         run.used.append((*place, 9, 1))
     return bool(given)
+
+
+def _more_identifiers(run: Run, content: Building, parts: list[str], place: Place) -> None:
+    """Give the narrowest Location the comprehensive identifier of PL.10, assigned by PL.11 or its own authority."""
+    pieces = _pieces(run, parts, _COMPREHENSIVE)
+    if not pieces or not run.read(pieces[0]):
+        return
+    identifier: Building = {"value": run.read(pieces[0])}
+    run.used.append((*place, _COMPREHENSIVE, 1))
+    first, authority = 0, _pieces(run, parts, _COMPREHENSIVE + 1)
+    if not authority:
+        first, authority = 1, pieces[1:]
+    said = [run.read(each) for each in authority]
+    if any(said):
+        assigner = Made("Organization")
+        for number, each in enumerate(said[:2], 1):
+            if each:
+                assigner.content["identifier", str(number), 0] = {"value": each}
+        if len(said) > 2 and said[2] and ("identifier", "2", 0) in assigner.content:  # noqa: PLR2004 - HD.3
+            coding = {"system": _UNIVERSAL_ID_TYPE, "code": said[2]}
+            assigner.content["identifier", "2", 0]["type"] = {("coding", "1", 0): coding}
+        part = _COMPREHENSIVE if first else _COMPREHENSIVE + 1
+        run.used += [(*place, part, first + number) for number, each in enumerate(said, 1) if each]
+        identifier["assigner"] = {REFERS: assigner}
+    content["identifier", "comprehensive", 0] = identifier
+
+
+def _pieces(run: Run, parts: list[str], number: int) -> list[str]:
+    text = parts[number - 1] if number <= len(parts) else ""
+    return text.split(run.subcomponent) if text and run.subcomponent else [text] if text else []
 
 
 def location_of_ndl(run: Run, content: Building, text: str, place: Place, _scope: int) -> bool:
@@ -248,16 +282,23 @@ def _fill_location(run: Run, content: Building, text: str, place: Place, level: 
         identifier: Building = {"value": said}
         run.used.append((*place, number))
         if number == 2 and len(pieces) > 2 and pieces[2]:  # noqa: PLR2004 - HD.3 says of what kind HD.2 is
-            identifier = {"type": {("coding", "1", 0): {"code": run.read(pieces[2])}}, "value": said}
+            coding = {"system": _UNIVERSAL_ID_TYPE, "code": run.read(pieces[2])}
+            identifier = {"type": {("coding", "1", 0): coding}, "value": said}
             run.used.append((*place, 3))
         content["identifier", str(number), 0] = identifier
     content["mode"] = "instance"
-    coding = {"system": _PHYSICAL, "code": level.code, "display": level.display}
-    content["physicalType"] = {("coding", "1", 0): coding}
+    physical = {"system": _PHYSICAL, "code": level.code, "display": level.display}
+    content["physicalType"] = {("coding", "1", 0): physical}
 
 
 COMPUTING: Mapping[str, Compute] = MappingProxyType(
-    {"now": now, "whole_text": whole_text, "full_name": full_name, "structured_number": structured_number, "base64_text": base64_text}
+    {
+        "now": now,
+        "whole_text": whole_text,
+        "full_name": full_name,
+        "structured_number": structured_number,
+        "base64_text": base64_text,
+    }
 )
 """Functions that an assignment may call."""
 FILLING: Mapping[str, Filling] = MappingProxyType(

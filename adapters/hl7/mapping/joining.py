@@ -62,9 +62,12 @@ def operand(text: str) -> Operand:
 
 
 def _join(pieces: tuple[str | Operand, ...]) -> Joined:
+    places = [each for each in pieces if isinstance(each, Operand)]
+
     def text(source: Source) -> str:
-        return "".join(
-            next(iter(source.values(each)), "") if isinstance(each, Operand) else each for each in pieces
-        ).strip()
+        values = {each: next(iter(source.values(each)), "") for each in places}
+        if places and not any(values.values()):
+            return ""
+        return "".join(values[each] if isinstance(each, Operand) else each for each in pieces).strip()
 
     return text

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mappings.conditions import Source, compile_condition, parse_condition
+from mappings.conditions import Source, compile_condition
 from mappings.conditions.compiler import Asked
+from mappings.corrections import Function, condition_of
 from mappings.rows import CodeRow
 
 
@@ -37,7 +38,11 @@ class Table:
         self._rows: dict[str, list[tuple[Asked | None, Code | None]]] = {}
         self.systems: set[str] = set()
         for row in rows:
-            asked = _asked(row.condition)
+            condition = condition_of(name, row.condition)
+            if isinstance(condition, Function):
+                # the one function that tables use says that the code has no counterpart
+                continue
+            asked = None if condition is None else compile_condition(condition)
             code = Code(row.target, row.target_system, row.display) if row.target else None
             self._rows.setdefault(row.code, []).append((asked, code))
             self.systems.add(row.system)
@@ -54,7 +59,3 @@ class Table:
 
     def __contains__(self, code: str) -> bool:
         return code in self._rows
-
-
-def _asked(condition: str) -> Asked | None:
-    return compile_condition(parse_condition(condition)) if condition else None

@@ -60,7 +60,7 @@ def date_time(text: str, zone: tzinfo) -> str | None:
 
 def _offset(text: str) -> str | None:
     hours, minutes = int(text[1:3]), int(text[3:5])
-    return f"{text[:3]}:{text[3:]}" if hours < 14 and minutes < 60 or (hours, minutes) == (14, 0) else None  # noqa: PLR2004 - the widest offset there is
+    return f"{text[:3]}:{text[3:]}" if (hours < 14 and minutes < 60) or (hours, minutes) == (14, 0) else None  # noqa: PLR2004 - the widest offset there is
 
 
 def _zone_offset(moment: datetime, zone: tzinfo) -> str:
