@@ -15,7 +15,7 @@ from fhir_api.model.outcome import Issue, operation_outcome
 from fhir_api.model.versions import Change, StoredVersion, instant
 from fhir_api.rest.paging import Link
 from fhir_api.rest.subset import Show, whole
-from fhir_api.store.port import Page
+from fhir_api.store.port import ContainedMatch, Page
 
 _MATCH = b',"search":{"mode":"match"}}'
 _INCLUDE = b',"search":{"mode":"include"}}'
@@ -30,6 +30,7 @@ def searchset(
     """
     fulls = f'{{"fullUrl":"{base_url}/'
     entries = [_found(fulls, version, shows[0], _MATCH) for version in page.matches]
+    entries += [_inside(fulls, match, shows[0]) for match in page.contained]
     entries += [_found(fulls, version, shows[1], _INCLUDE) for version in page.included]
     if issues:
         entries.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % operation_outcome(issues))
@@ -63,6 +64,15 @@ def _found(fulls: str, version: StoredVersion, show: Show, mode: bytes) -> bytes
         start, rest = version.pieces(head)
         return b"".join((start, rest, mode))
     return b"%b%b%b" % (head.encode(), show(resource_type, version.resource()), mode)
+
+
+def _inside(fulls: str, match: ContainedMatch, show: Show) -> bytes:
+    """Return the entry of a contained resource, whose address is that of its container and its id.
+
+    Spec: https://hl7.org/fhir/R4/search.html#contained
+    """
+    head = f'{fulls}{match.container}#{match.id}","resource":'
+    return b"%b%b%b" % (head.encode(), show(match.resource_type, match.body), _MATCH)
 
 
 def _past(base_url: str, version: StoredVersion, show: Show) -> bytes:

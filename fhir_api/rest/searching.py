@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from conformance.compartments import compartments
 from fhir_api.interactions import search as search_interaction
+from fhir_api.interactions.contained import search_contained
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.rest import bundles
@@ -80,7 +81,7 @@ async def _search(
     if asks_for_plan(request, allowed=api.explains_searches):
         return await plans(context, query, understood.used)
     with slow_logged(api.slow_search, resource_type or "*", understood.used):
-        page = await search_interaction.search(context.store, query)
+        page = await _carried_out(context, query, understood.contained)
     following = None if page.next_cursor is None else cursors.seal(text, page.next_cursor)
     shown = [*understood.used, *(pair for pair in request.query if pair[0] in _NOT_SEARCHED)]
     links = page_links(context.base_url, path, shown, following)
@@ -89,12 +90,18 @@ async def _search(
     return Response(200, body)
 
 
+async def _carried_out(context: Context, query: Query, contained: str) -> Page:
+    if contained == "false":
+        return await search_interaction.search(context.store, query)
+    return await search_contained(context.store, query, only=contained == "true")
+
+
 def _counted(page: Page, query: Query, used: Iterable[Pair]) -> Page:
     """Return *page* with the total of a search that it shows as a whole, unless the client does not want one."""
     is_whole = page.next_cursor is None and query.cursor is None
     if page.total is not None or not is_whole or any(name == "_total" for name, _ in used):
         return page
-    return dataclasses.replace(page, total=len(page.matches))
+    return dataclasses.replace(page, total=len(page.matches) + len(page.contained))
 
 
 async def _understood(

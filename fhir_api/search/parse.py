@@ -18,7 +18,7 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.outcome import Issue
 from fhir_api.search.clauses import ClauseReader
 from fhir_api.search.code_sets import CodeSets
-from fhir_api.search.contained import within_containers
+from fhir_api.search.contained import check_containable, within_containers
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.includes import parse_include
 from fhir_api.search.query import Clause, Query, Total
@@ -46,11 +46,13 @@ class ParsedQuery(Struct, frozen=True):
         query: the search.
         used: the parameters that went into it, in the order given, for the self link.
         issues: a warning for each parameter that was left out (only when lenient).
+        contained: ``true`` where contained resources are matches by themselves, ``both`` where others are, too.
     """
 
     query: Query
     used: tuple[tuple[str, str], ...]
     issues: tuple[Issue, ...] = ()
+    contained: str = "false"
 
 
 def parse_query(
@@ -107,7 +109,7 @@ def parse_query(
             if not lenient:
                 raise
             issues.append(refusal.warning)
-    return ParsedQuery(reader.finish(), tuple(used), tuple(issues))
+    return ParsedQuery(reader.finish(), tuple(used), tuple(issues), reader.shown_apart)
 
 
 def criteria(
@@ -148,6 +150,7 @@ class _QueryReader:
     query: Query
     clauses: list[Clause] = field(default_factory=list)
     contained: str = "false"
+    contained_type: str = "container"
 
     def read(self, name: str, value: str) -> str:
         """Take one parameter in and return its value as it was used."""
@@ -181,14 +184,22 @@ class _QueryReader:
             case "_contained":
                 self.contained = parse_contained(value)
             case "_containedType":
-                parse_contained_type(value)
+                self.contained_type = parse_contained_type(value)
             case _:
                 raise unsupported(name)
         return value
 
+    @property
+    def shown_apart(self) -> str:
+        """``_contained`` where ``_containedType`` asks for the contained resources themselves, else ``false``."""
+        return self.contained if self.contained_type == "contained" else "false"
+
     def finish(self) -> Query:
         """Return the query; one for the count alone asks for an accurate total."""
-        query = within_containers(replace(self.query, clauses=tuple(self.clauses)), self.contained)
+        query = replace(self.query, clauses=tuple(self.clauses))
+        if self.contained != "false":
+            check_containable(query.resource_types)
+            query = query if self.shown_apart != "false" else within_containers(query, self.contained)
         if query.summary == "count":
             query = replace(query, count=0)
         if query.count == 0 and query.total is Total.NONE:

@@ -116,16 +116,15 @@ def parse_contained(value: str) -> str:
     return value
 
 
-def parse_contained_type(value: str) -> None:
-    """Check what comes back for a contained resource: its container.
+def parse_contained_type(value: str) -> str:
+    """Return what comes back for a contained resource: its ``container``, or the ``contained`` resource itself.
 
     Raises:
-        FhirError: MALFORMED for a word that the specification does not have; NOT_SUPPORTED for the resource itself.
+        FhirError: MALFORMED for another value.
     """
     if value not in CONTAINED_TYPES:
         raise bad_value("_containedType", "'container' or 'contained'")
-    if value == "contained":
-        raise unsupported("_containedType=contained", " The containers come back.")
+    return value
 
 
 def parse_elements(value: str) -> tuple[str, ...]:

@@ -125,6 +125,22 @@ class HistoryQuery:
     cursor: bytes | None = None
 
 
+class ContainedMatch(NamedTuple):
+    """A resource inside another that is a match by itself.
+
+    Attributes:
+        container: what it is contained in.
+        resource_type: its type.
+        id: its id within the container.
+        body: its JSON.
+    """
+
+    container: ResourceKey
+    resource_type: str
+    id: str
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Versions in order, and where the next page starts (None: there is no more).
@@ -134,12 +150,14 @@ class Page:
         included: resources that ``_include`` and ``_revinclude`` add, each once, none of them in *matches*.
         next_cursor: opaque; handed back as ``cursor``.
         total: how many match in all, when it was asked for.
+        contained: matches inside others; a store gives none.
     """
 
     matches: Sequence[StoredVersion]
     next_cursor: bytes | None = None
     total: int | None = None
     included: Sequence[StoredVersion] = ()
+    contained: Sequence[ContainedMatch] = ()
 
 
 class ValueInUse(NamedTuple):

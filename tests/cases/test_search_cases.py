@@ -2,7 +2,7 @@
 
 A case names a search and the ids it finds (``ordered: true``: in that order), what it includes, its total, or the code
 of the refusal. ``has`` and ``lacks`` name properties of each resource that is found, ``included_has`` of each that is
-included, ``tagged`` a tag of each that is found.
+included, ``full_urls`` the addresses of all entries below the base, ``tagged`` a tag of each that is found.
 ``form`` is sent by POST; ``used`` and ``unused`` are parts of the self link; ``warned`` is the code of a warning.
 """
 
@@ -75,6 +75,8 @@ async def judge(client: httpx.AsyncClient, case: dict[str, Any]) -> None:
         assert (found if in_order else sorted(found)) == (case["finds"] if in_order else sorted(case["finds"]))
     assert sorted(resource["id"] for resource in included) == sorted(case.get("includes", []))
     assert all(set(case.get("included_has", [])) <= resource.keys() for resource in included)
+    full_urls = [entry["fullUrl"].removeprefix(f"{BASE}/") for entry in body.get("entry", []) if "fullUrl" in entry]
+    assert sorted(case.get("full_urls", full_urls)) == sorted(full_urls)
     if "total" in case:
         assert body["total"] == case["total"]
     for resource in matches:
