@@ -13,14 +13,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from identity.access.grants.metadata import smart_configuration
-from identity.access.hosting.addresses import DEFAULT_TENANT, SMART_CONFIGURATION
+from identity.access.hosting.addresses import AUTH_PATH, DEFAULT_TENANT, SMART_CONFIGURATION
 from identity.access.hosting.authority import Authority
 
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 TenantExists = Callable[[int], bool]
 
-_PATH = re.compile(r"((?:/t/(?P<tenant>[1-9][0-9]{0,8}))?(?P<base>/auth|/fhir))(?:/.*)?")
+_PATH = re.compile(r"((?:/t/(?P<tenant>[1-9][0-9]{0,8}))?(?P<base>/auth|/admin|/fhir))(?:/.*)?")
 
 
 def only_default(tenant: int) -> bool:
@@ -66,9 +66,13 @@ class Mounts:
 
     def _make(self, tenant: int, base: str) -> Application:
         server = self._authority.server(tenant)
-        from identity.access.web.application import create_application  # noqa: PLC0415 - see the module
+        if base == AUTH_PATH:
+            from identity.access.web.application import create_application  # noqa: PLC0415 - see the module
 
-        return create_application(server)
+            return create_application(server)
+        from identity.access.administration.application import create_application as create  # noqa: PLC0415 - the same
+
+        return create(server, self._authority.verify)
 
     async def _smart_configuration(self, scope: Scope, tenant: int, send: Any) -> None:
         """Answer with the document of SMART under the FHIR base, which any origin may read."""

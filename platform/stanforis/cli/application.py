@@ -7,6 +7,13 @@ from typing import Annotated
 
 import typer
 
+from stanforis.cli.access_commands import (
+    client_commands,
+    grant_commands,
+    role_commands,
+    rule_commands,
+    user_commands,
+)
 from stanforis.cli.options import DONE_IN_PART, AsJson, Base, Data, DatabaseUrl, TokenFile
 from stanforis.cli.package_commands import package_commands, tenant_commands
 from stanforis.settings import Settings
@@ -22,6 +29,11 @@ application = typer.Typer(
 database_commands = typer.Typer(no_args_is_help=True)
 application.add_typer(database_commands, name="db", help="Look after the database's schema.")
 
+application.add_typer(user_commands, name="user", help="People who may sign in.")
+application.add_typer(client_commands, name="client", help="Applications that may ask for tokens.")
+application.add_typer(role_commands, name="role", help="What people and systems may do.")
+application.add_typer(rule_commands, name="rule", help="What nobody may do under certain conditions.")
+application.add_typer(grant_commands, name="grant", help="What people have allowed applications.")
 application.add_typer(package_commands, name="package", help="Add, list and remove packages of FHIR definitions.")
 application.add_typer(tenant_commands, name="tenant", help="Look at tenants and set their policies.")
 
