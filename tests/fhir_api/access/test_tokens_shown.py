@@ -1,0 +1,109 @@
+"""Who is let in: tokens that are shown, and ways to show them that are refused."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from identity.access.tokens.algorithms import ALGORITHMS
+from identity.access.tokens.keys import SigningKey
+
+pytestmark = pytest.mark.parametrize("app", ["memory"], indirect=True)
+EVERYTHING = "system/*.cruds"
+
+
+def challenge(response) -> str:
+    return response.headers["www-authenticate"]
+
+
+async def test_nobody_is_told_how_to_come_in(speak):
+    response = await speak().get("/Patient/a")
+    assert response.status_code == 401
+    assert response.json()["issue"][0]["code"] == "login"
+    assert challenge(response) == "Bearer"
+
+
+async def test_what_is_for_everybody_needs_no_token(speak):
+    nobody = speak()
+    assert (await nobody.get("/metadata")).status_code == 200
+    assert (await nobody.get("/.well-known/smart-configuration")).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_only_reading_the_statement_is_for_everybody(speak, method):
+    assert (await speak().request(method, "/metadata", json={"resourceType": "Patient"})).status_code in (401, 405)
+
+
+async def test_a_good_token_lets_in(speak):
+    response = await speak(EVERYTHING, roles=("owner",)).get("/Patient/a")
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"expires_at": int(time.time()) - 1},
+        {"audience": "http://127.0.0.1:8080/other"},
+        {"audience": "http://127.0.0.1:8080/t/2/fhir"},
+        {"issuer": "http://127.0.0.1:8080/t/2/auth"},
+        {"issuer": "https://elsewhere.example"},
+        {"issued_at": int(time.time()) + 100, "expires_at": int(time.time()) + 200},
+        {"tenant": 2},
+    ],
+    ids=lambda wrong: "-".join(wrong),
+)
+async def test_a_token_that_is_not_for_here_and_now_is_refused(speak, wrong):
+    response = await speak(EVERYTHING, roles=("owner",), **wrong).get("/Patient")
+    assert response.status_code == 401
+    assert 'error="invalid_token"' in challenge(response)
+
+
+async def test_a_token_of_another_key_is_refused(speak, issue, monkeypatch):
+    stranger = SigningKey(ALGORITHMS["ES256"].generate(), ALGORITHMS["ES256"], 0, 2**40)
+    header, payload, _ = issue(EVERYTHING).split(".")
+    from identity.access.tokens.compact import encode  # noqa: PLC0415 - only here
+
+    forged = f"{header}.{payload}.{encode(stranger.sign(f'{header}.{payload}'.encode()))}"
+    response = await speak(headers={"authorization": f"Bearer {forged}"}).get("/Patient")
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("shown", ["Basic YTpi", "Bearer", "Bearer ", "Bearer a.b", "bearer x.y.z", "Token abc"])
+async def test_what_is_no_token_is_refused(speak, shown):
+    assert (await speak(headers={"authorization": shown}).get("/Patient")).status_code == 401
+
+
+async def test_two_tokens_are_none(speak, issue, app):
+    token = issue(EVERYTHING)
+    response = await speak(headers={"authorization": f"Bearer {token}, Bearer {token}"}).get("/Patient")
+    assert response.status_code == 401
+
+
+async def test_a_token_in_the_url_is_refused_and_not_repeated(speak, issue):
+    token = issue(EVERYTHING)
+    response = await speak(EVERYTHING, roles=("owner",)).get("/Patient", params={"access_token": token})
+    assert response.status_code == 400
+    assert token not in response.text
+
+
+async def test_headers_of_a_gateway_give_nothing(speak):
+    headers = {"x-di-sub": "admin", "x-di-roles": "owner", "x-di-ten": "1", "x-di-scope": EVERYTHING}
+    assert (await speak(headers=headers).get("/Patient")).status_code == 401
+    narrow = speak("system/Patient.r", headers=headers)
+    assert (await narrow.get("/Observation")).status_code == 403
+
+
+async def test_a_token_bound_to_a_key_is_no_bearer_token(speak):
+    from identity.access.tokens.claims import Confirmation  # noqa: PLC0415 - only here
+
+    bound = speak(EVERYTHING, roles=("owner",), confirmation=Confirmation(jkt="x" * 43))
+    response = await bound.get("/Patient")
+    assert response.status_code == 401
+
+
+async def test_every_request_in_a_bundle_is_of_the_same_caller(speak):
+    entry = {"request": {"method": "GET", "url": "Observation"}}
+    bundle = {"resourceType": "Bundle", "type": "batch", "entry": [entry]}
+    response = await speak("system/Patient.rs").post("/", json=bundle)
+    assert response.json()["entry"][0]["response"]["status"].startswith("403")
