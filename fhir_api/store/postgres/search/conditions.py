@@ -25,6 +25,7 @@ from fhir_api.search.query import (
     VisibleClause,
 )
 from fhir_api.store.postgres.own import PRESENCE
+from fhir_api.store.postgres.search.presence import has_bit
 from fhir_api.store.postgres.search.rows import Keys, RowFinder
 from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import type_numbers
@@ -108,7 +109,7 @@ class Conditions:
             rows = (f"EXISTS (SELECT FROM fhir.{table} x WHERE {place} {PROBED})" for table in PRESENCE[parameter.type])
             return f"({' OR '.join(rows)})"
         bit = self.arguments.bind(number, "integer")
-        return f"CASE WHEN octet_length(r.present) * 8 > {bit} THEN get_bit(r.present, {bit}) ELSE 0 END = 1"
+        return has_bit("r.present", bit)
 
     def alias(self) -> str:
         """Return a table alias that is not used yet."""

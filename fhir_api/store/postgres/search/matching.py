@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.model.errors import ErrorKind, refuse
-from fhir_api.search.query import ChainClause, Clause, LastUpdatedClause, Query, ValueClause
+from fhir_api.search.query import ChainClause, Clause, LastUpdatedClause, MissingClause, Query, ValueClause
+from fhir_api.store.postgres.search import presence
 from fhir_api.store.postgres.search.along import (
     Way,
     most_counted,
@@ -77,6 +78,16 @@ class Matching:
         """Tell whether each resource has one target in *chain* at most, and so one place in an order by target."""
         return not chain.reference.is_canonical and self._definitions.is_single(chain.reference)
 
+    def _presence(self, clause: Clause) -> str | None:
+        """Return a SELECT of all resources for which *clause* holds, if it asks whether they have a parameter of R4."""
+        if not isinstance(clause, MissingClause) or self.query.resource_types != (clause.parameter.resource_type,):
+            return None
+        number = self._indexing.present.number(clause.parameter.resource_type, clause.parameter.key)
+        if number is None:
+            return None
+        of_type = self._conditions.type_number(clause.parameter.resource_type)
+        return presence.resources(of_type, self.arguments.bind(number, "integer"), missing=clause.missing)
+
     def probe(self, chain: ChainClause, links: Sequence[int]) -> str:
         """Return the statement that counts, up to a bound, how many resources there are at the far end of *chain*.
 
@@ -124,6 +135,12 @@ class Matching:
         behind = self.order.behind(self.start, self.arguments)
         return [behind, self._beginning().saw("b.marker", self.arguments)] if self.order.moves else [behind]
 
+    def _candidates(self, without: Clause) -> str:
+        """Return FROM and WHERE of what may match and does not lie before this page, ``b``, but for one clause."""
+        tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._of_types(walks=True)]
+        tests += [self._test(clause) for clause in self._chosen.others if clause is not without]
+        return f"fhir.resource b WHERE {' AND '.join([*tests, *self._behind()])}"
+
     def _matches(self, more: Sequence[str] = ()) -> str:
         """Return FROM and WHERE of all resources that match, as ``b``."""
         chosen = self._chosen
@@ -166,6 +183,10 @@ class Matching:
         """Return what counts all matches: index rows alone where they tell, else resources."""
         driver = self._chosen.driver
         keys = self._sets.keys(driver) if driver is not None and len(self.query.resource_types) == 1 else None
+        if driver is None and len(self._chosen.others) == 1:
+            present = self._presence(self._chosen.others[0])
+            if present is not None:
+                return Counting(present)
         if driver is None or keys is None:
             rows = self._sets.rids(driver) if driver is not None and self._is_told_by_rows(driver) else None
             return Counting(rows, "true") if rows else Counting(f"SELECT b.rid FROM {self._matches()}")

@@ -11,6 +11,7 @@ import asyncpg
 
 from fhir_api.search.query import ChainClause, Clause, HasClause, ValueClause
 from fhir_api.store.postgres.reads import VERSION_COLUMNS
+from fhir_api.store.postgres.search import presence
 from fhir_api.store.postgres.search.along import (
     Way,
     by_target,
@@ -134,7 +135,17 @@ class Search(Matching):
             names = self.query.resource_types or (() if self.order is MADE else tuple(type_numbers()))
             if names:
                 return self._walk_types(names, limit)
+        if driver is None and self.order is self._walked:
+            return self._by_presence(limit) or self._sorted(limit)
         return self._sorted(limit)
+
+    def _by_presence(self, limit: str) -> str | None:
+        """Return a walk of what has a parameter, or has not; None if none of the clauses asks for that."""
+        for clause in self._chosen.others:
+            found = self._presence(clause)
+            if found is not None:
+                return presence.walk(found, self._candidates(clause), self._test(clause), self.order, limit)
+        return None
 
     def _by_target(self, chain: ChainClause, limit: str) -> str:
         self.order = by_target(chain.reference)
@@ -148,9 +159,7 @@ class Search(Matching):
 
     def _pointed_at(self, driver: HasClause, limit: str) -> str:
         self.order = self._walked
-        tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._of_types(walks=True)]
-        tests += [*(self._test(clause) for clause in self._chosen.others), *self._behind()]
-        candidates = f"fhir.resource b WHERE {' AND '.join(tests)}"
+        candidates = self._candidates(driver)
         known = self._test(driver) if driver.reference.is_canonical else self._sets.is_pointed_at(driver, RESOURCE)
         return walk_pointed_at(
             self._sets.sources(driver),
