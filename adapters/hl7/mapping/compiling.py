@@ -20,7 +20,7 @@ from adapters.hl7.mapping.tables import Table
 from adapters.hl7.mapping.targets import Building, Target, compile_target
 from adapters.hl7.mapping.values import CONVERSIONS, Primitive
 from conformance.types import nodes
-from mappings.conditions import Condition, Operand, Question, Source, compile_condition
+from mappings.conditions import Condition, Kind, Operand, Question, Source, compile_condition
 from mappings.conditions.compiler import Asked
 from mappings.corrections import Function, condition_of, linked
 from mappings.errors import MappingError
@@ -235,17 +235,20 @@ class Compiler:
             MappingError: it cannot be used; the text says why.
         """
         condition = condition_of(sheet, row.condition)
-        asked, consults, when_empty = self._condition(condition)
+        part = _part(row.identifier)
+        asked, consults, when_empty = self._condition(condition, part)
         target = _VALUE if root == "" else compile_target(root, "" if row.target == "$this" else row.target)
         act, more = self._action(root, target, row)
-        return Compiled(row, _part(row.identifier), asked, act, when_empty, (*consults, *more))
+        return Compiled(row, part, asked, act, when_empty, (*consults, *more))
 
-    def _condition(self, condition: Condition | Function | None) -> tuple[Asked | None, tuple[Operand, ...], bool]:
+    def _condition(
+        self, condition: Condition | Function | None, part: int
+    ) -> tuple[Asked | None, tuple[Operand, ...], bool]:
         if condition is None:
             return None, (), False
         if isinstance(condition, Function):
             return functions.asked(condition.name, self.sheets.tables), (), False
-        return compile_condition(condition), tuple(_consulted(condition)), _may_be_empty(condition)
+        return compile_condition(condition), tuple(_consulted(condition)), _may_be_empty(condition, part)
 
     def _action(self, root: str, target: Target, row: Row) -> tuple[Action, tuple[Operand, ...]]:
         if row.assignment:
@@ -306,10 +309,12 @@ def _consulted(condition: Condition) -> list[Operand]:
     return [operand for part in condition.parts for operand in _consulted(part)]
 
 
-def _may_be_empty(condition: Condition) -> bool:
+def _may_be_empty(condition: Condition, part: int) -> bool:
+    """Return whether a row counts where its own place, as a whole, is empty."""
     if isinstance(condition, Question):
-        return condition.negated
-    return any(_may_be_empty(part) for part in condition.parts)
+        own = not condition.operand.name or condition.operand.field == part
+        return condition.kind is Kind.VALUED and condition.negated and own and not condition.operand.component
+    return any(_may_be_empty(each, part) for each in condition.parts)
 
 
 def _constant(target: Target, value: Primitive) -> Action:
@@ -403,7 +408,9 @@ def _of_its_own(kind: DataType) -> Action:
     """A resource of another type, such as the mother of a patient."""
 
     def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
-        return kind.fill(run, run.make(kind.type).content, text, place, scope)
+        made = run.make(kind.type)
+        made.is_told = kind.fill(run, made.content, text, place, scope)
+        return made.is_told
 
     return act
 

@@ -6,7 +6,8 @@ remembered, says for each segment which row place it has and which groups open a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from adapters.hl7.encoding import Message, Segment
@@ -113,9 +114,15 @@ class _Move(NamedTuple):
 
 
 class Layout:
-    """The structure of a message."""
+    """The structure of a message.
 
-    def __init__(self, root: Place) -> None:
+    Args:
+        root: the structure.
+        floating: keys of segments that may stand anywhere, by their id: they stay in the group where they stand.
+    """
+
+    def __init__(self, root: Place, floating: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._floating = floating
         self._start: _State = ((root, -1),)
         self._moves: dict[tuple[_State, str], _Move] = {}
         self._root = root
@@ -135,7 +142,9 @@ class Layout:
             for opened in move.opened:
                 groups.append(Occurrence(opened.key, groups[-1]))
             key, group = move.key, groups[-1]
-            if not key:
+            if not key and segment.id in self._floating:
+                key = self._floating[segment.id]
+            elif not key:
                 # out of its order: the first place that has it anywhere
                 key = self._elsewhere.get(segment.id, "")
                 group = group.around(key.rpartition(".")[0]) if key else group

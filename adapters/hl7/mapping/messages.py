@@ -8,7 +8,7 @@ segment does, each occurrence of the segment begins a new resource.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from mappings.corrections import Function, condition_of, linked
 from mappings.errors import MappingError
 from mappings.paths import parse_path
 from mappings.rows import Row
+from mappings.sites import FLOATING
 
 _LINK = re.compile(r"(?P<left>[A-Z][A-Za-z]+(?:\[[^\]]*\])?[^=]*?)\s*=\s*(?P<right>\"[^\"]*\"|[^\s;]+)")
 _RESOURCE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)(?:\[(?P<label>[^\]]*)\])?")
@@ -87,6 +88,7 @@ class MessageRow(NamedTuple):
         asked: its condition.
         rows: rows of the segment.
         links: references that it sets.
+        is_floating: whether its segment may stand anywhere, and tells more of the resource that stands nearest.
     """
 
     label: Label
@@ -95,6 +97,7 @@ class MessageRow(NamedTuple):
     asked: Asked | None
     rows: SegmentRows
     links: tuple[Link, ...]
+    is_floating: bool
 
 
 class Pending(NamedTuple):
@@ -116,11 +119,12 @@ class MessagePlan:
         rows: what each place of a segment does.
     """
 
-    def __init__(self, name: str, compiler: Compiler, z_rows: Iterable[Row] = ()) -> None:
+    def __init__(self, name: str, compiler: Compiler) -> None:
         self.name = name
         rows = compiler.sheets.messages[name]
         self._compiler = compiler
-        self.layout = Layout(_structure(name, rows))
+        floating = {key.rpartition(FLOATING)[2]: key for row in rows if FLOATING in (key := row.identifier)}
+        self.layout = Layout(_structure(name, [row for row in rows if FLOATING not in row.identifier]), floating)
         self.rows: dict[str, list[MessageRow]] = {}
         homes = _homes(name, rows)
         for row in rows:
@@ -139,7 +143,10 @@ class MessagePlan:
             rows = self.rows.get(positioned.key)
             if rows:
                 _apply_rows(run, positioned, rows, pending)
-        return pending
+        for made in run.made:
+            if not made.is_told:
+                made.content.clear()
+        return [each for each in pending if each.own.is_told]
 
     def _row(self, row: Row, homes: dict[Label, str]) -> MessageRow:
         steps = parse_path(row.target)
@@ -158,7 +165,15 @@ class MessagePlan:
         if inside is not None and inside.last is not None:
             # the segment's sheet writes the whole path from the resource on
             root, inside = label.type, None
-        return MessageRow(label, homes[label], inside, asked, self._segment(row, root), self._links(row, label))
+        return MessageRow(
+            label,
+            homes.get(label, ""),
+            inside,
+            asked,
+            self._segment(row, root),
+            self._links(row, label),
+            FLOATING in row.identifier,
+        )
 
     def _segment(self, row: Row, root: str) -> SegmentRows:
         found = SegmentRows()
@@ -214,7 +229,7 @@ def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pendin
             continue
         made = _resource(run, row, positioned.group, local)
         content = made.content if row.inside is None else row.inside.element(made.content, positioned.number)
-        fill(run, content, positioned, row.rows, source)
+        made.is_told |= fill(run, content, positioned, row.rows, source)
         scope = -1 - len(pending)
         pending.extend(Pending(link, made, row.label, positioned.group, scope) for link in row.links)
 
@@ -223,7 +238,9 @@ def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[Label, M
     """Return the resource that a row fills: the one of its group, or a new one."""
     made = local.get(row.label)
     name = str(row.label)
-    if made is None and row.home:
+    if made is None and row.is_floating:
+        made = group.find(name)
+    elif made is None and row.home:
         made = group.around(row.home).made.get(name)
     if made is None:
         made = run.make(row.label.type)
@@ -232,8 +249,9 @@ def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[Label, M
     return made
 
 
-def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows, source: FieldSource) -> None:
-    """Fill an element from a segment."""
+def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows, source: FieldSource) -> bool:
+    """Fill an element from a segment; tell whether any field of it had a part in that."""
+    is_told = False
     number, segment = positioned.number, positioned.segment
     base = number * 1000
     for row in rows.first:
@@ -243,18 +261,20 @@ def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows,
     for position, found in rows.fields.items():
         text = texts[position] if position < len(texts) else ""
         if text and text != NULL:
-            _field(run, content, (number, position), text, found, source, base)
+            is_told |= _field(run, content, (number, position), text, found, source, base)
     for position, found in rows.empty.items():
         if position >= len(texts) or texts[position] in {"", NULL}:
             source.field, source.repetition = position, ""
             for row in found:
                 if row.asked is None or row.asked(source):
                     row.act(run, content, "", (number, position, 1), base, source)
+    return is_told
 
 
 def _field(
     run: Run, content: Building, at: tuple[int, int], text: str, rows: list[Compiled], source: FieldSource, base: int
-) -> None:
+) -> bool:
+    is_told = False
     number, position = at
     source.field = position
     literal = number == 0 and position <= 2  # noqa: PLR2004 - the delimiters themselves
@@ -268,8 +288,10 @@ def _field(
             if row.asked is not None and not row.asked(source):
                 continue
             if row.act(run, content, repetition, place, base + count, source):
+                is_told = True
                 for each in row.consults:
                     _consulted(run, each, number, source.segment, place)
+    return is_told
 
 
 def _consulted(run: Run, operand: tuple[str, int, int], number: int, segment: Segment, place: tuple[int, ...]) -> None:
@@ -289,7 +311,7 @@ def resolve(pending: Iterable[Pending]) -> None:
             link.target.put(left.content, scope, link.value)
             continue
         right = own if link.right == own_label else _find(group, link.right)
-        if right is None or right is left:
+        if right is None or right is left or not right.is_told:
             continue
         holder = link.target.holder(left.content, scope)
         last = link.target.last
@@ -315,7 +337,7 @@ def _key(name: str, identifier: str) -> str:
     return f"{name}{dot}{rest}"
 
 
-def _structure(name: str, rows: tuple[Row, ...]) -> layout.Place:
+def _structure(name: str, rows: Sequence[Row]) -> layout.Place:
     """Return the structure that the rows of a message tell: groups by the parts of their identifiers."""
     repeats = {_key(name, row.identifier): row.repeats for row in rows if not row.identifier.startswith("/")}
     order: dict[str, list[str]] = {name: []}
@@ -342,7 +364,7 @@ def _homes(name: str, rows: tuple[Row, ...]) -> dict[Label, str]:
     """Return the group that each resource lives in; empty for one that each segment has of its own."""
     places: dict[Label, list[str]] = {}
     for row in rows:
-        if row.target and not row.identifier.startswith("/"):
+        if row.target and not row.identifier.startswith("/") and FLOATING not in row.identifier:
             match = _RESOURCE.match(row.target)
             if match is not None:
                 places.setdefault(Label(match["type"], match["label"] or "1"), []).append(_key(name, row.identifier))

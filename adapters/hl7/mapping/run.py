@@ -63,7 +63,7 @@ class Run:
 
     def make(self, resource_type: str) -> Made:
         """Return a new resource."""
-        made = Made(resource_type, len(self.made))
+        made = Made(resource_type)
         self.made.append(made)
         return made
 

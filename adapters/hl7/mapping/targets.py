@@ -27,16 +27,15 @@ class Made:
     Attributes:
         type: its resource type.
         content: its elements.
-        order: its position among the resources of the message.
+        is_told: whether a value of the message is in it, rather than fixed ones only.
     """
 
-    __slots__ = ("content", "full_url", "order", "type")
+    __slots__ = ("content", "is_told", "type")
 
-    def __init__(self, resource_type: str, order: int = 0) -> None:
+    def __init__(self, resource_type: str) -> None:
         self.type = resource_type
         self.content: Building = {}
-        self.order = order
-        self.full_url = ""
+        self.is_told = False
 
 
 class Hop(NamedTuple):
