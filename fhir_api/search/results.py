@@ -37,10 +37,13 @@ _LONGEST_COUNT = 9
 def parse_sort(definitions: SearchDefinitions, resource_types: Sequence[str], value: str) -> tuple[SortKey, ...]:
     """Return the keys of ``_sort=status,-date``.
 
+    ``_score`` orders nothing: what matches does so wholly, and so all matches are equally relevant.
+
     Raises:
         FhirError: a key is no parameter of the types searched, or nothing can be sorted by it.
     """
-    return tuple(_sort_key(definitions, resource_types, text) for text in split(value, ","))
+    texts = [text for text in split(value, ",") if text.removeprefix("-") != "_score"]
+    return tuple(_sort_key(definitions, resource_types, text) for text in texts)
 
 
 def _sort_key(definitions: SearchDefinitions, resource_types: Sequence[str], text: str) -> SortKey:
@@ -50,8 +53,6 @@ def _sort_key(definitions: SearchDefinitions, resource_types: Sequence[str], tex
         raise bad_value("_sort", "names of search parameters, each with '-' for descending order")
     if code in {"_id", "_lastUpdated"}:
         return SortKey(code, None, descending)
-    if code == "_score":
-        raise unsupported("_sort=_score")
     parameter, *others = (_sortable(definitions, resource_type, code) for resource_type in resource_types)
     if any(other.type != parameter.type for other in others):
         raise unsupported(f"_sort={code}", " It is not of one type in all the types searched.")
@@ -64,8 +65,6 @@ def _sortable(definitions: SearchDefinitions, resource_type: str, code: str) -> 
         raise unknown_parameter(resource_type, code, definitions.parameters(resource_type))
     if parameter.type in {"composite", "special"}:
         raise unsupported(f"_sort={code}", f" Nothing can be sorted by a parameter of type {parameter.type}.")
-    if parameter.is_identifier:
-        raise unsupported(f"_sort={code}", " What names one thing has no order; sort by what it is called.")
     return parameter
 
 

@@ -39,6 +39,20 @@ async def test_pages_hold_each_match_once(client, patients):
     assert seen == ["p0", "p1", "p2", "p3", "p4"]
 
 
+@pytest.mark.parametrize("sort", ["identifier", "-identifier"])
+async def test_pages_in_the_order_of_identifiers(client, store, sort):
+    for number in range(5):
+        await store("Patient", f"p{number}", **({"identifier": [{"value": f"{number}"}]} if number else {}))
+    url: str | None = f"/Patient?_count=2&_sort={sort}"
+    seen: list[str] = []
+    while url:
+        bundle = (await client.get(url)).json()
+        seen += ids(bundle)
+        url = link(bundle, "next")
+    ordered = ["p1", "p2", "p3", "p4"]
+    assert seen == [*(ordered if sort == "identifier" else reversed(ordered)), "p0"]
+
+
 async def test_a_cursor_opens_only_its_own_search(client, patients):
     following = link((await client.get("/Patient?_count=2&_sort=_id")).json(), "next")
     assert following is not None

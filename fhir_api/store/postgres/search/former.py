@@ -15,7 +15,7 @@ import orjson
 from fhir_api.model.dates import EARLIEST
 from fhir_api.model.errors import FhirError
 from fhir_api.model.keys import ResourceKey
-from fhir_api.search.entries import DateEntry, IndexEntries, StringEntry, UriEntry
+from fhir_api.search.entries import DateEntry, IdentifierEntry, IndexEntries, StringEntry, TokenEntry, UriEntry
 from fhir_api.search.extract.partial import partial_extractor
 from fhir_api.search.query import Parameter, SortKey, ValueClause
 from fhir_api.search.types.values import matches
@@ -91,7 +91,8 @@ def _values(parameter: Parameter, entries: IndexEntries, rows: IndexRows, *, des
     number = parameter.key
     match parameter.type:
         case "token":
-            return (entry.code for entry in entries.tokens if entry.parameter == number)
+            named: tuple[TokenEntry | IdentifierEntry, ...] = (*entries.tokens, *entries.identifiers)
+            return (entry.code for entry in named if entry.parameter == number)
         case "date":
             return (row[2 if descending else 1] for row in rows.date if row[0] in {number, -number})
         case "string" | "uri":

@@ -111,9 +111,15 @@ class Order:
             levels.append(" AND ".join([*equal, f"{columns[depth]} {'<' if key.descending else '>'} {bound[depth]}"]))
         return f"({' OR '.join(levels)})"
 
-    def following(self, rows: Iterable[tuple[Values, Row]], start: Start) -> list[tuple[Values, Row]]:
-        """Return those of *rows*, each with its place, that lie behind *start*, in order."""
-        behind = [row for row in rows if self._compare(row[0], start.values) > 0]
+    def following(self, rows: Iterable[tuple[Values, Row]], start: Start | None) -> list[tuple[Values, Row]]:
+        """Return those of *rows*, each with its place, that lie behind *start*, in order.
+
+        Raises:
+            FhirError: MALFORMED when the cursor belongs to another order.
+        """
+        if start is not None and (start.order != self.name or len(start.values) != len(self.keys)):
+            raise refuse(ErrorKind.MALFORMED, "The page link does not belong to this search.")
+        behind = [row for row in rows if start is None or self._compare(row[0], start.values) > 0]
         in_order = cmp_to_key(self._compare)
         return sorted(behind, key=lambda row: in_order(row[0]))
 

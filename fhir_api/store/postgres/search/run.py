@@ -14,6 +14,7 @@ from fhir_api.store.port import Page
 from fhir_api.store.postgres.reads import stored_versions
 from fhir_api.store.postgres.search import includes, places, totals
 from fhir_api.store.postgres.search.along import Way, way_of, way_of_order
+from fhir_api.store.postgres.search.by_name import in_order, sorts_by_name, unordered
 from fhir_api.store.postgres.search.order import Start
 from fhir_api.store.postgres.search.statements import Search
 from fhir_api.store.postgres.search.walks import MANY
@@ -30,10 +31,14 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     total = await _total(fetch, query, indexing)
     if query.count == 0:
         return Page([], total=total)
-    search, rows = await _found(fetch, query, indexing, links)
+    by_name = sorts_by_name(query)
+    search, rows = await _found(fetch, unordered(query) if by_name else query, indexing, links)
     placed = await search.placed(fetch, rows)
+    order, began = search.order, search.began(rows)
+    if by_name:
+        (order, placed), began = await in_order(query, placed, indexing), None
     shown = placed[: query.count]
-    more = search.order.cursor(shown[-1][0], search.began(rows)) if len(placed) > query.count else None
+    more = order.cursor(shown[-1][0], began) if len(placed) > query.count else None
     matches = stored_versions(row for _, row in shown)
     included: list[StoredVersion] = []
     if query.includes and matches:
