@@ -42,6 +42,7 @@ class AuditedEntrance:
 
     async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
         """See :class:`fhir_api.rest.entrance.Entrance`."""
+        await self._inner.left(admitted, outcome)
         visit = admitted.visit if isinstance(admitted, Visited) else self._refused(outcome)
         record = visit.ends(outcome)
         if record is not None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from httpx import Response
 
 pytestmark = pytest.mark.usefixtures("two_patients")
 
@@ -12,15 +15,16 @@ def of_a(speak):
     return speak("patient/*.cruds", patient="a")
 
 
-def total(response) -> int:
-    return response.json()["total"]
+def total(response: Response) -> int:
+    found: int = response.json()["total"]
+    return found
 
 
-def ids(response) -> set[str]:
+def ids(response: Response) -> set[str]:
     return {entry["resource"]["id"] for entry in response.json().get("entry", ())}
 
 
-def an_observation(logical_id: str, patient: str) -> dict:
+def an_observation(logical_id: str, patient: str) -> dict[str, Any]:
     return {
         "resourceType": "Observation",
         "id": logical_id,
@@ -176,7 +180,7 @@ async def test_a_transaction_with_something_of_others_does_nothing(of_a, owner):
 
 
 async def test_a_reference_to_others_is_not_resolved(of_a):
-    bundle = {
+    bundle: dict[str, Any] = {
         "resourceType": "Bundle",
         "type": "transaction",
         "entry": [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from httpx import Response
 
 from identity.access.tokens.algorithms import ALGORITHMS
 from identity.access.tokens.keys import SigningKey
@@ -13,8 +14,8 @@ pytestmark = pytest.mark.parametrize("app", ["memory"], indirect=True)
 EVERYTHING = "system/*.cruds"
 
 
-def challenge(response) -> str:
-    return response.headers["www-authenticate"]
+def challenge(response: Response) -> str:
+    return str(response.headers["www-authenticate"])
 
 
 async def test_nobody_is_told_how_to_come_in(speak):
@@ -51,7 +52,7 @@ async def test_a_good_token_lets_in(speak):
         {"issued_at": int(time.time()) + 100, "expires_at": int(time.time()) + 200},
         {"tenant": 2},
     ],
-    ids=lambda wrong: "-".join(wrong),
+    ids="-".join,
 )
 async def test_a_token_that_is_not_for_here_and_now_is_refused(speak, wrong):
     response = await speak(EVERYTHING, roles=("owner",), **wrong).get("/Patient")
