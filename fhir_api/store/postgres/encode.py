@@ -9,6 +9,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import (
@@ -23,16 +24,24 @@ from fhir_api.search.entries import (
     TextEntry,
     TokenEntry,
     WordsEntry,
+    parameter_key,
 )
 from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
 from fhir_api.store.postgres.hashing import Hasher, leading
 
-INDEX_VERSION = 3
+INDEX_VERSION = 4
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
 
 FOLDED_LENGTH = 500
 """Characters of a text that are compared; a longer one would not fit a B-tree page."""
+
+
+@cache
+def long_key(parameter: int) -> int:
+    """Return the key under which resources are marked that have a longer text for a parameter."""
+    return parameter_key("#long", str(parameter))
+
 
 NARROW = 32 * 86_400_000
 """Milliseconds: intervals up to a month lie under their parameter's number, wider ones under its negative. So a search
@@ -109,7 +118,8 @@ class Encoder:
             (parameter if high - low <= NARROW else -parameter, low, high, rid)
             for parameter, low, high in entries.dates
         ]
-        rows.string = [self._string(entry, rid) for entry in entries.strings]
+        for text in entries.strings:
+            self._string(rows, text, rid)
         # uris are texts that are compared as they are
         rows.string += [(parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid) for parameter, uri in entries.uris]
         rows.quantity = [(parameter, 0, value, primary, rid) for parameter, value in entries.numbers]
@@ -198,8 +208,11 @@ class Encoder:
             hashes.append(hasher.bare_logical(value))
         return hashes
 
-    def _string(self, entry: StringEntry, rid: int) -> Row:
-        return (entry.parameter, fold(entry.text)[:FOLDED_LENGTH], self.hasher.text(entry.text), rid)
+    def _string(self, rows: IndexRows, entry: StringEntry, rid: int) -> None:
+        folded = fold(entry.text)
+        rows.string.append((entry.parameter, folded[:FOLDED_LENGTH], self.hasher.text(entry.text), rid))
+        if len(folded) > FOLDED_LENGTH:
+            rows.string.append((long_key(entry.parameter), "", 0, rid))
 
     def _unit(self, codes: Codes, parameter: int, entry: QuantityEntry) -> int:
         """Return the hash of the unit, and make it findable by its code, by its text, and for any unit."""
@@ -239,13 +252,16 @@ class Encoder:
             elif isinstance(component, DateEntry):
                 ordered.append((float(component.low), float(component.high)))
             elif isinstance(component, StringEntry):
-                folded = fold(component.text)[:FOLDED_LENGTH]
+                folded = fold(component.text)
             elif isinstance(component, IdentifierEntry):
                 exact.append(self._identifier(component))
             elif isinstance(component, ReferenceEntry):
                 exact.append([self.hasher.text(component.target)])
             else:
                 exact.append([self.hasher.text(component.uri)])
+        if len(folded) > FOLDED_LENGTH:
+            rows.string.append((long_key(parameter), "", 0, rid))
+            folded = folded[:FOLDED_LENGTH]
         low, high = _span(ordered)
         firsts, seconds = [*exact, [0], [0]][:2]
         rows.composite += [

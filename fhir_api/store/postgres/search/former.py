@@ -124,6 +124,7 @@ def by_range(clause: ValueClause) -> Callable[[Former], Values | None]:
         )
         if clause.parameter.type == "date":
             return (*max(row[1:3] for row in rows.date), former.rid) if rows.date else None
-        return (*min(row[1:3] for row in rows.string), former.rid) if rows.string else None
+        texts = [row[1:3] for row in rows.string if row[0] == number]
+        return (*min(texts), former.rid) if texts else None
 
     return place

@@ -15,6 +15,7 @@ from fhir_api.store.postgres.reads import stored_versions
 from fhir_api.store.postgres.search import includes, places, totals
 from fhir_api.store.postgres.search.along import Way, way_of, way_of_order
 from fhir_api.store.postgres.search.by_name import in_order, sorts_by_name, unordered
+from fhir_api.store.postgres.search.long_texts import comparing_long_texts
 from fhir_api.store.postgres.search.order import Start
 from fhir_api.store.postgres.search.statements import Search
 from fhir_api.store.postgres.search.walks import MANY
@@ -25,6 +26,7 @@ from fhir_api.store.postgres.writes import Indexing
 
 async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     """Return one page of a search; see :class:`fhir_api.store.port.Reader`."""
+    query = replace(query, clauses=await comparing_long_texts(fetch, query.clauses, indexing))
     links = places.links(query.clauses)
     if links and (query.count == 0 or query.total is not Total.NONE):
         query, links = replace(query, clauses=await places.leading_inside(fetch, query.clauses)), []
@@ -99,6 +101,7 @@ async def matching_keys(
     fetch: Fetch, resource_type: str, clauses: Sequence[Clause], limit: int, indexing: Indexing
 ) -> list[ResourceKey]:
     """Return up to *limit* keys of current resources that match."""
-    search = Search(Query((resource_type,), await places.leading_inside(fetch, clauses)), indexing)
+    compared = await comparing_long_texts(fetch, clauses, indexing)
+    search = Search(Query((resource_type,), await places.leading_inside(fetch, compared)), indexing)
     rows = await fetch(search.keys(limit), *search.arguments.values)
     return [ResourceKey(type_names()[type_id], logical_id) for type_id, logical_id in rows]
