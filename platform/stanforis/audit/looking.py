@@ -14,6 +14,8 @@ from stanforis.audit.terms import USUAL, Said, term
 _BATCHES_AT_ONCE = 100
 _MOST_BATCHES = 5000
 _LAST = (1 << 63) - 1
+LAST = _LAST >> NUMBER_BITS
+"""The latest instant there is, in milliseconds since 1970."""
 _LATE = 3_600_000
 """Milliseconds by which a batch may have been stored after what its records tell, as when the database was away."""
 
@@ -62,7 +64,7 @@ class Asked:
 
     any_of: Sequence[Said] | None = None
     low: int = 0
-    high: int = _LAST >> NUMBER_BITS
+    high: int = LAST
     fits: Callable[[Found], bool] = lambda _: True
 
 

@@ -69,6 +69,13 @@ class FileWitness:
         return {tenant: (number, mac) for tenant, (number, mac) in json.loads(text).items()}
 
 
+async def pause(ends: asyncio.Event, seconds: float) -> None:
+    """Return after some *seconds*, or as soon as *ends* is set."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await ends.wait()
+
+
 class Sealer:
     """Seals what this process wrote, and at its start what others left."""
 
@@ -81,6 +88,7 @@ class Sealer:
         self._witness = witness
         self._seconds = seconds
         self._written: set[int] = set()
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def note(self, tenant: int) -> None:
@@ -93,19 +101,18 @@ class Sealer:
 
     async def stop(self) -> None:
         """Seal once more, and end."""
+        self._stopping.set()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
             self._task = None
             await self._round()
 
     async def _run(self) -> None:
         prepared = time.monotonic()
         await self._note_all()
-        while True:
+        while not self._stopping.is_set():
             await self._round()
-            await asyncio.sleep(self._seconds)
+            await pause(self._stopping, self._seconds)
             if time.monotonic() - prepared > _PREPARE_SECONDS:
                 prepared = time.monotonic()
                 await self._note_all()

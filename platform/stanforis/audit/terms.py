@@ -48,11 +48,12 @@ def term(tenant: int, said: Said) -> int:
 
 def terms(tenant: int, records: Iterable[Record]) -> list[int]:
     """Return the terms of some records, each once, sorted."""
-    said = {each for record in records for each in _said(record)}
+    said = {each for record in records for each in said_by(record)}
     return sorted(term(tenant, each) for each in said - USUAL)
 
 
-def _said(record: Record) -> Iterator[Said]:
+def said_by(record: Record) -> Iterator[Said]:
+    """Yield what a record says, terms or not."""
     for patient in record.patients:
         yield Kind.PATIENT, patient
     for entity in record.entities:

@@ -12,12 +12,11 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 from stanforis.audit.batches import Batch, make_batch
 from stanforis.audit.port import AuditStore, AuditStoreError
 from stanforis.audit.records import Record
-from stanforis.audit.sealing import Sealer
+from stanforis.audit.sealing import Sealer, pause
 
 GATHER_SECONDS = 0.2
 _AGAIN_SECONDS = 1.0
@@ -58,6 +57,7 @@ class Trail:
         self._waiting: defaultdict[int, list[Record]] = defaultdict(list)
         self._count = 0
         self._comes = asyncio.Event()
+        self._stopping = asyncio.Event()
         self._round: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -78,15 +78,17 @@ class Trail:
 
     async def stop(self) -> None:
         """Write what waits, seal, and end."""
+        self._stopping.set()
+        self._comes.set()
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await self._task
             self._task = None
         try:
             await self._write_waiting(wait=True)
         except AuditStoreError:
             log.error("%s audit records could not be stored before the end", self._count)
+        if self._round is not None and not self._round.done():
+            self._round.set_result(None)
         if self._sealer is not None:
             await self._sealer.stop()
 
@@ -119,22 +121,25 @@ class Trail:
         await asyncio.shield(self._round)
 
     async def _write(self) -> None:
-        while True:
+        while not self._stopping.is_set():
             await self._comes.wait()
             if not self._strict:
-                await asyncio.sleep(GATHER_SECONDS)
+                await pause(self._stopping, GATHER_SECONDS)
             self._comes.clear()
-            done, self._round = self._round, None
-            try:
-                await self._write_waiting(wait=self._strict)
-            except AuditStoreError as error:
-                log.error("audit records wait: the store does not answer (%s)", error)
-                self._round = _joined(done, self._round)
-                self._comes.set()
-                await asyncio.sleep(_AGAIN_SECONDS)
-            else:
-                if done is not None and not done.done():
-                    done.set_result(None)
+            await self._write_round()
+
+    async def _write_round(self) -> None:
+        done, self._round = self._round, None
+        try:
+            await self._write_waiting(wait=self._strict)
+        except AuditStoreError as error:
+            log.error("audit records wait: the store does not answer (%s)", error)
+            self._round = _joined(done, self._round)
+            self._comes.set()
+            await pause(self._stopping, _AGAIN_SECONDS)
+        else:
+            if done is not None and not done.done():
+                done.set_result(None)
 
     async def _write_waiting(self, *, wait: bool) -> None:
         for tenant in [*self._waiting]:
