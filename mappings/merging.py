@@ -1,7 +1,7 @@
 """All rows that count for a sender: the guide's, our corrections and additions, the site's, the sender's.
 
-Folders under ``mappings/own`` hold sheets of our own: a sheet of a name that the guide has stands in its place. Files of
-sites are read by :mod:`mappings.sites`; each layer goes before the one under it.
+Folders under ``mappings/own`` hold sheets of our own: a sheet of a name that the guide has stands in its place. Files
+of sites are read by :mod:`mappings.sites`; each layer goes before the one under it.
 """
 
 from __future__ import annotations

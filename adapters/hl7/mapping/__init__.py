@@ -11,8 +11,8 @@
     mapped.plan_id  # SHA-256 of all that the plan was made of
     mapped.structure  # the rows that mapped it: "ADT_A01"; empty where none do
 
-Entries are conditional updates or creates by identifier (``PUT Patient?identifier=…``, ``POST`` with ``ifNoneExist``), or
-updates by id where the type has no identifier; ``fullUrl`` is the same whenever the message comes.
+Entries are conditional updates or creates by identifier (``PUT Patient?identifier=…``, ``POST`` with ``ifNoneExist``),
+or updates by id where the type has no identifier; ``fullUrl`` is the same whenever the message comes.
 """
 
 from adapters.hl7.mapping.ledger import Ledger

@@ -1,8 +1,8 @@
 """What FHIR requires and a message does not say.
 
 Rows of ``mappings/own/defaults.csv`` give an element that is missing a fixed value, the code for "unknown", or the
-reference to the patient of the message. An element inside a resource that lacks what it requires is left out; a resource
-says that the element is absent.
+reference to the patient of the message. An element inside a resource that lacks what it requires is left out; a
+resource says that the element is absent.
 
 Spec: https://hl7.org/fhir/R4/extension-data-absent-reason.html
 """

@@ -154,7 +154,7 @@ class Layout:
 
 
 def _move(state: _State, segment_id: str) -> _Move:
-    """Return where a segment goes: the innermost group that has a place for it, further on or in one more repetition."""
+    """Return where a segment goes: to the innermost group that has a place for it, now or in one more repetition."""
     for depth in range(len(state) - 1, -1, -1):
         place, last = state[depth]
         position = _next(place, last, segment_id)

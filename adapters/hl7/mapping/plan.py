@@ -88,6 +88,13 @@ class Plan:
         self._preferred = tuple(row["type"] for row in sheets.plain.get("preferred", ()))
         self.problems: tuple[Problem, ...] = tuple(compiler.problems)
 
+    @property
+    def own_problems(self) -> tuple[Problem, ...]:
+        """Rows of the site and the sender that are not used."""
+        return tuple(
+            each for each in self.problems if each.origin.endswith(".csv") and not each.origin.startswith("own/")
+        )
+
     def structure_of(self, message: Message) -> str:
         """Return the message structure whose rows map *message*; empty where none do."""
         code, event = message["MSH-9.1"], message["MSH-9.2"]
