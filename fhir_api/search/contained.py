@@ -90,6 +90,9 @@ def _add(
         mine, theirs = getattr(entries, name), getattr(found, name)
         present.update(entry.parameter for entry in theirs)
         mine += [entry._replace(parameter=contained_key(position, entry.parameter)) for entry in theirs]
+    moved = {contained_key(position, key): (contained_key(position, part), only)
+             for key, (part, only) in found.shared.items()}  # fmt: skip
+    entries.shared = {**entries.shared, **moved}
     resource_type = inner["resourceType"]
     values = frozenset([resource_type, *(codes[key] for key in present if key in codes)])
     entries.words.append(WordsEntry(_mark(resource_type, position, "_present").key, values))
@@ -141,7 +144,8 @@ def _moved(clause: Clause, resource_type: str, position: int) -> Clause:
     """Return what *clause* means for a contained resource, as a clause about its container."""
 
     def moved(parameter: Parameter) -> Parameter:
-        return replace(parameter, key=contained_key(position, parameter.key))
+        parts = tuple(contained_key(position, part) for part in parameter.parts)
+        return replace(parameter, key=contained_key(position, parameter.key), parts=parts)
 
     def each(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
         return tuple(_moved(inner, resource_type, position) for inner in clauses)
@@ -181,7 +185,7 @@ def chained(clause: ChainClause, place: str) -> Clause | None:
     inner = dict(clause.targets).get(resource_type)
     if inner is None:
         return None
-    link = replace(clause.reference, type="token", key=link_key(clause.reference.key))
+    link = replace(clause.reference, type="token", key=link_key(clause.reference.key), parts=(), only=None)
     points = ValueClause(link, None, (TokenValue(None, place),))
     return AllClause((points, contained_at(resource_type, int(position), (inner,))))
 

@@ -5,7 +5,7 @@ Spec: https://hl7.org/fhir/R4/searchparameter-registry.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, cached_property
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from fhir_api.search.entries import parameter_key
 from fhir_api.search.evaluation import result_types
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, routes
+from fhir_api.search.sharing import shared
 from fhir_api.search.types.registry import LEAVES
 from fhir_api.search.types.token import CASELESS_TYPES, IDENTIFYING_TYPES, TEXTS
 
@@ -118,13 +119,36 @@ class SearchDefinitions:
             if any(is_subtype(resource_type, base) for base in definition.base) and definition.code not in NOT_INDEXED
         ]
         # a composite's components are parameters of the same type
-        simple = {
+        simple = self.shared({
             row.code: _simple(resource_type, row, self.key(resource_type, row))
             for row in own
             if row.type != "composite"
-        }
-        composite = {row.code: self._composite(resource_type, row, simple) for row in own if row.type == "composite"}
+        })  # fmt: skip
+        composite = self.shared({
+            row.code: self._composite(resource_type, row, simple) for row in own if row.type == "composite"
+        })  # fmt: skip
         return dict(sorted((simple | composite).items()))
+
+    def shared(self, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
+        """Return some parameters of a type, those with ``parts`` that share their entries with others of them."""
+        return shared(parameters, self._ends)
+
+    def _ends(self, parameter: Parameter) -> list[Hashable]:
+        """Return what decides which entries *parameter* has; see :data:`fhir_api.search.sharing.Ends`."""
+        if parameter.type == "composite":
+            bases = routes(parameter.expression, parameter.resource_type)
+            return [(base, *self._component_ends(parameter, base)) for base in bases]
+        if parameter.type in {"special", "date"} or is_present_and_not_false(
+            parameter.expression, parameter.resource_type
+        ):
+            raise Unroutable(parameter.type)
+        # a resource inside another is indexed where the parameter takes its type
+        return [(way, parameter.targets) if way.type == "Resource" else way for way in leaf_routes(parameter)]
+
+    def _component_ends(self, composite: Parameter, base: Route) -> Iterator[Hashable]:
+        for part, expression in zip(composite.components, self.component_expressions(composite), strict=True):
+            ways = usable(routes(expression, part.resource_type, base.type), part)
+            yield part.type, part.is_identifier, frozenset(ways)
 
     def _composite(
         self, resource_type: str, definition: SearchParameterDefinition, simple: Mapping[str, Parameter]

@@ -6,8 +6,10 @@ Each entry starts with the *parameter key*, a stable number for (resource type, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 
@@ -135,12 +137,18 @@ class CompositeEntry(NamedTuple):
     components: tuple[Component, ...]
 
 
+Shared = Mapping[int, tuple[int, str | None]]
+"""For the key of a parameter whose entries are those of others: the key of the first, and its ``only``."""
+
+NOTHING_SHARED: Final[Shared] = MappingProxyType({})
+
+
 @dataclass(slots=True)
 class IndexEntries:
     """All that one resource puts into the index; each list is free of duplicates.
 
     *low* is the resource's primary clinical date (low end, milliseconds), or ``EARLIEST`` where it has none: "newest
-    first" means newest by this date.
+    first" means newest by this date. *shared*: the parameters whose entries are here, but need not be kept.
     """
 
     low: int
@@ -155,3 +163,4 @@ class IndexEntries:
     composites: list[CompositeEntry] = field(default_factory=list)
     texts: list[TextEntry] = field(default_factory=list)
     words: list[WordsEntry] = field(default_factory=list)
+    shared: Shared = field(default_factory=lambda: NOTHING_SHARED)

@@ -45,6 +45,8 @@ class Parameter(Struct, frozen=True):
         is_canonical: a reference parameter on canonical elements.
         ignores_case: a token parameter on texts; codes in entries and values are case-folded.
         texts: keys of the texts that go with its codes, one for each place it looks at; empty where there can be none.
+        parts: keys of other parameters of the type that have all its entries; see :mod:`fhir_api.search.sharing`.
+        only: the entries of *parts* that point at another type than this are none of its own; None where all are.
     """
 
     resource_type: str
@@ -60,6 +62,13 @@ class Parameter(Struct, frozen=True):
     is_canonical: bool = False
     ignores_case: bool = False
     texts: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
+    only: str | None = None
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The keys under which a store finds its entries: those of its parts, or its own."""
+        return self.parts or (self.key,)
 
 
 class TokenValue(Struct, frozen=True):

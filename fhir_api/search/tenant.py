@@ -61,6 +61,10 @@ class OwnDefinitions(SearchDefinitions):
         """See :class:`SearchDefinitions`; the order of resources is R4's."""
         return self._base.primary_date(resource_type)
 
+    def shared(self, parameters: dict[str, Parameter]) -> dict[str, Parameter]:
+        """See :class:`SearchDefinitions`; any of them may be removed, and its rows with it: none relies on another."""
+        return parameters
+
     @property
     def types(self) -> frozenset[str]:
         """The types that have parameters of the tenant."""

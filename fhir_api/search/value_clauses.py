@@ -92,7 +92,7 @@ class ValueReader:
     def _texts(parameter: Parameter, texts: Sequence[str]) -> Clause:
         """Return the clause that one of the texts beside the parameter's codes begins with one of *texts*."""
         values = tuple(StringValue(unescape(text)) for text in texts)
-        places = (replace(parameter, key=key, is_identifier=False) for key in parameter.texts)
+        places = (replace(parameter, key=key, is_identifier=False, parts=(), only=None) for key in parameter.texts)
         clauses = tuple(ValueClause(place, "text", values) for place in places)
         return clauses[0] if len(clauses) == 1 else AnyClause(clauses)
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from fhir_api.search.definitions import SearchDefinitions, base_definitions
 from fhir_api.search.extract.extractor import Extractor
 from fhir_api.search.query import Parameter
@@ -19,7 +21,8 @@ class _Only(SearchDefinitions):
 
     def __init__(self, parameters: tuple[Parameter, ...]) -> None:
         super().__init__(())
-        self._chosen = parameters
+        # each by itself, wherever the index has its rows
+        self._chosen = tuple(replace(each, parts=(), only=None) for each in parameters)
 
     def parameters(self, resource_type: str) -> Mapping[str, Parameter]:
         return {each.code: each for each in self._chosen if each.resource_type == resource_type}

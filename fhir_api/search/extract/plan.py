@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fhir_api.search.definitions import SearchDefinitions, leaf_routes, usable
+from fhir_api.search.entries import Shared
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, routes
 
@@ -67,12 +68,14 @@ class Plan:
         presence: parameters of the form ``X.exists() and X != false``, with the routes of X.
         evaluated: parameters whose expression is more than routes.
         primary: the date parameter that gives ``IndexEntries.low``.
+        shared: see :class:`~fhir_api.search.entries.IndexEntries`.
     """
 
     root: Branch
     presence: tuple[tuple[Parameter, tuple[Route, ...]], ...]
     evaluated: tuple[Parameter, ...]
     primary: Parameter | None
+    shared: Shared
 
 
 def plan(definitions: SearchDefinitions, resource_type: str) -> Plan:
@@ -80,7 +83,8 @@ def plan(definitions: SearchDefinitions, resource_type: str) -> Plan:
     root = Branch()
     presence = []
     evaluated = []
-    for parameter in definitions.parameters(resource_type).values():
+    parameters = definitions.parameters(resource_type).values()
+    for parameter in parameters:
         if parameter.type == "composite":
             _add_composite(definitions, root, parameter)
         elif (found := is_present_and_not_false(parameter.expression, resource_type)) is not None:
@@ -90,7 +94,8 @@ def plan(definitions: SearchDefinitions, resource_type: str) -> Plan:
                 _add_leaves(root, parameter, leaf_routes(parameter))
             except Unroutable:
                 evaluated.append(parameter)
-    return Plan(root, tuple(presence), tuple(evaluated), definitions.primary_date(resource_type))
+    shared = {each.key: (each.parts[0], each.only) for each in parameters if each.parts}
+    return Plan(root, tuple(presence), tuple(evaluated), definitions.primary_date(resource_type), shared)
 
 
 def _add_leaves(start: Branch, parameter: Parameter, found: Iterable[Route]) -> None:

@@ -58,6 +58,7 @@ def generate(plan: Plan, zone: tzinfo) -> tuple[str, dict[str, object]]:
     """Return the source of ``def extract(resource)`` and the names it needs."""
     writer = _Writer()
     writer.names.update(zone=zone, new=new_entry, IndexEntries=IndexEntries, CompositeEntry=CompositeEntry)
+    writer.names["shared"] = plan.shared
     with writer.block("def extract(resource):"):
         top = len(writer.lines)
         _presence(writer, plan)
@@ -68,7 +69,8 @@ def generate(plan: Plan, zone: tzinfo) -> tuple[str, dict[str, object]]:
         for name in used:
             writer.line(f"if len({name}) > 1: {name} = list(dict.fromkeys({name}))")
         _low(writer, plan)
-        writer.line(f"return IndexEntries(low, {', '.join(name if name in used else '[]' for name in _FIELDS)})")
+        lists = ", ".join(name if name in used else "[]" for name in _FIELDS)
+        writer.line(f"return IndexEntries(low, {lists}, shared=shared)")
         writer.lines[top:top] = [f"    {name} = []; add_{name} = {name}.append" for name in used]
     return writer.source(), writer.names
 

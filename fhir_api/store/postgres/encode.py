@@ -10,6 +10,7 @@ import marshal
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from typing import TypeVar
 
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.entries import (
@@ -20,17 +21,19 @@ from fhir_api.search.entries import (
     NumberEntry,
     QuantityEntry,
     ReferenceEntry,
+    Shared,
     StringEntry,
     TextEntry,
     TokenEntry,
+    UriEntry,
     WordsEntry,
     parameter_key,
 )
 from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
-from fhir_api.store.postgres.hashing import Hasher, leading
+from fhir_api.store.postgres.hashing import Hasher, leading, tells
 
-INDEX_VERSION = 4
+INDEX_VERSION = 5
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
 
 FOLDED_LENGTH = 500
@@ -48,6 +51,9 @@ NARROW = 32 * 86_400_000
 that bounds an interval on both sides reads only the narrow ones between the bounds, and the few wide ones."""
 
 Row = tuple[int | float | str | None, ...]
+_Entry = TypeVar(
+    "_Entry", TokenEntry, IdentifierEntry, StringEntry, UriEntry, NumberEntry, QuantityEntry, CompositeEntry
+)
 
 
 @dataclass(slots=True)
@@ -99,6 +105,11 @@ def _minus(rows: list[Row], others: list[Row]) -> list[Row]:
     return [row for row in rows if row not in gone]
 
 
+def _kept(entries: list[_Entry], shared: Shared) -> list[_Entry]:
+    """Return the entries of parameters that have rows of their own."""
+    return [entry for entry in entries if entry[0] not in shared] if entries else entries
+
+
 class Encoder:
     """Turns entries into rows for one installation."""
 
@@ -108,27 +119,35 @@ class Encoder:
     def rows(self, entries: IndexEntries, rid: int, codes: Codes) -> IndexRows:
         """Return the rows of the resource *rid*, each once; the codes they need are added to *codes*."""
         rows = IndexRows()
-        primary = entries.low
-        self._tokens(rows, entries.tokens, rid, primary, codes)
-        for identifier in entries.identifiers:
+        primary, shared = entries.low, entries.shared
+        self._tokens(rows, _kept(entries.tokens, shared), rid, primary, codes)
+        for identifier in _kept(entries.identifiers, shared):
             rows.token += [(identifier.parameter, hashed, primary, rid) for hashed in self._identifier(identifier)]
         for reference in entries.references:
-            self._reference(rows, reference, primary, rid, codes)
+            if reference.parameter in shared:
+                self._shared_reference(rows, reference, shared[reference.parameter], primary, rid)
+            else:
+                self._reference(rows, reference, primary, rid, codes)
+            for hashed in self._logical(reference.identifier_system, reference.identifier_value):
+                rows.token.append((reference.parameter, hashed, primary, rid))
         rows.date = [
             (parameter if high - low <= NARROW else -parameter, low, high, rid)
             for parameter, low, high in entries.dates
         ]
-        for text in entries.strings:
+        for text in _kept(entries.strings, shared):
             self._string(rows, text, rid)
         # uris are texts that are compared as they are
-        rows.string += [(parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid) for parameter, uri in entries.uris]
-        rows.quantity = [(parameter, 0, value, primary, rid) for parameter, value in entries.numbers]
-        for quantity in entries.quantities:
+        rows.string += [
+            (parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid)
+            for parameter, uri in _kept(entries.uris, shared)
+        ]
+        rows.quantity = [(parameter, 0, value, primary, rid) for parameter, value in _kept(entries.numbers, shared)]
+        for quantity in _kept(entries.quantities, shared):
             unit = self._unit(codes, quantity.parameter, quantity)
             rows.quantity.append((quantity.parameter, unit, quantity.value, primary, rid))
         self._texts(rows, entries.texts, rid, primary, codes)
         self._words(rows, entries.words, rid, primary, codes)
-        for composite in entries.composites:
+        for composite in _kept(entries.composites, shared):
             self._composite(rows, composite, rid, primary, codes)
         return rows if _all_different(rows) else _distinct(rows)
 
@@ -180,13 +199,18 @@ class Encoder:
         return hashes
 
     def _reference(self, rows: IndexRows, entry: ReferenceEntry, low: int, rid: int, codes: Codes) -> None:
-        hasher, parameter = self.hasher, entry.parameter
         if entry.target:
-            rows.reference.append((parameter, hasher.text(entry.target), low, rid))
+            rows.reference.append((entry.parameter, self.hasher.text(entry.target), low, rid))
             if entry.version:
                 self._versioned(rows, entry, entry.version, low, rid, codes)
-        for hashed in self._logical(entry.identifier_system, entry.identifier_value):
-            rows.token.append((parameter, hashed, low, rid))
+
+    def _shared_reference(
+        self, rows: IndexRows, entry: ReferenceEntry, place: tuple[int, str | None], low: int, rid: int
+    ) -> None:
+        """Add a row where nobody could tell by the row of the part in *place* that it points at its only type."""
+        part, only = place
+        if only is not None and entry.target and not tells(entry.target, only):
+            rows.reference.append((part, self.hasher.typed(only, entry.target), low, rid))
 
     def _versioned(
         self, rows: IndexRows, entry: ReferenceEntry, version: str, low: int, rid: int, codes: Codes

@@ -51,6 +51,10 @@ class Hasher:
         """Return the hash that finds *code* whatever its system."""
         return self.text(f"\x00{code}")
 
+    def typed(self, only: str, target: str) -> int:
+        """Return the hash of a reference to the type *only* whose text does not tell it; see :func:`tells`."""
+        return self.text(f"\x08{only}|{target}")
+
     def of_type(self, system: str | None, type_code: str, value: str) -> int:
         """Return the hash for ``:of-type``."""
         return self.text(f"\x02{system or ''}|{type_code}|{value}")
@@ -83,6 +87,11 @@ class Hasher:
     def dimension(self, dimension: str) -> int:
         """Return the hash that finds the units of a dimension."""
         return self.text(f"\x04{dimension}")
+
+
+def tells(target: str, only: str) -> bool:
+    """Tell whether what a reference points at is of the type *only*, by its text alone."""
+    return target.startswith(only) and target[len(only) : len(only) + 1] == "/"
 
 
 def leading(text: str, filler: bytes = b"\0") -> int:

@@ -28,7 +28,7 @@ from fhir_api.store.postgres.own import PRESENCE
 from fhir_api.store.postgres.search.presence import has_bit
 from fhir_api.store.postgres.search.rows import Keys, RowFinder
 from fhir_api.store.postgres.statement import Arguments
-from fhir_api.store.postgres.types import type_numbers
+from fhir_api.store.postgres.types import resource_numbers, type_numbers
 from fhir_api.store.postgres.writes import Indexing
 
 PROBED = "OFFSET 0"
@@ -140,7 +140,8 @@ class Conditions:
         )
 
     def _dated(self, clause: PrimaryDateClause, candidate: Candidate) -> str:
-        keys = [key for parameter in clause.parameters for key in (parameter.key, -parameter.key)]
+        numbers = [number for parameter in clause.parameters for number in parameter.numbers]
+        keys = [key for number in numbers for key in (number, -number)]
         low, high = self.arguments.bind(clause.low), self.arguments.bind(clause.high)
         # a resource has one primary date at most, which begins at its "low": none outside is none, or one inside
         return (
@@ -193,7 +194,7 @@ class Conditions:
 
     def _chained(self, clause: ChainClause, candidate: Candidate, *, named: bool) -> str:
         source, target = self.alias(), self.alias()
-        key = self.arguments.bind(clause.reference.key, "integer")
+        key, _ = self.finder.place(clause.reference)
         reached = Candidate(f"{target}.rid", f"{target}.low", f"{target}.id_hash")
         kinds = " OR ".join(
             f"({target}.type_id = {self.type_number(name)} AND {self.holds(inner, reached)})"
@@ -216,14 +217,24 @@ class Conditions:
 
     def _has(self, clause: HasClause, candidate: Candidate) -> str:
         source = self.alias()
-        key = self.arguments.bind(clause.reference.key, "integer")
+        key, _ = self.finder.place(clause.reference)
         pointing = Candidate(f"{source}.rid", f"{source}.low", None)
         targets = [f"{source}.target = {_target(candidate, named=each)}" for each in ways_to_point(clause.reference)]
         return (
-            f"EXISTS (SELECT FROM fhir.reference {source} WHERE {source}.tenant_id = c.tenant "
-            f"AND {source}.param = {key} AND ({' OR '.join(targets)}) "
-            f"AND {self.holds(clause.clause, pointing)} {PROBED})"
+            f"({self.is_target(clause.reference, candidate.rid)}EXISTS (SELECT FROM fhir.reference {source} "
+            f"WHERE {source}.tenant_id = c.tenant AND {source}.param = {key} AND ({' OR '.join(targets)}) "
+            f"AND {self.holds(clause.clause, pointing)} {PROBED}))"
         )
+
+    def is_target(self, reference: Parameter, rid: str) -> str:
+        """Return the condition that the resource *rid* is of the only type *reference* takes, followed by AND.
+
+        Its rows are those of a parameter that takes others as well. Empty where it takes whatever its rows point at.
+        """
+        if reference.only is None:
+            return ""
+        first, behind = (self.arguments.bind(each) for each in resource_numbers(type_numbers()[reference.only]))
+        return f"{rid} >= {first} AND {rid} < {behind} AND "
 
     def type_number(self, name: str) -> str:
         """Return SQL for the number of a resource type."""

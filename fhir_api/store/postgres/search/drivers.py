@@ -93,6 +93,15 @@ def _rank(clause: Clause) -> int | None:
             return None
 
 
+def has_parts(clause: Clause) -> bool:
+    """Tell whether the rows of *clause* are those of several parameters: a resource may have one under each."""
+    match clause:
+        case ValueClause(parameter) | ChainClause(parameter):
+            return len(parameter.numbers) > 1
+        case _:
+            return False
+
+
 class Sets:
     """Writes a clause's resources as a set."""
 
@@ -107,8 +116,8 @@ class Sets:
             rows = self._conditions.finder.rows(clause) if clause.parameter.type in KEYED else None
             return rows if isinstance(rows, Keys) else None
         if isinstance(clause, ChainClause):
-            key = self._conditions.arguments.bind(clause.reference.key, "integer")
-            return Keys("reference", key, f"ARRAY({self._targets(clause)})")
+            key, parts = self._conditions.finder.place(clause.reference)
+            return Keys("reference", key, f"ARRAY({self._targets(clause)})", parts=parts)
         return None
 
     def rids(self, clause: Clause) -> str:
@@ -118,13 +127,16 @@ class Sets:
                 hashes = self._conditions.id_hashes(clause, self._resource_types)
                 return f"SELECT r.rid FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash = ANY({hashes})"
             case HasClause(source_type, reference, inner):
-                key = self._conditions.arguments.bind(reference.key, "integer")
+                key, _ = self._conditions.finder.place(reference)
                 sources = Sets(self._conditions, (source_type,)).rids(inner)
                 pointed = (
                     "SELECT f.target FROM fhir.reference f WHERE f.tenant_id = c.tenant "
                     f"AND f.param = {key} AND f.rid IN ({sources})"
                 )
-                return " UNION ALL ".join(_BEHIND[named].format(pointed) for named in ways_to_point(reference))
+                behind = " UNION ALL ".join(_BEHIND[named].format(pointed) for named in ways_to_point(reference))
+                if reference.only is None:
+                    return behind
+                return f"SELECT o.rid FROM ({behind}) o WHERE {self._conditions.is_target(reference, 'o.rid')}true"
             case AnyClause(members):
                 return " UNION ALL ".join(self.rids(member) for member in members) or "SELECT NULL::bigint WHERE false"
             case AllClause(members):
@@ -168,11 +180,12 @@ class Sets:
 
     def is_pointed_at(self, clause: HasClause, candidate: Candidate) -> str:
         """Return the condition that *clause* holds for *candidate*; what starts from the set is read once and kept."""
-        key = self._conditions.arguments.bind(clause.reference.key, "integer")
+        key, _ = self._conditions.finder.place(clause.reference)
+        is_target = self._conditions.is_target(clause.reference, candidate.rid)
         # IS TRUE keeps PostgreSQL from making a join of it
         return (
-            f"EXISTS (SELECT FROM fhir.reference s WHERE s.tenant_id = c.tenant AND s.param = {key} "
-            f"AND s.target = {candidate.id_hash} AND (s.rid IN ({self.sources(clause)} OFFSET 0)) IS TRUE OFFSET 0)"
+            f"({is_target}EXISTS (SELECT FROM fhir.reference s WHERE s.tenant_id = c.tenant AND s.param = {key} "
+            f"AND s.target = {candidate.id_hash} AND (s.rid IN ({self.sources(clause)} OFFSET 0)) IS TRUE OFFSET 0))"
         )
 
     def _row_rids(self, clause: ValueClause | ChainClause) -> str:

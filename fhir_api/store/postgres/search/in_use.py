@@ -34,6 +34,7 @@ VALUES = fenced(
 
 async def values(fetch: Fetch, parameters: Sequence[Parameter]) -> list[ValueInUse]:
     """Return the different values of token and uri *parameters*."""
-    tokens = [parameter.key for parameter in parameters if parameter.type == "token"]
-    uris = [parameter.key for parameter in parameters if parameter.type == "uri"]
-    return [ValueInUse(*row) for row in await fetch(VALUES, tokens, uris)]
+    tokens, uris = ({number: each.key for each in parameters if each.type == kind for number in each.numbers}
+                    for kind in ("token", "uri"))  # fmt: skip
+    owners = tokens | uris
+    return [ValueInUse(owners[number], *value) for number, *value in await fetch(VALUES, list(tokens), list(uris))]

@@ -14,6 +14,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.entries import CANONICAL
 from fhir_api.search.query import Clause, Include, Query
+from fhir_api.search.sharing import by_rows
 from fhir_api.store.postgres.reads import VERSION_COLUMNS, stored_versions
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
 from fhir_api.store.postgres.session import Fetch, fenced
@@ -70,7 +71,7 @@ async def follow(fetch: Fetch, indexing: Indexing, matches: Sequence[Numbered], 
     """
     seen = {rid for rid, _ in matches}
     included: list[StoredVersion] = []
-    origins, rules = list(matches), list(query.includes)
+    origins, rules = list(matches), [each for include in query.includes for each in by_rows(include)]
     while origins and rules:
         found: dict[int, StoredVersion] = {}
         for include in rules:

@@ -41,7 +41,7 @@ _AT_ONCE: Final = 100
 _MARKED = fenced(
     "x.fhir_id, x.body",
     "SELECT r.fhir_id, r.body FROM fhir.string s JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.rid = s.rid "
-    f"WHERE s.tenant_id = c.tenant AND s.param = $2::integer LIMIT {MOST_LONG + 1}",
+    f"WHERE s.tenant_id = c.tenant AND s.param = ANY($2::integer[]) LIMIT {MOST_LONG + 1}",
 )
 
 Candidates = list[tuple[str, list[StringEntry | CompositeEntry]]]
@@ -83,7 +83,7 @@ def _is_long(value: Value) -> bool:
 
 
 async def _candidates(fetch: Fetch, parameter: Parameter, indexing: Indexing) -> Candidates:
-    rows = await fetch(_MARKED, long_key(parameter.key))
+    rows = await fetch(_MARKED, [long_key(number) for number in parameter.numbers])
     if len(rows) > MOST_LONG:
         message = f"More than {MOST_LONG} resources have texts for '{parameter.code}' that are too long for the index."
         raise refuse(ErrorKind.TOO_COSTLY, message)

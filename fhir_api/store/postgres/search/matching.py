@@ -14,7 +14,7 @@ from fhir_api.store.postgres.search.along import (
 from fhir_api.store.postgres.search.beginning import Beginning
 from fhir_api.store.postgres.search.changed import unchanged
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions
-from fhir_api.store.postgres.search.drivers import Sets, choose
+from fhir_api.store.postgres.search.drivers import Sets, choose, has_parts
 from fhir_api.store.postgres.search.order import (
     LAST_UPDATED,
     MADE,
@@ -182,7 +182,8 @@ class Matching:
     def total(self) -> Counting:
         """Return what counts all matches: index rows alone where they tell, else resources."""
         driver = self._chosen.driver
-        keys = self._sets.keys(driver) if driver is not None and len(self.query.resource_types) == 1 else None
+        is_keyed = driver is not None and len(self.query.resource_types) == 1 and not has_parts(driver)
+        keys = self._sets.keys(driver) if driver is not None and is_keyed else None
         if driver is None and len(self._chosen.others) == 1:
             present = self._presence(self._chosen.others[0])
             if present is not None:
@@ -213,7 +214,9 @@ class Matching:
         if not isinstance(driver, ValueClause) or driver.modifier is not None:
             return False
         parameter = driver.parameter
-        return parameter.type == "token" and not parameter.is_identifier and self._definitions.is_single(parameter)
+        # one concept may have several codes
+        is_code = parameter.type == "token" and not {*parameter.element_types} & {"CodeableConcept"}
+        return is_code and not parameter.is_identifier and self._definitions.is_single(parameter)
 
     def keys(self, limit: int) -> str:
         """Return the statement of up to *limit* keys."""

@@ -19,6 +19,7 @@ from fhir_api.search.query import SortKey
 from fhir_api.store.postgres.search.beginning import Beginning
 from fhir_api.store.postgres.search.former import Former, Values, by_sort
 from fhir_api.store.postgres.statement import Arguments
+from fhir_api.store.postgres.types import type_numbers
 
 Row = TypeVar("Row")
 
@@ -196,12 +197,31 @@ def _sort_keys(sort_key: SortKey, arguments: Arguments) -> list[Key]:
     ]
 
 
+def _pointing(sort_key: SortKey, arguments: Arguments) -> str:
+    """Return the condition on a reference ``x`` to the resource ``t`` that it is one of the parameters."""
+    ways = []
+    for parameter in sort_key.parameters:
+        way = f"x.param = ANY({arguments.bind(list(parameter.numbers), 'integer[]')})"
+        if parameter.only is not None:
+            way += f" AND t.type_id = {arguments.bind(type_numbers()[parameter.only], 'smallint')}"
+        ways.append(way)
+    return " OR ".join(ways)
+
+
 def _value(kind: str, sort_key: SortKey, arguments: Arguments) -> tuple[str, str, str]:
     """Return SQL for the least (descending: greatest) value of a parameter of type *kind*, its type and a filler."""
     pick = "max" if sort_key.descending else "min"
-    numbers = [parameter.key for parameter in sort_key.parameters]
+    numbers = [number for parameter in sort_key.parameters for number in parameter.numbers]
     if kind == "date":
         numbers += [-number for number in numbers]
+    if kind == "reference":
+        # by type, then by id; types have their numbers in the order of their names
+        targets = (
+            f"SELECT {pick}(to_char(t.type_id, 'FM000') || '/' || t.fhir_id) FROM fhir.reference x "
+            "JOIN fhir.resource t ON t.tenant_id = c.tenant AND t.id_hash = x.target "
+            f"WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND ({_pointing(sort_key, arguments)})"
+        )
+        return f"({targets})", "text", "''"
     keys = f"= ANY({arguments.bind(numbers, 'integer[]')})"
     if kind == "token":
         codes = (
@@ -210,14 +230,6 @@ def _value(kind: str, sort_key: SortKey, arguments: Arguments) -> tuple[str, str
             "AND x.hash = k.hash AND x.low = b.low AND x.rid = b.rid)"
         )
         return f"({codes})", "text", "''"
-    if kind == "reference":
-        # by type, then by id; types have their numbers in the order of their names
-        targets = (
-            f"SELECT {pick}(to_char(t.type_id, 'FM000') || '/' || t.fhir_id) FROM fhir.reference x "
-            "JOIN fhir.resource t ON t.tenant_id = c.tenant AND t.id_hash = x.target "
-            f"WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND x.param {keys}"
-        )
-        return f"({targets})", "text", "''"
     table, ascending, descending, cast, filler = _SORTABLE[kind]
     column = descending if sort_key.descending else ascending
     value = (

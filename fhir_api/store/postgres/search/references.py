@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.search.query import ReferenceValue, TokenValue, Value
-from fhir_api.store.postgres.hashing import Hasher
+from fhir_api.store.postgres.hashing import Hasher, tells
 from fhir_api.store.postgres.statement import Arguments
 
 
@@ -21,8 +21,9 @@ class References:
 
     def hierarchy(self, values: Sequence[Value], *, upward: bool) -> str:
         """Return SQL for the hashes of references, with all that are above or below them."""
-        keys = sorted({parent.key for value in values if isinstance(value, ReferenceValue) for parent in value.parents})
-        parents = self._arguments.bind(keys, "integer[]")
+        known = (parent for value in values if isinstance(value, ReferenceValue) for parent in value.parents)
+        numbers = sorted({number for parent in known for number in parent.numbers})
+        parents = self._arguments.bind(numbers, "integer[]")
         roots = self._array(self.hashes(values))
         up = (
             "SELECT f.target FROM h JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.id_hash = h.hash "
@@ -57,14 +58,18 @@ class References:
             bare + [hasher.logical(value.system, value.code or "") for value in tokens if not value.any_system]
         )
 
-    def hashes(self, values: Sequence[Value]) -> list[int]:
-        """Return the hashes of what references with these values point at."""
-        return [
-            self._hasher.text(f"{target}|{value.version}" if value.version else target)
+    def hashes(self, values: Sequence[Value], only: str | None = None) -> list[int]:
+        """Return the hashes of what references with these values point at, if *only* to one type."""
+        hasher = self._hasher
+        targets = [
+            f"{target}|{value.version}" if value.version else target
             for value in values
             if isinstance(value, ReferenceValue)
             for target in value.candidates
         ]
+        if only is None:
+            return [hasher.text(target) for target in targets]
+        return [hasher.text(target) if tells(target, only) else hasher.typed(only, target) for target in targets]
 
     def _array(self, hashes: Sequence[int]) -> str:
         return self._arguments.bind(list(hashes), "bigint[]")

@@ -6,13 +6,14 @@ Each result is SQL over an alias ``x`` of one table. Meaning of the comparisons:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_api.search.folding import fold
 from fhir_api.search.query import (
     CompositeValue,
     DateValue,
     NumberValue,
+    Parameter,
     Prefix,
     QuantityValue,
     ReferenceValue,
@@ -42,13 +43,15 @@ DATED = frozenset({"number", "quantity", "composite"})
 class Keys:
     """Rows of ``token`` or ``reference``: those of *parameter* with a value of *hashes*.
 
-    *hashes* is SQL of a ``bigint[]``, or of one ``bigint`` when *is_one*: then the rows lie in one place.
+    *hashes* is SQL of a ``bigint[]``, or of one ``bigint`` when *is_one*. Where the rows are those of several
+    parameters, *parts* is SQL of an ``integer[]`` with their keys, and *parameter* is any of these.
     """
 
     table: str
     parameter: str
     hashes: str
     is_one: bool = False
+    parts: str = ""
 
     @property
     def condition(self) -> str:
@@ -83,6 +86,15 @@ class Ranges:
     arms: tuple[str, ...]
     sources: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+
+    @classmethod
+    def joined(cls, each: Sequence[Ranges]) -> Ranges:
+        """Return the rows of *each*, all of one table."""
+        if len(each) == 1:
+            return each[0]
+        pairs = [pair for one in each for pair in one._sourced]
+        arms, sources = (tuple(pair[place] for pair in pairs) for place in (0, 1))
+        return cls(each[0].table, arms, sources, tuple(place for one in each for place in one.places))
 
     @property
     def _sourced(self) -> list[tuple[str, str]]:
@@ -137,14 +149,33 @@ class RowFinder:
     def rows(self, clause: ValueClause) -> Rows:
         """Return the rows that make *clause* true (its ``:not`` left aside)."""
         parameter, values = clause.parameter, clause.values
-        if parameter.type == "date":
-            return self._dates(parameter.key, values)
-        key = self._arguments.bind(parameter.key, "integer")
         match parameter.type:
             case "token":
-                return self._tokens(key, values, clause.modifier)
+                key, parts = self.place(parameter)
+                return replace(self._tokens(key, values, clause.modifier), parts=parts)
+            case "reference" if clause.modifier == "identifier":
+                key = self._arguments.bind(parameter.key, "integer")
+                return Keys("token", key, self.references.logical(values))
             case "reference":
-                return self._references(key, values, clause.modifier)
+                key, parts = self.place(parameter)
+                return replace(self._references(key, clause), parts=parts)
+            case _:
+                return Ranges.joined([self._ranges(clause, number) for number in parameter.numbers])
+
+    def place(self, parameter: Parameter) -> tuple[str, str]:
+        """Return SQL of what the column ``param`` of a parameter's keyed rows equals, and its ``parts`` in Keys."""
+        if len(parameter.numbers) == 1:
+            return self._arguments.bind(parameter.numbers[0], "integer"), ""
+        parts = self._arguments.bind(list(parameter.numbers), "integer[]")
+        return f"ANY({parts})", parts
+
+    def _ranges(self, clause: ValueClause, number: int) -> Ranges:
+        """Return the rows under one *number* that make *clause* true."""
+        parameter, values = clause.parameter, clause.values
+        if parameter.type == "date":
+            return self._dates(number, values)
+        key = self._arguments.bind(number, "integer")
+        match parameter.type:
             case "string" if len(values) > FEW and clause.modifier is None:
                 arm, source = self._texts.many(key, values)
                 return Ranges("string", (arm,), (source,))
@@ -223,15 +254,14 @@ class RowFinder:
             f"AND (k.code = ANY({bind(codes, 'text[]')}) OR {begins}))"
         )
 
-    def _references(self, key: str, values: Sequence[Value], modifier: str | None) -> Keys:
+    def _references(self, key: str, clause: ValueClause) -> Keys:
+        values, modifier = clause.values, clause.modifier
         match modifier:
-            case "identifier":
-                return Keys("token", key, self.references.logical(values))
             case "versions":
                 return Keys("reference", key, self.references.versions(key, values))
             case "above" | "below":
                 return Keys("reference", key, self.references.hierarchy(values, upward=modifier == "above"))
-        hashes = self.references.hashes(values)
+        hashes = self.references.hashes(values, clause.parameter.only)
         if len(hashes) == 1:
             return Keys("reference", key, self._arguments.bind(hashes[0]), is_one=True)
         return Keys("reference", key, self._hash_array(hashes))

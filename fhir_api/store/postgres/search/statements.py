@@ -154,7 +154,7 @@ class Search(Matching):
             tests.append(self.order.behind(self.start, self.arguments, ("t.rid", "d.low", "d.rid")))
             tests.append(unchanged("d.rid", self._beginning(), self.arguments))
             bound = f"s.rid <= {self.arguments.bind(self.start.values[0])}"
-        key = self.arguments.bind(chain.reference.key, "integer")
+        key, _ = self._conditions.finder.place(chain.reference)
         return walk_by_target(key, self._sets.targets(chain), bound, tests, limit)
 
     def _pointed_at(self, driver: HasClause, limit: str) -> str:

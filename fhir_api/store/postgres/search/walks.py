@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fhir_api.search.query import AnyClause, Clause, Value, ValueClause
+from fhir_api.search.query import AnyClause, Clause, ReferenceValue, Value, ValueClause
+from fhir_api.store.postgres.hashing import tells
 from fhir_api.store.postgres.search.former import by_range
 from fhir_api.store.postgres.search.order import FIRST_UPDATED, LAST_UPDATED, MADE, Key, Order
 from fhir_api.store.postgres.search.rows import FEW, KEYED, Keys, Ranges
@@ -37,15 +38,18 @@ def walk_keys(keys: Keys, tests: Sequence[str], limit: str) -> str:
     *tests* are conditions on ``d``.
     """
     tested = "".join(f" AND {test}" for test in tests)
+    parameter = "p.param" if keys.parts else keys.parameter
     rows = (
-        f"FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {keys.parameter} "
+        f"FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {parameter} "
         f"AND d.{KEYED[keys.table]} = {keys.hashes if keys.is_one else 'h.hash'}{tested} "
         f"ORDER BY d.low DESC, d.rid DESC LIMIT {limit}"
     )
-    if keys.is_one:
+    if keys.is_one and not keys.parts:
         return f"SELECT d.low AS k0, d.rid AS k1, d.rid {rows}"
+    places = [f"unnest({keys.parts}) p(param)"] if keys.parts else []
+    places += [] if keys.is_one else [f"unnest({keys.hashes}) h(hash)"]
     return (
-        f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM unnest({keys.hashes}) h(hash) "
+        f"SELECT DISTINCT w.low AS k0, w.rid AS k1, w.rid FROM {' CROSS JOIN '.join(places)} "
         f"CROSS JOIN LATERAL (SELECT d.low, d.rid {rows}) w ORDER BY w.low DESC, w.rid DESC LIMIT {limit}"
     )
 
@@ -82,8 +86,13 @@ def same_targets(clause: Clause | None, resource_types: Sequence[str]) -> tuple[
     for member in members:
         if member.parameter.type != "reference" or member.modifier is not None or member.values != values:
             return None
-    parameters = (member.parameter for member in members)
-    return [each.key for each in parameters if not resource_types or each.resource_type in resource_types], values
+    parameters = [each.parameter for each in members]
+    if resource_types:
+        parameters = [each for each in parameters if each.resource_type in resource_types]
+    targets = [target for value in values if isinstance(value, ReferenceValue) for target in value.candidates]
+    if any(each.only and not all(tells(target, each.only) for target in targets) for each in parameters):
+        return None
+    return sorted({number for each in parameters for number in each.numbers}), values
 
 
 def walk_targets(parameters: str, hashes: str, tests: Sequence[str], limit: str) -> str:

@@ -3,7 +3,7 @@
 from fhir_api.store.postgres.migrations.sql import run_beside
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 
 def upgrade() -> None:
