@@ -1,0 +1,151 @@
+"""What ``stanforis audit`` does: on the database itself, whether a server runs or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import orjson
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from fhir_api.store.postgres.administration import administering
+from stanforis.audit.batches import audit_key
+from stanforis.audit.looking import Asked, Found, look_up
+from stanforis.audit.postgres import PostgresAuditStore
+from stanforis.audit.sealing import WITNESS, FileWitness
+from stanforis.audit.terms import Kind, Said, said_by
+from stanforis.audit.verifying import Verdict
+from stanforis.audit.verifying import verify as verified
+from stanforis.cli import databases
+from stanforis.errors import OperatorError
+from stanforis.settings import Settings
+from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.storage.secrets import installation_secret
+from stanforis.tenancy.contexts import open_contexts
+
+_HOLDER = "stanforis audit"
+_ROLE = "stanforis_app"
+
+
+class AuditCommandError(OperatorError):
+    """What was asked of the audit trail is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    store: PostgresAuditStore
+    tenants: dict[str, int]
+
+    def named(self, tenant: str | None) -> Sequence[int]:
+        """Return the tenant of that name, or all of them for None."""
+        if tenant is None:
+            return [*self.tenants.values()]
+        if tenant not in self.tenants:
+            raise AuditCommandError(f"There is no tenant '{tenant}'; there are: {', '.join(self.tenants)}.")
+        return [self.tenants[tenant]]
+
+
+def verify(settings: Settings, *, tenant: str | None, as_json: bool) -> bool:
+    """Verify the trail of a tenant (None: of all), tell what was found, and return whether it is sound.
+
+    Raises:
+        AuditCommandError: there is no such tenant.
+    """
+    key = audit_key((settings.secret or installation_secret(settings.data)).encode())
+    witness = FileWitness(settings.data / WITNESS)
+    columns = (SpinnerColumn(), TextColumn("batches verified"), MofNCompleteColumn(), TimeElapsedColumn())
+
+    async def run(settings: Settings) -> list[Verdict]:
+        with Progress(*columns, console=Console(stderr=True), disable=as_json) as shown:
+            task = shown.add_task("", total=None)
+            async with _opened(settings) as found:
+                return [
+                    await verified(found.store, key, number, witness, lambda count: shown.advance(task, count))
+                    for number in found.named(tenant)
+                ]
+
+    with databases.reached(settings, _HOLDER) as database:
+        verdicts = asyncio.run(run(database.settings))
+    _tell_verdicts(verdicts, as_json=as_json)
+    return all(verdict.is_sound for verdict in verdicts)
+
+
+def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: bool) -> None:
+    """Tell who touched a resource, the newest access first.
+
+    Raises:
+        AuditCommandError: there is no such tenant, or *resource* names none.
+    """
+    resource_type, slash, logical_id = resource.partition("/")
+    if not slash or not resource_type or not logical_id:
+        raise AuditCommandError(f"'{resource}' is not a resource: expected is Type/id, such as Patient/1.")
+    said: list[Said] = [(Kind.ENTITY, resource)]
+    if resource_type == "Patient":
+        said.append((Kind.PATIENT, logical_id))
+    asked = Asked(said, fits=lambda found: not frozenset(said).isdisjoint(said_by(found.record)))
+
+    async def run(settings: Settings) -> Sequence[Found]:
+        async with _opened(settings) as found:
+            (number,) = found.named(tenant)
+            return (await look_up(found.store, number, asked, count)).found
+
+    with databases.reached(settings, _HOLDER) as database:
+        accesses = asyncio.run(run(database.settings))
+    console = Console(highlight=False, soft_wrap=True)
+    for found in accesses:
+        console.out(_as_json(found) if as_json else _line(found), highlight=False)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[_Opened]:
+    pool = Pool(PoolOptions(settings.database_app_url, size=2, statement_milliseconds=0, role=_ROLE))
+    try:
+        contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
+        async with administering(settings.database_url) as administration:
+            tenants = await administration.tenants()
+        yield _Opened(PostgresAuditStore(pool, contexts), tenants)
+    finally:
+        await pool.close()
+
+
+def _tell_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for verdict in verdicts:
+        if as_json:
+            console.out(orjson.dumps(asdict(verdict)).decode(), highlight=False)
+            continue
+        console.print(
+            f"tenant {verdict.tenant}: {verdict.events:,} records in {verdict.batches:,} batches under "
+            f"{verdict.seals:,} seals, {verdict.unsealed:,} batches not sealed yet: "
+            + ("sound" if verdict.is_sound else "NOT SOUND")
+        )
+        for problem in verdict.problems:
+            console.out(f"  {problem}", highlight=False)
+
+
+def _as_json(found: Found) -> str:
+    return orjson.dumps({"id": str(found.place), **_facts(found)}).decode()
+
+
+def _line(found: Found) -> str:
+    facts = _facts(found)
+    return "  ".join(str(value) for name, value in facts.items() if name != "request" and value)
+
+
+def _facts(found: Found) -> dict[str, str | int]:
+    record = found.record
+    at = datetime.fromtimestamp(record.at / 1000, UTC)
+    return {
+        "at": at.isoformat(timespec="milliseconds"),
+        "interaction": record.interaction,
+        "status": record.status,
+        "user": record.who.user or record.who.subject or "(nobody known)",
+        "client": record.who.client,
+        "search": record.search,
+        "emergency": record.emergency,
+        "request": record.request,
+    }
