@@ -54,20 +54,26 @@ async def comparing_long_texts(fetch: Fetch, clauses: Sequence[Clause], indexing
     Raises:
         FhirError: TOO_COSTLY where too many have long texts.
     """
-    asked = {clause.parameter for clause in value_clauses(clauses) if _asks(clause)}
+    asked = {clause.parameter for clause in value_clauses(clauses) if _asks(clause, indexing)}
     if not asked:
         return tuple(clauses)
     found = {parameter: await _candidates(fetch, parameter, indexing) for parameter in asked}
 
     def changed(clause: ValueClause) -> Clause:
-        return _compared(clause, found[clause.parameter]) if _asks(clause) else clause
+        return _compared(clause, found[clause.parameter]) if _asks(clause, indexing) else clause
 
     return tuple(with_values(clause, changed) for clause in clauses)
 
 
-def _asks(clause: ValueClause) -> bool:
-    """Tell whether the index does not tell all that matches *clause*, or tells too much."""
-    if clause.parameter.type not in {"string", "composite"}:
+def _asks(clause: ValueClause, indexing: Indexing) -> bool:
+    """Tell whether the index does not tell all that matches *clause*, or tells too much.
+
+    Contained resources and the parameters of tenants are compared by what the index holds.
+    """
+    parameter = clause.parameter
+    if parameter.type not in {"string", "composite"}:
+        return False
+    if indexing.definitions.parameter(parameter.resource_type, parameter.code) != parameter:
         return False
     return clause.modifier == "contains" or any(map(_is_long, clause.values))
 
