@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 from stanforis.audit import TenantTrail
 from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
+from stanforis.tenancy.tenants import Tenant
 
 from fhir_api.access.caller import Caller
 from fhir_api.audit.entrance import AuditedEntrance
+from fhir_api.audit.shown import ShowingStore
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
 from fhir_api.interactions.context import Assessing, Context, Limits
 from fhir_api.interactions.parameters import TenantParameters
-from fhir_api.interactions.upkeep import Upkeep
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.opening import OpenStores, Stores, open_postgres
 from fhir_api.operations.table import OPERATIONS
 from fhir_api.packages.core import core_library
-from fhir_api.rest.asgi import FhirEndpoint
+from fhir_api.rest.asgi import TENANT_KEY, FhirEndpoint
 from fhir_api.rest.capability import SearchParameters, Statement, Statements, statement
-from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.cursors import TenantCursors
 from fhir_api.rest.dispatch import compile_routes
 from fhir_api.rest.entrance import Entrance, OpenEntrance
@@ -35,22 +36,25 @@ from fhir_api.rest.errors import refusal
 from fhir_api.rest.receiving import Receive, Scope, Send
 from fhir_api.rest.response import Response
 from fhir_api.rest.routes import ROUTES
+from fhir_api.rest.tenancy import TenancyEntrance, TenantContexts, tenant_of
 from fhir_api.rest.token_entrance import TokenEntrance
 from fhir_api.rest.wiring import Api
+from fhir_api.store.metered import MeteredStore
+from fhir_api.store.port import TenantStore
 from identity.access.hosting.addresses import SMART_CONFIGURATION
 from identity.access.hosting.authority import Authority
 from identity.access.hosting.mounts import Mounts
 
 BASE_PATH = "/fhir"
 TENANT = 1
-"""The one tenant there is for now."""
+"""The tenant whose base names none."""
 
 _BASE = BASE_PATH.encode()
 _BELOW = _BASE + b"/"
+_TENANTS = b"/t/"
+_TENANT_PATH = re.compile(rb"/t/([a-z0-9-]{1,63})(/fhir(?:/.*)?)")
 _SMART_CONFIGURATION = SMART_CONFIGURATION.encode()
 _READY_SECONDS = 2.0
-_UPKEEP_SHARE = 0.5
-"""How much of the time a job on the search index may work, in all processes together."""
 _log = logging.getLogger(__name__)
 
 
@@ -75,14 +79,14 @@ class Application:
     def __init__(self, settings: Settings, open_stores: OpenStores, access: Authority | None = None) -> None:
         """Prepare everything but the stores."""
         self._access = access
-        self._mounts = None if access is None else Mounts(access)
+        self._mounts = None if access is None else Mounts(access, self._is_served)
         self._settings = settings
         self._open_stores = open_stores
         self._metrics = Metrics()
         self._definitions = CompiledDefinitions(settings)
         self._root = compile_routes(ROUTES)
         self._describe = Statements(self._definitions.search, self._state)
-        self._upkeep: Upkeep | None = None
+        self._contexts: TenantContexts | None = None
         self._stores: Stores | None = None
         self._tracing: Tracing | None = None
         self._fhir: FhirEndpoint | None = None
@@ -91,6 +95,8 @@ class Application:
         """Answer one ASGI event stream."""
         match scope["type"]:
             case "http":
+                if scope["raw_path"].startswith(_TENANTS):
+                    scope = self._of_tenant(scope)
                 path: bytes = scope["raw_path"]
                 is_fhir = path.startswith(_BELOW) or path == _BASE
                 if self._fhir is not None and is_fhir and not path.endswith(_SMART_CONFIGURATION):
@@ -105,24 +111,15 @@ class Application:
     async def start(self) -> None:
         """Open the stores and begin to answer below the base."""
         settings = self._settings
-        parameters = TenantParameters(self._definitions.search)
         self._tracing = configure_tracing(settings.tracing_endpoint)
         self._stores = await self._open_stores(settings, self._definitions)
-        context = Context(
-            store=self._stores.for_tenant(TENANT),
-            rules=self._definitions,
-            base_url=settings.base_url.rstrip("/") or f"http://{_authority(settings)}{BASE_PATH}",
-            limits=Limits(bundle_bytes=settings.body_limit, conditional_delete=settings.conditional_delete_limit),
-            check_structure=settings.validation_on_write != "none",
-            definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
-            claims=Claims(self._metrics.observe_profiles),
-            parameters=parameters,
-            caller=Caller.unlimited(TENANT),
-            assessing=Assessing(settings.validate_references, settings.validate_extensions),
-        )
+        await self._stores.directory.start()
+        self._contexts = TenantContexts(self._stores.directory, self._context)
+        # the search parameters of the default tenant are looked after from the start
+        self._contexts.of(TENANT)
         self._fhir = FhirEndpoint(
             self._api(TenantCursors(self._stores.cursor_key, settings.page_lifetime)),
-            self._on_record(await self._entrance(Contexts(context)), self._stores),
+            self._on_record(await self._entrance(self._contexts, self._stores), self._stores),
             self._metrics,
             RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
             tracing=self._tracing,
@@ -133,14 +130,48 @@ class Application:
 
         if settings.audit != "off":
             await self._stores.trail.start()
-        self._upkeep = Upkeep(context.store, parameters, share=_UPKEEP_SHARE)
-        self._upkeep.start()
 
-    async def _entrance(self, contexts: Contexts) -> Entrance:
+    async def _entrance(self, contexts: TenantContexts, stores: Stores) -> Entrance:
         if self._access is None:
-            return OpenEntrance(contexts)
+            return TenancyEntrance(OpenEntrance(contexts.of, TENANT), stores.directory)
         await self._access.start()
-        return TokenEntrance({TENANT: contexts}.get, self._access)
+        return TenancyEntrance(TokenEntrance(contexts.of, self._access), stores.directory)
+
+    def _context(self, tenant: Tenant) -> Context:
+        """Return what the requests of a tenant work with, without limits on who asks."""
+        settings = self._settings
+        return Context(
+            store=self._store(tenant.number),
+            rules=self._definitions,
+            base_url=self._base_url(tenant.number),
+            limits=Limits(bundle_bytes=settings.body_limit, conditional_delete=settings.conditional_delete_limit),
+            check_structure=settings.validation_on_write != "none",
+            definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
+            claims=Claims(self._metrics.observe_profiles),
+            parameters=TenantParameters(self._definitions.search),
+            caller=Caller.unlimited(tenant.number),
+            assessing=Assessing(settings.validate_references, settings.validate_extensions),
+        )
+
+    def _base_url(self, tenant: int) -> str:
+        base = self._settings.base_url.rstrip("/") or f"http://{_authority(self._settings)}{BASE_PATH}"
+        return base if tenant == TENANT else f"{base.removesuffix(BASE_PATH)}/t/{tenant}{BASE_PATH}"
+
+    def _is_served(self, tenant: int) -> bool:
+        return self._contexts is not None and self._contexts.of(tenant) is not None
+
+    def _of_tenant(self, scope: Scope) -> Scope:
+        """Return the scope of a request whose path names a tenant, as if it did not; as it is where none is meant.
+
+        What is beside FHIR is reached by the tenant's number.
+        """
+        named = _TENANT_PATH.fullmatch(scope["raw_path"])
+        number = None if named is None or self._stores is None else tenant_of(self._stores.directory, named[1].decode())
+        if named is None or number is None:
+            return scope
+        if scope["raw_path"].endswith(_SMART_CONFIGURATION):
+            return {**scope, "path": f"/t/{number}{named[2].decode()}"}
+        return {**scope, "raw_path": named[2], TENANT_KEY: number}
 
     def _state(self, search: SearchParameters) -> Statement:
         """Return the CapabilityStatement with some search parameters."""
@@ -163,6 +194,14 @@ class Application:
             explains_searches=self._settings.explain_searches,
         )
 
+    def _store(self, tenant: int) -> TenantStore:
+        """Return the store of a tenant, with its audit trail to be read in it."""
+        stores = self._opened()
+        store: TenantStore = MeteredStore(stores.for_tenant(tenant), stores.directory, tenant)
+        if self._settings.audit == "off":
+            return store
+        return ShowingStore(store, stores.trail_of(tenant), self._definitions.extractor.extract_tree)
+
     def _on_record(self, entrance: Entrance, stores: Stores) -> Entrance:
         return entrance if self._settings.audit == "off" else AuditedEntrance(entrance, stores.trail_of, TENANT)
 
@@ -172,19 +211,23 @@ class Application:
         Raises:
             LookupError: the application is not started.
         """
+        return self._opened().trail_of(tenant)
+
+    def _opened(self) -> Stores:
         if self._stores is None:
             raise LookupError("The application is not started.")
-        return self._stores.trail_of(tenant)
+        return self._stores
 
     async def stop(self) -> None:
         """Close what was opened."""
         self._fhir = None
-        if self._upkeep is not None:
-            await self._upkeep.stop()
+        if self._contexts is not None:
+            await self._contexts.stop()
         if self._access is not None:
             await self._access.stop()
         if self._stores is not None:
             await self._stores.trail.stop()
+            await self._stores.directory.stop()
             await self._stores.close()
         if self._tracing is not None:
             self._tracing.close()

@@ -10,6 +10,7 @@ from stanforis.audit.batches import audit_key
 from stanforis.audit.port import AuditStore
 from stanforis.audit.sealing import WITNESS, FileWitness, Sealer
 from stanforis.settings import Settings
+from stanforis.tenancy.directory import Directory
 
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.store.limits import Limit, Limits, RequestClass
@@ -22,10 +23,12 @@ class Stores(Protocol):
     Attributes:
         cursor_key: secret of the installation, the same in all its processes; it signs page cursors.
         trail: writes the audit trails.
+        directory: the tenants.
     """
 
     cursor_key: bytes
     trail: Trail
+    directory: Directory
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""

@@ -38,6 +38,10 @@ class ErrorKind(StrEnum):
     UNAUTHORIZED = "unauthorized"
     """Nobody showed who they are, or not in a way that is believed."""
     FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    """The requests that the tenant's plan has for a time are used up."""
+    FULL = "full"
+    """The tenant's plan has no room for more resources."""
     TOO_COSTLY = "too-costly"
     """The request ran into a cost limit; a narrower one may succeed."""
     UNAVAILABLE = "unavailable"
@@ -93,6 +97,8 @@ ISSUE_CODES: dict[ErrorKind, str] = {
     ErrorKind.URI_TOO_LONG: "too-long",
     ErrorKind.UNAUTHORIZED: "login",
     ErrorKind.FORBIDDEN: "forbidden",
+    ErrorKind.THROTTLED: "throttled",
+    ErrorKind.FULL: "business-rule",
     ErrorKind.TOO_COSTLY: "too-costly",
     ErrorKind.UNAVAILABLE: "transient",
     ErrorKind.INTERNAL: "exception",

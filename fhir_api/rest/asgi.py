@@ -27,6 +27,8 @@ from fhir_api.rest.response import Body, Response
 from fhir_api.rest.wiring import Api, Route
 
 _log = logging.getLogger(__name__)
+TENANT_KEY = "stanforis.tenant"
+"""Where a scope says which tenant its address names."""
 _UNROUTED = "(none)"
 _CLIENT_LEFT = 499
 _LONGEST_HEADER = 16 * 1024
@@ -223,6 +225,7 @@ def _head(exchange: Exchange, segments: tuple[str, ...], query: tuple[Pair, ...]
         query,
         exchange.headers,
         None if client is None else client[0],
+        tenant=scope.get(TENANT_KEY),
         identity=exchange.identity,
     )
 

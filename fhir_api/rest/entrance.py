@@ -5,12 +5,12 @@ Spec: https://hl7.org/fhir/R4/security.html#authentication
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fhir_api.interactions.context import Context
-from fhir_api.model.errors import FhirError
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.request import Pair, Request
 from fhir_api.rest.response import Response
@@ -90,15 +90,23 @@ class Entrance(Protocol):
 
 
 class OpenEntrance:
-    """Lets everybody in to one tenant: a server without access control."""
+    """Lets everybody in to the tenant that the URL names: a server without access control."""
 
-    def __init__(self, contexts: Contexts) -> None:
-        """Give the contexts that *contexts* has."""
-        self._contexts = contexts
+    def __init__(self, contexts_of: Callable[[int], Contexts | None], default: int) -> None:
+        """Give the contexts that *contexts_of* has of a tenant, or of *default* where the URL names none."""
+        self._contexts_of = contexts_of
+        self._default = default
 
     async def admit(self, head: Head) -> Admitted:
-        """Let the request in."""
-        return Admitted(self._contexts.for_host(head.headers.get(b"host")))
+        """Let the request in.
+
+        Raises:
+            FhirError: NOT_FOUND where there is no such tenant.
+        """
+        contexts = self._contexts_of(head.tenant or self._default)
+        if contexts is None:
+            raise refuse(ErrorKind.NOT_FOUND, "There is no such tenant.", code="not-supported")
+        return Admitted(contexts.for_host(head.headers.get(b"host")))
 
     async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
         """Note nothing."""

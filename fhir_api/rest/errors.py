@@ -27,13 +27,16 @@ STATUS: dict[ErrorKind, int] = {
     ErrorKind.URI_TOO_LONG: 414,
     ErrorKind.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorKind.UNPROCESSABLE: 422,
+    ErrorKind.THROTTLED: 429,
     ErrorKind.INTERNAL: 500,
     ErrorKind.TOO_COSTLY: 503,
     ErrorKind.UNAVAILABLE: 503,
+    ErrorKind.FULL: 507,
 }
 """The HTTP status of every kind."""
 
 HEADERS: dict[ErrorKind, Header] = {
+    ErrorKind.THROTTLED: (b"retry-after", b"600"),
     ErrorKind.TOO_COSTLY: (b"retry-after", b"30"),
     ErrorKind.UNAVAILABLE: (b"retry-after", b"2"),
     # What remains of the body is not read.

@@ -77,6 +77,8 @@ class translated:  # noqa: N801 - reads as a word of the with statement
 def _raise_meaning(error: Exception) -> None:
     if isinstance(error, _COLLISIONS):
         raise CollisionError from error
+    if isinstance(error, asyncpg.InsufficientPrivilegeError) and "only_writers" in str(error):
+        raise refuse(ErrorKind.FORBIDDEN, "This tenant is suspended: it can be read and exported only.") from error
     if isinstance(error, asyncpg.QueryCanceledError):
         raise _too_costly() from error
     # the driver says the same of a connection that broke and of arguments that do not fit; those are our fault

@@ -18,6 +18,9 @@ from stanforis.audit import TenantTrail, Trail
 from stanforis.audit.batches import audit_key
 from stanforis.audit.postgres import PostgresAuditStore
 from stanforis.storage.pool import Connection
+from stanforis.tenancy.directory import Directory, StoredDirectory
+from stanforis.tenancy.ledger import Ledger
+from stanforis.tenancy.registry import Registry
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
@@ -279,12 +282,16 @@ class PostgresStores:
         shared: what the tenants' stores have in common.
         audit: keeps the audit trails.
         trail: writes them.
+        directory: the tenants.
     """
 
     def __init__(self, shared: Shared, cursor_key: bytes) -> None:
         self.shared = shared
         self.audit = PostgresAuditStore(shared.pool, shared.contexts)
         self.trail = Trail(self.audit, audit_key(cursor_key))
+        self.directory: Directory = StoredDirectory(
+            Registry(shared.pool, shared.contexts), Ledger(shared.pool, shared.contexts), shared.contexts
+        )
         self.cursor_key = cursor_key
 
     def for_tenant(self, tenant_id: int) -> TenantStore:

@@ -157,7 +157,11 @@ class Pool:
             command_timeout=None,
         )
         if options.prepare is not None:
-            await options.prepare(connection)
+            try:
+                await options.prepare(connection)
+            except BaseException:
+                connection.terminate()
+                raise
         return connection
 
 

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import asyncpg
 
 DIRECTORY: Final = 0
 """The number that stands for the installation itself: its context sees the records of tenants, and no tenant's data."""
+
+SERVE: Final = "serve"
+READ: Final = "read"
+"""What a context is for: the tables of clinical data take changes for the first only."""
 
 _LIFETIME_SECONDS: Final = 120.0
 _SHARED_LIFETIME_SECONDS: Final = 8.0
@@ -48,7 +53,15 @@ class Contexts:
         self._shared = shared_sessions
         self._lifetime = _SHARED_LIFETIME_SECONDS if shared_sessions else _LIFETIME_SECONDS
         self._ahead = ahead
+        self._read_only: frozenset[int] = frozenset()
         self._known: dict[tuple[int, int], tuple[float, str]] = {}
+
+    def let_read_only(self, tenants: Iterable[int]) -> None:
+        """Sign for *tenants* from now on what lets them read and nothing else; for all others again what lets write."""
+        found = frozenset(tenants)
+        if found != self._read_only:
+            self._read_only = found
+            self._known.clear()
 
     def of(self, session: Session, tenant: int) -> str:
         """Return the context of *tenant* for the next transaction on *session*."""
@@ -65,7 +78,8 @@ class Contexts:
         return made
 
     def _signed(self, tenant: int, process: int, now: float) -> str:
-        said = f"{tenant:d}.serve.{now + self._ahead + self._lifetime:.0f}.{process:d}"
+        purpose = READ if tenant in self._read_only else SERVE
+        said = f"{tenant:d}.{purpose}.{now + self._ahead + self._lifetime:.0f}.{process:d}"
         return f"{said}.{hmac.digest(self._key, said.encode(), 'sha256').hex()}"
 
 

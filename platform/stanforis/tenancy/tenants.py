@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from stanforis.errors import OperatorError
 
-_SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_SLUG: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class State(StrEnum):
@@ -102,13 +102,18 @@ class Plan(Struct, frozen=True, kw_only=True):
     resources: int | None = None
     storage_bytes: int | None = None
 
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether nothing of it can be used up."""
+        return self.requests_per_day is None and self.resources is None and self.storage_bytes is None
+
 
 def require_slug(slug: str) -> None:
     """Raise :class:`TenancyError` unless *slug* can stand in an address."""
     if _SLUG.fullmatch(slug) is None:
         raise TenancyError(
             f"'{slug[:70]}' cannot be a tenant's name in addresses: up to 63 small letters, digits and hyphens are "
-            "expected, a letter or digit at both ends."
+            "expected, beginning with a letter and not ending in a hyphen."
         )
 
 

@@ -17,7 +17,7 @@ INSERT INTO tenancy.plan VALUES
 CREATE SEQUENCE tenancy.tenant_number AS integer START 2;
 CREATE TABLE tenancy.tenant (
     tenant_id    integer PRIMARY KEY DEFAULT nextval('tenancy.tenant_number') CHECK (tenant_id > 0),
-    slug         text COLLATE "C" NOT NULL UNIQUE CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    slug         text COLLATE "C" NOT NULL UNIQUE CHECK (slug ~ '^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$'),
     name         text NOT NULL,
     state        text NOT NULL DEFAULT 'trial'
                  CHECK (state IN ('trial', 'active', 'suspended', 'exported', 'shredded')),

@@ -1,0 +1,178 @@
+"""The tenants as one process knows them: looked up without a question to the database, and never older than a moment.
+
+A task asks for one number each second, and reads the records again when it is another one. The same task sends what
+was used to the ledger and learns what all processes together used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Final, Protocol
+
+from stanforis.tenancy.contexts import Contexts
+from stanforis.tenancy.ledger import Ledger
+from stanforis.tenancy.quotas import NOTHING, Consumed, Quota, used_up
+from stanforis.tenancy.registry import Registry
+from stanforis.tenancy.tenants import Plan, State, Tenant
+
+FRESH_SECONDS: Final = 1.0
+"""How old what is known of tenants may be."""
+_FLUSH_EVERY: Final = 5
+_UNLIMITED: Final = Plan(name="unlimited")
+_log = logging.getLogger(__name__)
+
+
+class Directory(Protocol):
+    """The tenants of an installation.
+
+    Attributes:
+        generation: another number whenever one of them was changed.
+    """
+
+    generation: int
+
+    def tenant(self, number: int) -> Tenant | None:
+        """Return the tenant with a number; None where there is none."""
+
+    def named(self, slug: str) -> Tenant | None:
+        """Return the tenant with a name in addresses; None where there is none."""
+
+    def active(self) -> list[int]:
+        """Return the numbers of tenants whose resources may be changed."""
+
+    def used_up(self, tenant: int, *, writes: bool) -> Quota | None:
+        """Return what of its plan a tenant has used up; None where nothing is."""
+
+    def note(self, tenant: int, *, requests: int = 0, resources: int = 0, size: int = 0) -> None:
+        """Note what a tenant used; *size* is in bytes of JSON."""
+
+    async def start(self) -> None:
+        """Read the tenants, and begin to keep up with them."""
+
+    async def stop(self) -> None:
+        """End, and send what was used."""
+
+
+class DirectoryOfOne:
+    """The directory of a store that keeps nothing: one tenant without limits."""
+
+    def __init__(self, tenant: int = 1) -> None:
+        """Know *tenant* only."""
+        self.generation = 1
+        self._tenant = Tenant(number=tenant, slug="default", name="default", state=State.ACTIVE)
+
+    def tenant(self, number: int) -> Tenant | None:
+        """See :class:`Directory`."""
+        return self._tenant if number == self._tenant.number else None
+
+    def named(self, slug: str) -> Tenant | None:
+        """See :class:`Directory`."""
+        return self._tenant if slug == self._tenant.slug else None
+
+    def active(self) -> list[int]:
+        """See :class:`Directory`."""
+        return [self._tenant.number]
+
+    def used_up(self, tenant: int, *, writes: bool) -> Quota | None:
+        """See :class:`Directory`: nothing is ever used up."""
+        return None
+
+    def note(self, tenant: int, *, requests: int = 0, resources: int = 0, size: int = 0) -> None:
+        """See :class:`Directory`: nothing is noted."""
+
+    async def start(self) -> None:
+        """See :class:`Directory`."""
+
+    async def stop(self) -> None:
+        """See :class:`Directory`."""
+
+
+class StoredDirectory:
+    """The tenants that the database has records of; see :class:`Directory`."""
+
+    def __init__(self, registry: Registry, ledger: Ledger, contexts: Contexts) -> None:
+        """Know nobody yet; *contexts* is told who may only read."""
+        self.generation = 0
+        self._registry = registry
+        self._ledger = ledger
+        self._contexts = contexts
+        self._tenants: dict[int, Tenant] = {}
+        self._named: dict[str, Tenant] = {}
+        self._plans: dict[str, Plan] = {}
+        self._consumed: dict[int, Consumed] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def tenant(self, number: int) -> Tenant | None:
+        """See :class:`Directory`."""
+        return self._tenants.get(number)
+
+    def named(self, slug: str) -> Tenant | None:
+        """See :class:`Directory`."""
+        return self._named.get(slug)
+
+    def active(self) -> list[int]:
+        """See :class:`Directory`."""
+        return [number for number, tenant in self._tenants.items() if tenant.state.may_write]
+
+    def used_up(self, tenant: int, *, writes: bool) -> Quota | None:
+        """See :class:`Directory`."""
+        found = self._tenants.get(tenant)
+        plan = _UNLIMITED if found is None else self._plans.get(found.plan, _UNLIMITED)
+        if plan.is_unlimited:
+            return None
+        known, noted = self._consumed.get(tenant, NOTHING), self._ledger.noted(tenant)
+        return used_up(Consumed(*map(sum, zip(known, noted, strict=True))), plan, writes=writes)
+
+    def note(self, tenant: int, *, requests: int = 0, resources: int = 0, size: int = 0) -> None:
+        """See :class:`Directory`."""
+        self._ledger.note(tenant, requests=requests, resources=resources, size=size)
+
+    async def start(self) -> None:
+        """See :class:`Directory`."""
+        await self.refresh()
+        await self._learn()
+        self._task = asyncio.create_task(self._keep_up())
+
+    async def stop(self) -> None:
+        """See :class:`Directory`."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+            await self._tried(self._ledger.flush())
+
+    async def refresh(self) -> None:
+        """Read the records again where one was changed."""
+        generation = await self._registry.generation()
+        if generation == self.generation:
+            return
+        tenants = await self._registry.tenants()
+        self._plans = await self._registry.plans()
+        self._tenants = {tenant.number: tenant for tenant in tenants}
+        self._named = {tenant.slug: tenant for tenant in tenants}
+        self._contexts.let_read_only(tenant.number for tenant in tenants if not tenant.state.may_write)
+        self.generation = generation
+
+    async def _learn(self) -> None:
+        """Learn what was used of plans that end."""
+        for number, tenant in self._tenants.items():
+            if not self._plans.get(tenant.plan, _UNLIMITED).is_unlimited:
+                self._consumed[number] = await self._registry.consumed(number)
+
+    async def _keep_up(self) -> None:
+        rounds = 0
+        while True:
+            await asyncio.sleep(FRESH_SECONDS)
+            rounds += 1
+            await self._tried(self.refresh())
+            if rounds % _FLUSH_EVERY == 0:
+                await self._tried(self._ledger.flush())
+                await self._tried(self._learn())
+
+    async def _tried(self, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the database may be away; the next round comes soon
+            _log.warning("tenants: the records could not be reached (%s); trying again", type(error).__name__)
