@@ -2,7 +2,7 @@
 
 from fhir_api.store.postgres.migrations.sql import run_beside
 
-revision = "0011"
+revision = "0013"
 down_revision = "0012"
 
 
