@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
 from adapters.hl7.senders import Duplicates
-from adapters.hl7.store.port import WINDOW_SECONDS, Arrival, Receipt, State, StoredMessage, Verdict
+from adapters.hl7.store.port import (
+    WINDOW_SECONDS,
+    Arrival,
+    Receipt,
+    Settlement,
+    State,
+    StoredMessage,
+    Verdict,
+    Work,
+)
 
 _REASON = "its control id came before with other content"
 
@@ -33,6 +43,8 @@ class MemoryMessageStore:
         self._messages: dict[int, StoredMessage] = {}
         self._lanes: dict[int, tuple[int, ...]] = {}
         self._leases: dict[int, int] = {}
+        self._questions: dict[int, set[str]] = {}
+        self._work: dict[int, Work] = {}
         self._known: dict[tuple[str, str], dict[bytes, tuple[int, int]]] = {}
 
     async def receive(self, arrival: Arrival) -> Receipt:
@@ -87,13 +99,35 @@ class MemoryMessageStore:
                 claimed.append(self._messages[number])
         return claimed
 
-    async def settle(self, number: int, state: State, reason: str = "") -> bool:
-        """Say what became of a message."""
-        if number not in self._messages:
-            return False
-        self._leases.pop(number, None)
-        self._messages[number] = replace(self._messages[number], state=state, reason=reason)
-        return True
+    async def settle(self, settlements: Sequence[Settlement]) -> int:
+        """Say what became of messages."""
+        known = [each for each in settlements if each.number in self._messages]
+        for each in known:
+            self._settle(each)
+        return len(known)
+
+    def _settle(self, settlement: Settlement) -> None:
+        number = settlement.number
+        self._leases[number] = settlement.not_before
+        self._messages[number] = replace(self._messages[number], state=settlement.state, reason=settlement.reason)
+        self._questions[number] = set(settlement.questions)
+        if settlement.plan:
+            self._work[number] = Work(settlement.plan, settlement.made)
+
+    async def release(self, question: str) -> int:
+        """Have messages worked on that waited for *question* alone."""
+        released = 0
+        for number, questions in self._questions.items():
+            if question in questions:
+                questions.remove(question)
+                if not questions and self._messages[number].state is State.PARKED:
+                    self._messages[number] = replace(self._messages[number], state=State.RECEIVED, reason="")
+                    released += 1
+        return released
+
+    async def work(self, number: int) -> Work | None:
+        """Return what was made of a message, or None."""
+        return self._work.get(number)
 
     async def read(self, number: int) -> StoredMessage | None:
         """Return a message, or None."""

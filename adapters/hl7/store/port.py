@@ -8,6 +8,7 @@ that is neither mapped nor dead holds up all others of its lanes, also while it 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -112,6 +113,41 @@ class StoredMessage:
     attempts: int
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a message that was worked on.
+
+    Attributes:
+        number: the message's.
+        state: ``RECEIVED`` has it worked on again, in its order.
+        reason: why it is parked, dead or to be tried again.
+        not_before: milliseconds since 1970 before which it is not worked on again.
+        plan: id of the plan that mapped it; empty where none did.
+        made: what was made of it, as JSON; empty where nothing was.
+        questions: names of the questions it is parked for.
+    """
+
+    number: int
+    state: State
+    reason: str = ""
+    not_before: int = 0
+    plan: str = ""
+    made: bytes = b""
+    questions: tuple[str, ...] = ()
+
+
+class Work(NamedTuple):
+    """What was made of a message the last time.
+
+    Attributes:
+        plan: id of the plan that mapped it.
+        made: as in :class:`Settlement`.
+    """
+
+    plan: str
+    made: bytes
+
+
 class UnavailableError(Exception):
     """The store cannot take a message at the moment: nothing is known to be stored."""
 
@@ -134,11 +170,16 @@ class MessageStore(Protocol):
         """
         ...
 
-    async def settle(self, number: int, state: State, reason: str = "") -> bool:
-        """Say what became of a message; ``RECEIVED`` has it worked on again, in its order.
+    async def settle(self, settlements: Sequence[Settlement]) -> int:
+        """Say what became of messages, of all or, by an error, of none; return how many of them there are."""
+        ...
 
-        Return False where there is no such message.
-        """
+    async def release(self, question: str) -> int:
+        """Have the messages worked on that waited for *question* and for no other; return how many those are."""
+        ...
+
+    async def work(self, number: int) -> Work | None:
+        """Return what was made of a message the last time it was mapped; None where it never was."""
         ...
 
     async def read(self, number: int) -> StoredMessage | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,19 +15,28 @@ from adapters.hl7.store.port import (
     WINDOW_SECONDS,
     Arrival,
     Receipt,
+    Settlement,
     State,
     StoredMessage,
     UnavailableError,
     Verdict,
+    Work,
 )
 from adapters.hl7.store.postgres.committing import Committing
 
 ROLE = "stanforis_app"
 """The role the server works as: it owns nothing, and row security binds it."""
+_LEVEL = 1
+"""Of compression: what was made of a message is hardly ever read again."""
 _REASON = "its control id came before with other content"
 _RECEIVE = "SELECT * FROM hl7.receive(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 _CLAIM = "SELECT * FROM hl7.claim(tenancy.enter($1), $2, $3, $4)"
-_SETTLE = "SELECT hl7.settle(tenancy.enter($1), $2, $3::smallint, $4)"
+_SETTLE = "SELECT hl7.settle(tenancy.enter($1), $2, $3::smallint[], $4, $5, $6, $7, $8, $9)"
+_RELEASE = "SELECT hl7.release(tenancy.enter($1), $2)"
+_WORK = (
+    "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL "
+    "(SELECT w.plan, w.made FROM hl7.work w WHERE w.tenant_id = c.tenant AND w.number = $2 LIMIT 1) x"
+)
 _READ = "SELECT * FROM hl7.read(tenancy.enter($1), $2)"
 _COUNTS = "SELECT * FROM hl7.counts(tenancy.enter($1))"
 
@@ -114,10 +124,30 @@ class PostgresMessageStore:
         rows = await self._fetch(_CLAIM, limit, now, lease_milliseconds)
         return [_stored(row) for row in rows]
 
-    async def settle(self, number: int, state: State, reason: str = "") -> bool:
-        """Say what became of a message."""
-        rows = await self._fetch(_SETTLE, number, _STATES[state], reason)
-        return bool(rows[0][0])
+    async def settle(self, settlements: Sequence[Settlement]) -> int:
+        """Say what became of messages."""
+        rows = await self._fetch(
+            _SETTLE,
+            [each.number for each in settlements],
+            [_STATES[each.state] for each in settlements],
+            [each.reason for each in settlements],
+            [each.not_before for each in settlements],
+            [each.plan for each in settlements],
+            [zlib.compress(each.made, _LEVEL) for each in settlements],
+            [len(each.questions) for each in settlements],
+            [question for each in settlements for question in each.questions],
+        )
+        return int(rows[0][0])
+
+    async def release(self, question: str) -> int:
+        """Have messages worked on that waited for *question* alone."""
+        rows = await self._fetch(_RELEASE, question)
+        return int(rows[0][0])
+
+    async def work(self, number: int) -> Work | None:
+        """Return what was made of a message, or None."""
+        rows = await self._fetch(_WORK, number)
+        return Work(rows[0]["plan"], zlib.decompress(rows[0]["made"])) if rows else None
 
     async def read(self, number: int) -> StoredMessage | None:
         """Return a message, or None."""

@@ -20,9 +20,11 @@ from adapters.hl7.store.port import (
     MessageStore,
     MessageStores,
     Receipt,
+    Settlement,
     State,
     UnavailableError,
     Verdict,
+    Work,
 )
 from adapters.hl7.store.postgres import migrations
 from adapters.hl7.store.postgres.committing import Committing
@@ -153,7 +155,7 @@ async def test_a_lane_is_worked_on_in_order(store):
     await store.receive(arrival("C", b"c", lanes=(2,)))
     assert await claimed(store) == ["A", "C"]
     assert await claimed(store) == []
-    await store.settle(first.number, State.MAPPED)
+    await store.settle([Settlement(first.number, State.MAPPED)])
     assert await claimed(store) == ["B"]
 
 
@@ -162,9 +164,9 @@ async def test_a_merge_locks_both_lanes(store):
     merge = await store.receive(arrival("M", b"m", lanes=(1, 2)))
     last = await store.receive(arrival("C", b"c", lanes=(2,)))
     [first] = await store.claim(10, now=2_000, lease_milliseconds=_LEASE)
-    await store.settle(first.number, State.MAPPED)
+    await store.settle([Settlement(first.number, State.MAPPED)])
     assert await claimed(store) == ["M"]
-    await store.settle(merge.number, State.DEAD, "not understood")
+    await store.settle([Settlement(merge.number, State.DEAD, "not understood")])
     assert await claimed(store) == ["C"]
     assert (await store.read(merge.number)).reason == "not understood"
     assert (await store.read(last.number)).attempts == 1
@@ -173,19 +175,69 @@ async def test_a_merge_locks_both_lanes(store):
 async def test_a_parked_message_holds_up_its_lane(store):
     first = await store.receive(arrival("A", b"a"))
     await store.receive(arrival("B", b"b"))
-    await store.settle(first.number, State.PARKED, "unknown code")
+    await store.settle([Settlement(first.number, State.PARKED, "unknown code")])
     assert await claimed(store) == []
-    await store.settle(first.number, State.RECEIVED)
+    await store.settle([Settlement(first.number, State.RECEIVED)])
     assert await claimed(store) == ["A"]
 
 
 async def test_a_settled_message_can_be_worked_on_again(store):
     first = await store.receive(arrival("A", b"a"))
-    await store.settle(first.number, State.DEAD)
+    await store.settle([Settlement(first.number, State.DEAD)])
     await store.receive(arrival("B", b"b"))
-    await store.settle(first.number, State.RECEIVED)
+    await store.settle([Settlement(first.number, State.RECEIVED)])
     assert await claimed(store) == ["A"]
-    assert not await store.settle(first.number + 1_000_000, State.MAPPED)
+    assert not await store.settle([Settlement(first.number + 1_000_000, State.MAPPED)])
+
+
+async def test_what_was_made_of_a_message_is_kept(store):
+    first = await store.receive(arrival("A", b"a"))
+    assert await store.work(first.number) is None
+    await store.settle([Settlement(first.number, State.DEAD, "no", plan="p1", made=b'{"bundle":1}')])
+    await store.settle([Settlement(first.number, State.RECEIVED)])
+    assert await store.work(first.number) == Work("p1", b'{"bundle":1}')
+    await store.settle([Settlement(first.number, State.MAPPED, plan="p2", made=b"{}")])
+    assert await store.work(first.number) == Work("p2", b"{}")
+
+
+async def test_many_are_settled_at_once(store):
+    receipts = [await store.receive(arrival(f"M{n}", b"%d" % n, lanes=(n,))) for n in range(5)]
+    settlements = [
+        Settlement(receipts[0].number, State.MAPPED, plan="p", made=b"0"),
+        Settlement(receipts[1].number, State.PARKED, "codes", questions=("a", "b")),
+        Settlement(receipts[2].number, State.RECEIVED, "later", not_before=5_000),
+        Settlement(receipts[3].number, State.PARKED, "codes", questions=("b",)),
+    ]
+    assert await store.settle(settlements) == 4
+    assert [(await store.read(each.number)).state for each in receipts] == [
+        State.MAPPED,
+        State.PARKED,
+        State.RECEIVED,
+        State.PARKED,
+        State.RECEIVED,
+    ]
+    assert await claimed(store, now=4_999) == ["M4"]
+    assert await claimed(store, now=5_000) == ["M2"]
+
+
+async def test_a_message_waits_until_all_its_questions_are_answered(store):
+    one, other = [await store.receive(arrival(f"M{n}", b"%d" % n, lanes=(n,))) for n in range(2)]
+    await store.settle([Settlement(one.number, State.PARKED, "codes", questions=("a", "b", "b"))])
+    await store.settle([Settlement(other.number, State.PARKED, "codes", questions=("b",))])
+    assert await store.release("unheard of") == 0
+    assert await store.release("b") == 1
+    assert await claimed(store) == ["M1"]
+    assert await store.release("b") == 0
+    assert await store.release("a") == 1
+    assert await claimed(store) == ["M0"]
+
+
+async def test_what_was_set_aside_since_waits_for_nothing(store):
+    one = await store.receive(arrival("A", b"a"))
+    await store.settle([Settlement(one.number, State.PARKED, "codes", questions=("a",))])
+    await store.settle([Settlement(one.number, State.DEAD, "discarded")])
+    assert await store.release("a") == 0
+    assert (await store.read(one.number)).state is State.DEAD
 
 
 async def test_a_claim_ends_with_its_lease(store):
@@ -214,7 +266,7 @@ async def storm(store: MessageStore, messages: int, lanes: int, workers: int) ->
                 given[number % lanes].append(number)
                 left -= 1
                 await asyncio.sleep(0)
-                await store.settle(message.number, chance.choice((State.MAPPED, State.DEAD)))
+                await store.settle([Settlement(message.number, chance.choice((State.MAPPED, State.DEAD)))])
             await asyncio.sleep(0)
 
     await asyncio.gather(receive(), *(work() for _ in range(workers)))
@@ -295,7 +347,7 @@ def test_row_security_is_forced(hl7_database):
             "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class "
             "WHERE relnamespace = 'hl7'::regnamespace AND relkind = 'r'"
         ).fetchall()
-    assert sorted(rows) == [(name, True, True) for name in ("control", "lane", "message")]
+    assert sorted(rows) == [(name, True, True) for name in ("control", "lane", "message", "waiting", "work")]
 
 
 async def test_what_comes_meanwhile_shares_a_transaction():

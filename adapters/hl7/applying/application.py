@@ -1,0 +1,138 @@
+"""One message becomes FHIR: mapped by its sender's plan, and carried out as one transaction.
+
+Applying a message again changes nothing: its resources are found by what it says of them, bytes that are stored
+already make no version, and its Provenance has an id of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from adapters.hl7.applying import provenance, questions
+from adapters.hl7.applying.merging import MergeError, keep_joined
+from adapters.hl7.applying.questions import Question
+from adapters.hl7.applying.server import Answer, FhirServer, Json
+from adapters.hl7.encoding.message import Message
+from adapters.hl7.errors import Hl7Error
+from adapters.hl7.mapping.plan import Mapped
+from adapters.hl7.store.port import Settlement, State, StoredMessage
+from fhir_api.model import exact_json
+
+_OK = 200
+_LATER = frozenset({409, 429, 500, 502, 503, 504})
+"""Answers that may be others the next time."""
+_FAULT = 500
+_MOST_FAULTS = 5
+"""How often a message may meet a fault of the server before it is set aside."""
+_LONGEST_WAIT = 300
+_MOST_ISSUES = 3
+
+
+class Mapper(Protocol):
+    """A compiled plan."""
+
+    def apply(self, message: Message) -> Mapped:
+        """Return what a message becomes."""
+        ...
+
+
+class Application:
+    """Carries out one tenant's messages."""
+
+    def __init__(
+        self,
+        server: FhirServer,
+        plan_of: Callable[[str], Mapper],
+        now: Callable[[], int],
+        asks: Callable[[str], bool] = lambda _sender: True,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            server: carries out transactions.
+            plan_of: gives the plan of a sender, by name.
+            now: tells milliseconds since 1970.
+            asks: tells whether a message of a sender waits for people when a table does not know a code.
+        """
+        self._server = server
+        self._plan_of = plan_of
+        self._now = now
+        self._asks = asks
+
+    async def apply(self, stored: StoredMessage) -> Settlement:
+        """Carry out a message and return what became of it."""
+        try:
+            message = Message.parse(stored.raw, stored.charset)
+        except Hl7Error as error:
+            return Settlement(stored.number, State.DEAD, f"{error.fault.condition.name} {error.fault.place}")
+        mapped = self._plan_of(stored.sender).apply(message)
+        if not mapped.structure:
+            return Settlement(stored.number, State.DEAD, "MSH-9: no rows map this message type and event")
+        if mapped.unmapped_codes and self._asks(stored.sender):
+            return await self._ask(stored, mapped)
+        return await self._carry_out(stored, mapped)
+
+    async def _ask(self, stored: StoredMessage, mapped: Mapped) -> Settlement:
+        """Park a message until people have said what its codes mean."""
+        asked = [Question(*code) for code in mapped.unmapped_codes]
+        answer = await questions.ask(self._server, asked, provenance.instant(stored.received_at))
+        if answer.status != _OK:
+            return self._refused(stored, answer, mapped)
+        tables = ", ".join(sorted({question.table for question in asked}))
+        names = tuple(question.name for question in asked)
+        return Settlement(stored.number, State.PARKED, f"unknown codes of {tables}", questions=names)
+
+    async def _carry_out(self, stored: StoredMessage, mapped: Mapped) -> Settlement:
+        bundle = mapped.bundle
+        entries: list[Json] = bundle.setdefault("entry", [])
+        try:
+            await keep_joined(self._server, bundle)
+        except MergeError as error:
+            return Settlement(stored.number, State.DEAD, str(error), plan=mapped.plan_id, made=_made(mapped))
+        if entries:
+            targets = [entry["fullUrl"] for entry in entries]
+            entries.append(provenance.entry(stored, mapped.plan_id, targets))
+            answer = await self._server.send("POST", "", bundle)
+            if answer.status != _OK:
+                return self._refused(stored, answer, mapped)
+            mapped_to = [entry["response"].get("location") for entry in answer.resource["entry"]]
+        else:
+            mapped_to = []
+        return Settlement(stored.number, State.MAPPED, plan=mapped.plan_id, made=_made(mapped, mapped_to))
+
+    def _refused(self, stored: StoredMessage, answer: Answer, mapped: Mapped) -> Settlement:
+        reason = _told(answer)
+        is_fault = answer.status == _FAULT and stored.attempts >= _MOST_FAULTS
+        if answer.status not in _LATER or is_fault:
+            made = _made(mapped, outcome=answer.resource)
+            return Settlement(stored.number, State.DEAD, reason, plan=mapped.plan_id, made=made)
+        seconds = min(2 ** min(stored.attempts, 16), _LONGEST_WAIT)
+        return Settlement(stored.number, State.RECEIVED, reason, self._now() + seconds * 1000)
+
+
+def _told(answer: Answer) -> str:
+    """Return why the server refused: codes and places, none of the values."""
+    issues: list[Mapping[str, Any]] = answer.resource.get("issue", [])
+    grave = [issue for issue in issues if issue.get("severity") in {"fatal", "error"}]
+    told = [" ".join([issue["code"], *issue.get("expression", ())[:1]]) for issue in grave[:_MOST_ISSUES]]
+    return "; ".join([f"the FHIR server answered {answer.status}", *told])
+
+
+def _made(mapped: Mapped, locations: list[str] | None = None, outcome: Json | None = None) -> bytes:
+    """Return what is kept of a message that was worked on."""
+    ledger = mapped.ledger
+    return exact_json.written(
+        {
+            "structure": mapped.structure,
+            "bundle": mapped.bundle,
+            "locations": locations or [],
+            "outcome": outcome,
+            "issues": [issue._asdict() for issue in mapped.issues],
+            "ledger": {
+                "mapped": len(ledger.mapped),
+                "ignored": len(ledger.ignored),
+                "unmapped": [str(place) for place in ledger.unmapped],
+            },
+        }
+    )

@@ -1,0 +1,102 @@
+"""Codes that no table knows: each is asked about once, as a Task, and what waits for the answer goes on in order.
+
+Spec: https://hl7.org/fhir/R4/task.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote
+
+from adapters.hl7.applying.server import Answer as Reply
+from adapters.hl7.applying.server import FhirServer, Json
+
+SYSTEM = "https://stanforis.health/fhir/hl7v2/question"
+"""System of the identifiers of questions, and of the code that marks their Tasks."""
+CODE = "map-code"
+_PAGE = 200
+
+
+class Question(NamedTuple):
+    """A code that has no meaning yet.
+
+    Attributes:
+        sender: name of the sender.
+        table: the table that was asked.
+        code: as sent.
+    """
+
+    sender: str
+    table: str
+    code: str
+
+    @property
+    def name(self) -> str:
+        """What tells it apart from others: its parts, each percent-encoded, so that no two make the same."""
+        return "/".join(quote(part, safe="") for part in self)
+
+    def task(self, asked_at: str) -> Json:
+        """Return the Task that asks, *asked_at* an instant."""
+        return {
+            "resourceType": "Task",
+            "identifier": [{"system": SYSTEM, "value": self.name}],
+            "status": "requested",
+            "intent": "order",
+            "code": {"coding": [{"system": SYSTEM, "code": CODE}]},
+            "description": "What does this code of an HL7 v2 sender mean? Complete the task with an output 'answer'.",
+            "authoredOn": asked_at,
+            "input": [
+                {"type": {"text": name}, "valueString": value} for name, value in zip(self._fields, self, strict=True)
+            ],
+        }
+
+    def entry(self, asked_at: str) -> Json:
+        """Return the entry of a transaction that asks, unless it was asked before."""
+        criteria = f"identifier={quote(SYSTEM, safe='')}%7C{quote(self.name, safe='')}"
+        return {
+            "resource": self.task(asked_at),
+            "request": {"method": "POST", "url": "Task", "ifNoneExist": criteria},
+        }
+
+
+class Meaning(NamedTuple):
+    """What people said.
+
+    Attributes:
+        question: what was asked.
+        coding: what the code means.
+    """
+
+    question: Question
+    coding: Mapping[str, str]
+
+
+async def ask(server: FhirServer, questions: list[Question], asked_at: str) -> Reply:
+    """Ask what was not asked yet; return what the server says to it."""
+    entries = [question.entry(asked_at) for question in questions]
+    return await server.send("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+
+async def answers(server: FhirServer) -> list[Meaning]:
+    """Return all questions that people answered."""
+    found: list[Meaning] = []
+    url: str | None = f"Task?code={quote(SYSTEM, safe='')}%7C{CODE}&status=completed&_count={_PAGE}"
+    while url is not None:
+        page = (await server.send("GET", url)).resource
+        found += [answer for entry in page.get("entry", []) if (answer := _read(entry["resource"])) is not None]
+        url = next((_relative(link["url"]) for link in page.get("link", []) if link["relation"] == "next"), None)
+    return found
+
+
+def _read(task: Json) -> Meaning | None:
+    told = {each["type"].get("text"): each.get("valueString") for each in task.get("input", [])}
+    coding = next((each["valueCoding"] for each in task.get("output", []) if "valueCoding" in each), None)
+    parts = [told.get(name) for name in Question._fields]
+    if coding is None or "code" not in coding or not all(isinstance(part, str) for part in parts):
+        return None
+    return Meaning(Question(*(str(part) for part in parts)), coding)
+
+
+def _relative(url: str) -> str:
+    return "Task?" + url.partition("?")[2]
