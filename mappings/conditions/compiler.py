@@ -37,10 +37,20 @@ def compile_condition(condition: Condition) -> Asked:
     if isinstance(condition, Question):
         asked = _test(condition)
         return _negated(asked) if condition.negated else asked
-    parts = tuple(compile_condition(part) for part in condition.parts)
-    if isinstance(condition, All):
-        return lambda source: all(part(source) for part in parts)
-    return lambda source: any(part(source) for part in parts)
+    parts = [compile_condition(part) for part in condition.parts]
+    join = _both if isinstance(condition, All) else _either
+    asked = parts.pop()
+    while parts:
+        asked = join(parts.pop(), asked)
+    return asked
+
+
+def _both(first: Asked, second: Asked) -> Asked:
+    return lambda source: first(source) and second(source)
+
+
+def _either(first: Asked, second: Asked) -> Asked:
+    return lambda source: first(source) or second(source)
 
 
 def _negated(asked: Asked) -> Asked:

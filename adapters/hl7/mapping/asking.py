@@ -28,23 +28,23 @@ class FieldSource:
         run: the message.
         near: the segments around.
         segment: the segment in hand.
-        field: position of the field in hand; 0 for the segment.
+        own: position of the field in hand; 0 for the segment.
         repetition: the repetition in hand, as it stands.
     """
 
-    __slots__ = ("field", "near", "repetition", "run", "segment")
+    __slots__ = ("near", "own", "repetition", "run", "segment")
 
     def __init__(self, run: Run, near: Near, segment: Segment) -> None:
         self.run = run
         self.near = near
         self.segment = segment
-        self.field = 0
+        self.own = 0
         self.repetition = ""
 
     def values(self, operand: Operand) -> Sequence[str]:
         """Return the values at a place."""
         name, field, component = operand
-        if not name or (name == self.segment.id and field == self.field and field):
+        if not name or (name == self.segment.id and field == self.own and field):
             return self._value(self.repetition, component)
         if name == "MSG":
             # rows name the data type of MSH-9 for it
@@ -67,7 +67,7 @@ class FieldSource:
         name, field, _ = operand
         segment = self.segment if name in {"", self.segment.id} else self.near.segment(name)
         texts = segment.texts if segment is not None else []
-        text = texts[field or self.field] if (field or self.field) < len(texts) else ""
+        text = texts[field or self.own] if (field or self.own) < len(texts) else ""
         return sum(each not in {"", NULL} for each in text.split(self.run.repetition or "\r"))
 
     def _value(self, text: str, component: int) -> Sequence[str]:

@@ -7,7 +7,7 @@ conversion, the sheet that maps the parts, the table of codes, whether the condi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -29,9 +29,24 @@ from mappings.rows import Row
 
 
 class Asker(Source, Protocol):
-    """A source that knows its run."""
+    """A source that knows which part is in hand."""
 
-    run: Run
+    own: int
+
+
+class _Nowhere:
+    """The source of rows that ask nothing."""
+
+    own = 0
+
+    def values(self, operand: Operand) -> Sequence[str]:
+        return ()
+
+    def count(self, operand: Operand) -> int:
+        return 0
+
+
+NOWHERE = _Nowhere()
 
 
 Action = Callable[[Run, Building, str, Place, int, Asker], bool]
@@ -78,6 +93,7 @@ class Compiled:
         act: what it does.
         when_empty: whether it may count although its own place is empty.
         consults: places whose values the condition or text uses up.
+        condition: the condition as it was read; None for always, and where a function answers.
     """
 
     row: Row
@@ -86,6 +102,7 @@ class Compiled:
     act: Action
     when_empty: bool
     consults: tuple[Operand, ...]
+    condition: Condition | None = None
 
 
 @dataclass
@@ -104,29 +121,58 @@ class DataType:
     rows: list[Compiled] = field(default_factory=list)
     special: Callable[[Run, Building, str, Place, int], bool] | None = None
     asks: bool = False
+    whole: list[Compiled] = field(default_factory=list)
+    by_part: list[list[Compiled]] = field(default_factory=list)
+    empty: list[Compiled] = field(default_factory=list)
+
+    def ready(self) -> None:
+        """Sort the rows by the part that each is of."""
+        self.asks = any(row.asked is not None or row.consults for row in self.rows)
+        self.whole = [row for row in self.rows if not row.part]
+        most = max((row.part for row in self.rows), default=0)
+        self.by_part = [[row for row in self.rows if row.part == part] for part in range(1, most + 1)]
+        self.empty = [row for row in self.rows if row.part and row.when_empty]
 
     def fill(self, run: Run, content: Building, text: str, place: Place, scope: int) -> bool:
         """Fill the element *content* from the value *text*; tell whether anything was there."""
         if self.special is not None:
             return self.special(run, content, text, place, scope)
         parts = run.parts(text, place)
-        source = PartSource(run, self.name, parts)
-        count = len(parts)
+        source: Asker = PartSource(run, self.name, parts) if self.asks else NOWHERE
         done = False
-        for row in self.rows:
-            part = row.part
-            own = (parts[part - 1] if part <= count else "") if part else text
-            if own in _NOTHING and not row.when_empty:
-                continue
-            source.own = part
-            if row.asked is not None and not row.asked(source):
-                continue
-            if row.act(run, content, own, (*place, part) if part else place, scope, source):
-                done = True
-                for each in row.consults:
-                    if each.field and each.name in {"", self.name}:
-                        run.used.append(_leaf((*place, each.field)))
+        for row in self.whole:
+            done |= self._run(row, run, content, text, place, place, scope, source)
+        for number, (own, rows) in enumerate(zip(parts, self.by_part, strict=False), 1):
+            if own and own != NULL and rows:
+                inside = (*place, number)
+                for row in rows:
+                    done |= self._run(row, run, content, own, inside, place, scope, source)
+        for row in self.empty:
+            if row.part > len(parts) or parts[row.part - 1] in _NOTHING:
+                done |= self._run(row, run, content, "", (*place, row.part), place, scope, source)
         return done
+
+    def _run(
+        self,
+        row: Compiled,
+        run: Run,
+        content: Building,
+        own: str,
+        inside: Place,
+        place: Place,
+        scope: int,
+        source: Asker,
+    ) -> bool:
+        if row.asked is not None:
+            source.own = row.part
+            if not row.asked(source):
+                return False
+        if not row.act(run, content, own, inside, scope, source):
+            return False
+        for each in row.consults:
+            if each.field and each.name in {"", self.name}:
+                run.used.append(_leaf((*place, each.field)))
+        return True
 
     def value(self, run: Run, text: str, place: Place) -> tuple[str, Place]:
         """Return the one value of *text* and where it stands; an empty one where no row yields any."""
@@ -212,6 +258,7 @@ class Compiler:
             is_value = any(row.target == "$value" for row in rows) or node is None or node.kind == "primitive-type"
             compiled = self._types[found] = DataType(short, "" if is_value else filled)
             compiled.rows = self.rows(found, compiled.type, rows)
+            compiled.ready()
         return self._types[found]
 
     def rows(self, sheet: str, root: str, rows: tuple[Row, ...]) -> list[Compiled]:
@@ -239,7 +286,8 @@ class Compiler:
         asked, consults, when_empty = self._condition(condition, part)
         target = _VALUE if root == "" else compile_target(root, "" if row.target == "$this" else row.target)
         act, more = self._action(root, target, row)
-        return Compiled(row, part, asked, act, when_empty, (*consults, *more))
+        kept = None if isinstance(condition, Function) else condition
+        return Compiled(row, part, asked, act, when_empty, (*consults, *more), kept)
 
     def _condition(
         self, condition: Condition | Function | None, part: int

@@ -8,6 +8,7 @@ Spec: https://hl7.org/fhir/R4/http.html#transaction, https://hl7.org/fhir/R4/htt
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Mapping
@@ -16,14 +17,16 @@ from urllib.parse import quote
 
 import msgspec
 
-from adapters.hl7.mapping.targets import REFERS, Building, Made, elements
+from adapters.hl7.mapping.targets import Building, Made, elements
 
 Json = dict[str, Any]
 NAMESPACE = uuid.UUID("6f1d5a3e-0a57-5c1b-9a53-6d1e3f0f7d2c")
 """Namespace of the UUIDs (version 5) of what HL7 v2 messages tell of."""
 URI_SYSTEM = "urn:ietf:rfc:3986"
+_SPECIAL = re.compile(r"[\\,$|]")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _CANONICAL = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+_NAMESPACE = NAMESPACE.bytes
 _PENDING = "urn:uuid:00000000-0000-0000-0000-000000000000"
 
 
@@ -84,25 +87,31 @@ class Finisher:
     def _plain(self, content: Building) -> Json:
         out: Json = {}
         for key, value in content.items():
-            if type(value) is dict:
+            kind = type(value)
+            if kind is dict:
                 plain = self._plain(value)
                 if not plain:
                     continue
                 value = plain  # noqa: PLW2901 - what is written is the finished value
-            elif key == REFERS:
+            elif kind is Made:
                 if says_something(value.content):
                     out["reference"] = self.identity(value).full_url
                 continue
-            if type(key) is tuple:
-                if key[0] == "coding" and len(value) == 1 and "system" in value:
-                    # a code that has no counterpart leaves the fixed system of its table alone
-                    continue
-                items = out.setdefault(key[0], [])
-                if value not in items:
-                    items.append(value)
-            else:
+            if type(key) is not tuple:
                 out[key] = value
-        return _sound(out)
+                continue
+            name = key[0]
+            if name == "coding" and len(value) == 1 and "system" in value:
+                # a code that has no counterpart leaves the fixed system of its table alone
+                continue
+            items = out.get(name)
+            if items is None:
+                out[name] = [value]
+            elif value not in items:
+                items.append(value)
+        if "extension" in out:
+            return _sound(out)
+        return out
 
     def _identify(self, made: Made) -> Identity:
         kind = made.type
@@ -119,9 +128,8 @@ class Finisher:
     def _part(self, made: Made, names: tuple[str, ...]) -> Json:
         """Return only the elements that tell a resource apart: all of it may refer back to the resource itself."""
         roots = {name.partition(".")[0] for name in names}
-        return self._plain(
-            {key: value for key, value in made.content.items() if (key[0] if type(key) is tuple else key) in roots}
-        )
+        chosen = {key: value for key, value in made.content.items() if (key[0] if type(key) is tuple else key) in roots}
+        return self._plain(chosen)
 
     def _own_identifier(self, kind: str, tree: Json) -> Identity | None:
         identifiers = tree.get("identifier") or []
@@ -153,20 +161,24 @@ class Finisher:
 
 def says_something(content: Building) -> bool:
     """Return whether a resource has any element with a value."""
-    return any(
-        (
-            says_something(value)
-            if type(value) is dict
-            else says_something(value.content)
-            if type(value) is Made
-            else True
-        )
-        for value in content.values()
-    )
+    for value in content.values():
+        kind = type(value)
+        if kind is dict:
+            if says_something(value):
+                return True
+        elif kind is not Made or says_something(value.content):
+            return True
+    return False
 
 
 def _urn(name: str) -> str:
-    return f"urn:uuid:{uuid.uuid5(NAMESPACE, name)}"
+    """Return the UUID (version 5) of a name, as :func:`uuid.uuid5` gives it, as a URN.
+
+    Spec: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-5
+    """
+    digest = hashlib.sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"urn:uuid:{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def _code(identifier: Json) -> str:
@@ -210,15 +222,16 @@ def request(kind: str, identity: Identity, *, update: bool) -> Json:
     if identity.identifier is None:
         return {"method": "PUT", "url": f"{kind}/{identity.full_url[9:]}"}
     system, value = identity.identifier
-    query = f"identifier={quote(_escaped(system), safe='')}%7C{quote(_escaped(value), safe='')}"
+    said = value.replace(":", "%3A") if system == URI_SYSTEM and value is identity.full_url else _quoted(value)
+    query = f"identifier={_quoted(system)}%7C{said}"
     if update:
         return {"method": "PUT", "url": f"{kind}?{query}"}
     return {"method": "POST", "url": kind, "ifNoneExist": query}
 
 
-def _escaped(text: str) -> str:
-    r"""Return a text as a token parameter writes it: ``\``, ``,``, ``$`` and ``|`` with a backslash.
+def _quoted(text: str) -> str:
+    r"""Return a text as a token parameter of a URL writes it: ``\``, ``,``, ``$`` and ``|`` with a backslash.
 
     Spec: https://hl7.org/fhir/R4/search.html#escaping
     """
-    return re.sub(r"([\\,$|])", r"\\\1", text)
+    return quote(_SPECIAL.sub(r"\\\g<0>", text) if _SPECIAL.search(text) else text, safe="")

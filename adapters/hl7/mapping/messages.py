@@ -18,6 +18,7 @@ from adapters.hl7.mapping import layout
 from adapters.hl7.mapping.asking import FieldSource
 from adapters.hl7.mapping.compiling import Compiled, Compiler, Problem
 from adapters.hl7.mapping.functions import asked as function_asked
+from adapters.hl7.mapping.guarding import Choice, choice
 from adapters.hl7.mapping.joining import fixed
 from adapters.hl7.mapping.layout import Layout, Occurrence, Positioned
 from adapters.hl7.mapping.run import Run
@@ -71,11 +72,13 @@ class SegmentRows:
         first: rows of the segment as a whole.
         fields: rows by the position of their field.
         empty: rows that may count although their field is empty, by position.
+        choices: the rows of a field that another field chooses between, by position.
     """
 
     first: list[Compiled] = field(default_factory=list)
     fields: dict[int, list[Compiled]] = field(default_factory=dict)
     empty: dict[int, list[Compiled]] = field(default_factory=dict)
+    choices: dict[int, Choice] = field(default_factory=dict)
 
 
 class MessageRow(NamedTuple):
@@ -189,6 +192,10 @@ class MessagePlan:
                 found.fields.setdefault(compiled.part, []).append(compiled)
                 if compiled.when_empty:
                     found.empty.setdefault(compiled.part, []).append(compiled)
+        for position, compiled_rows in found.fields.items():
+            chosen = choice(name[:3], position, compiled_rows)
+            if chosen is not None:
+                found.choices[position] = chosen
         return found
 
     def _links(self, row: Row, own: Label) -> tuple[Link, ...]:
@@ -224,7 +231,7 @@ def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pendin
     source = FieldSource(run, positioned.group, positioned.segment)
     local: dict[Label, Made] = {}
     for row in rows:
-        source.field, source.repetition = 0, ""
+        source.own, source.repetition = 0, ""
         if row.asked is not None and not row.asked(source):
             continue
         made = _resource(run, row, positioned.group, local)
@@ -261,10 +268,12 @@ def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows,
     for position, found in rows.fields.items():
         text = texts[position] if position < len(texts) else ""
         if text and text != NULL:
+            if position in rows.choices:
+                found = rows.choices[position].rows(source)  # noqa: PLW2901 - fewer rows of the same field
             is_told |= _field(run, content, (number, position), text, found, source, base)
     for position, found in rows.empty.items():
         if position >= len(texts) or texts[position] in {"", NULL}:
-            source.field, source.repetition = position, ""
+            source.own, source.repetition = position, ""
             for row in found:
                 if row.asked is None or row.asked(source):
                     row.act(run, content, "", (number, position, 1), base, source)
@@ -276,7 +285,7 @@ def _field(
 ) -> bool:
     is_told = False
     number, position = at
-    source.field = position
+    source.own = position
     literal = number == 0 and position <= 2  # noqa: PLR2004 - the delimiters themselves
     repetitions = text.split(run.repetition) if run.repetition and run.repetition in text and not literal else (text,)
     for count, repetition in enumerate(repetitions):

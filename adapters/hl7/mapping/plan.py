@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import msgspec
@@ -42,25 +42,37 @@ class MappingIssue(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Mapped:
     """What a message became.
 
     Attributes:
         bundle: a transaction Bundle, as JSON that keeps decimals (:mod:`fhir_api.model.exact_json` writes it).
         issues: what a person should look at.
-        ledger: what became of each leaf.
         unmapped_codes: codes that a table has no row for, with how often they came.
         plan_id: SHA-256 of what the plan was made of.
         structure: the rows that mapped it, such as ``ADT_A01``; empty where no structure does.
     """
 
-    bundle: Json
-    issues: tuple[MappingIssue, ...]
-    ledger: Ledger
-    unmapped_codes: Mapping[UnmappedCode, int]
-    plan_id: str
-    structure: str
+    def __init__(
+        self,
+        bundle: Json,
+        issues: tuple[MappingIssue, ...],
+        unmapped_codes: Mapping[UnmappedCode, int],
+        plan_id: str,
+        structure: str,
+        account: Callable[[], Ledger],
+    ) -> None:
+        self.bundle = bundle
+        self.issues = issues
+        self.unmapped_codes = unmapped_codes
+        self.plan_id = plan_id
+        self.structure = structure
+        self._account = account
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What became of each leaf of the message; put together when it is first asked for."""
+        return self._account()
 
 
 class Plan:
@@ -123,7 +135,7 @@ class Plan:
             MappingIssue("warning", _place(message, place), f"the value is not a {type_code}")
             for place, type_code in run.refused
         ]
-        return Mapped(bundle, tuple(issues), account(run, self._ignored), run.unmapped, self.id, structure)
+        return Mapped(bundle, tuple(issues), run.unmapped, self.id, structure, partial(account, run, self._ignored))
 
     def _bundle(self, run: Run, structure: str, issues: list[MappingIssue]) -> Json:
         finisher = Finisher(self.sender, self._told_apart, self._preferred, self._shared)
