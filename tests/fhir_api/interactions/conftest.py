@@ -15,4 +15,4 @@ __all__ = ["app", "app_on_memory", "app_on_postgres", "client", "context", "stor
 def context(app: Application) -> Context:
     """The application's own context, of the same store that the client sees."""
     assert app._fhir is not None
-    return app._fhir._contexts.for_host(None)
+    return app._contexts.of(1).for_host(None)

@@ -312,7 +312,7 @@ async def test_round_trips_are_as_many_as_references_follow_on_each_other(app, c
         await store("Organization", f"o{number}", name="X", partOf={"reference": "Organization/p"})
         organization = {"reference": f"Organization/o{number}"}
         await store("Patient", f"n{number}", gender="male", managingOrganization=organization)
-    tenant = app._fhir._contexts.for_host(None).store
+    tenant = app._contexts.of(1).for_host(None).store
     asked = []
     for name in ("currents", "search", "current", "version"):
         method = getattr(tenant, name)

@@ -50,7 +50,7 @@ async def test_a_fault_shows_nothing_but_the_request_id(app, beside, monkeypatch
     async def broken(_key):
         raise RuntimeError("Aline Uwase")
 
-    store = app._fhir._entrance._contexts._default.store
+    store = app._contexts.of(1)._default.store
     monkeypatch.setattr(store, "current", broken)
     with caplog.at_level(logging.ERROR):
         response = await beside.get("/fhir/Patient/a", headers={"x-request-id": "my-id"})
@@ -68,7 +68,7 @@ async def test_what_a_stop_breaks_off_is_answered(app, beside, monkeypatch):
         reached.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(app._fhir._entrance._contexts._default.store, "current", endless)
+    monkeypatch.setattr(app._contexts.of(1)._default.store, "current", endless)
     asking = asyncio.ensure_future(beside.get("/fhir/Patient/a"))
     await reached.wait()
     asking.cancel()
@@ -80,7 +80,7 @@ async def test_what_a_stop_breaks_off_is_answered(app, beside, monkeypatch):
 async def test_what_xml_cannot_say_is_not_acceptable(app, beside):
     key = ResourceKey("Patient", "odd")
     odd = b'{"resourceType":"Patient","id":"odd","meta":{},"shoeSize":44}'
-    store = app._fhir._entrance._contexts._default.store
+    store = app._contexts.of(1)._default.store
     await store.write([Write(key, Change.CREATE, odd, IndexEntries(0))])
     response = await beside.get("/fhir/Patient/odd?_format=xml")
     assert (response.status_code, response.json()["resourceType"]) == (406, "OperationOutcome")
