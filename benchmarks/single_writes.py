@@ -23,7 +23,8 @@ from rich.table import Table
 from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 
 from benchmarks.cost import cost
-from benchmarks.store import Bench, analyze, endless, fill, opened
+from benchmarks.store import Bench, endless, fill, opened
+from benchmarks.stored import ready
 from fhir_api.model.keys import ResourceKey, new_logical_id
 from fhir_api.model.resource import body, parse
 from fhir_api.model.versions import Change
@@ -121,7 +122,7 @@ async def run(arguments: argparse.Namespace, connection: ConnectionInfo) -> list
     """Fill the store and measure."""
     async with opened(connection) as bench:
         await fill(bench, endless(None, first_seed=1), 0, arguments.stored)
-        await analyze(connection)
+        await ready(connection.owner_dsn)
         if arguments.no_flush:
             async with bench.pool.acquire() as held:
                 await held.execute("SET synchronous_commit = off")
