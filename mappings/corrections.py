@@ -73,7 +73,7 @@ def condition_of(sheet: str, published: str) -> Condition | Function | None:
 
     Args:
         sheet: name of its sheet.
-        published: its condition as published.
+        published: its condition as published; in our own rows also a function: ``is_unmapped()``.
 
     Raises:
         MappingError: it does not follow the grammar, and no correction stands for it.
@@ -81,6 +81,8 @@ def condition_of(sheet: str, published: str) -> Condition | Function | None:
     patch = condition_patches().get((sheet, published))
     if patch is not None and patch.function is not None:
         return Function(patch.function)
+    if published.endswith("()") and published[:-2] in FUNCTIONS:
+        return Function(published[:-2])
     text = published if patch is None or patch.corrected is None else patch.corrected
     return parse_condition(text) if text else None
 

@@ -132,7 +132,7 @@ def diff(plan: str, other: str, messages: list[Path], sites: Path | None, *, as_
         _json({"plans": [each.id for each in plans], "differences": differences})
     else:
         for each in differences:
-            _say(each["message"])
+            _say(str(each["message"]))
             for line in each["only_first"]:
                 _say(f"  - {line}")
             for line in each["only_second"]:
