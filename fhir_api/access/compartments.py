@@ -59,7 +59,8 @@ SHARED: Final = frozenset(
 )
 """Types that say nothing about patients and that every record refers to."""
 
-_READING: Final = "rs"
+READING: Final = "rs"
+"""Letters of interactions that only read."""
 _POINTERS: Final = ("patient", "subject")
 
 
@@ -74,7 +75,7 @@ def within(definitions: SearchDefinitions, centre: str, logical_id: str, resourc
         letter: what is done, out of ``cruds``: what is shared may only be read.
     """
     if resource_type in SHARED:
-        return EVERYTHING if letter in _READING else NOTHING
+        return EVERYTHING if letter in READING else NOTHING
     return belonging(definitions, centre, (logical_id,), resource_type)
 
 

@@ -8,7 +8,7 @@ Spec: https://hl7.org/fhir/R4/security.html#access-control
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import NamedTuple, Protocol
@@ -29,6 +29,9 @@ from fhir_api.search.types.reading import Reading
 from identity.access.scopes.permissions import LETTERS, Alternative, Permissions
 from identity.access.scopes.permissions import Decision as ScopeDecision
 from identity.access.scopes.resource_scope import Constraint, Context
+
+
+_OF_CURRENT = ("read", "search-type")
 
 
 class Consents(Protocol):
@@ -86,12 +89,14 @@ class Rulebook:
         definitions: the search parameters.
         policy: the tenant's roles and rules.
         consents: what patients withhold.
+        labels: codes that need a right, by the types that have resources with them; None where that is not known.
         zone: of dates without one.
     """
 
     definitions: SearchDefinitions
     policy: Policy = field(default_factory=ScopesAlone)
     consents: Consents = field(default_factory=NoConsents)
+    labels: Mapping[str, frozenset[str]] | None = None
     zone: tzinfo = UTC
 
     def decide(self, caller: Caller, interaction: str, resource_type: str) -> Decision:
@@ -118,14 +123,19 @@ class Rulebook:
         if caller.emergency is not None and rights.breaks_glass:
             yield Reason("emergency", "allows", "labels and consents are passed over"), EVERYTHING
             return
-        yield _told("labels", self._labels(caller, rights, resource_type), ", ".join(sorted(rights.labels)))
+        yield _told(
+            "labels", self._labels(caller, rights, resource_type, interaction), ", ".join(sorted(rights.labels))
+        )
         yield _told("consents", self.consents.narrowing(caller, resource_type), "")
 
-    def _labels(self, caller: Caller, rights: Rights, resource_type: str) -> Clause:
+    def _labels(self, caller: Caller, rights: Rights, resource_type: str, interaction: str) -> Clause:
         # patients see all of their own record
         if caller.patient is not None and caller.fhir_user == f"Patient/{caller.patient}":
             return EVERYTHING
-        return unlabelled(self.definitions, resource_type, rights.labels)
+        # what is superseded, or comes to be, may bear labels that nothing current has
+        if self.labels is None or interaction not in _OF_CURRENT:
+            return unlabelled(self.definitions, resource_type, rights.labels)
+        return unlabelled(self.definitions, resource_type, rights.labels, self.labels.get(resource_type, ()))
 
     def _reached(self, scoped: ScopeDecision, resource_type: str, letter: str) -> Clause:
         return some(self._alternative(each, scoped.patient, resource_type, letter) for each in scoped.alternatives)

@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/security-labels.html
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from fhir_api.access.clauses import never, some
@@ -27,11 +28,25 @@ LABELS: Final[dict[str, str]] = {
 """Codes that need a right of their own, with their systems: restricted, very restricted, and the sensitive themes."""
 
 
-def unlabelled(definitions: SearchDefinitions, resource_type: str, rights: frozenset[str]) -> Clause:
-    """Return what holds for resources of a type that bear no label beyond *rights*."""
+def unlabelled(
+    definitions: SearchDefinitions, resource_type: str, rights: frozenset[str], codes: Iterable[str] = LABELS
+) -> Clause:
+    """Return what holds for resources of a type that bear no label beyond *rights*.
+
+    Args:
+        definitions: the search parameters.
+        resource_type: what is looked at.
+        rights: codes that may be passed.
+        codes: those that resources of the type may have.
+    """
     parameter = definitions.parameter(resource_type, "_security")
     if ANY_LABEL in rights or parameter is None or resource_type in SHARED:
         return EVERYTHING
-    values = tuple(TokenValue(system, code) for code, system in LABELS.items() if code not in rights)
-    # nearly all resources have no label at all, which is cheap to see
-    return some((MissingClause(parameter, missing=True), never(ValueClause(parameter, None, values))))
+    values = tuple(TokenValue(LABELS[code], code) for code in sorted(codes) if code not in rights)
+    if not values:
+        return EVERYTHING
+    bears_none = never(ValueClause(parameter, None, values))
+    if len(values) == 1:
+        return bears_none
+    # most resources have no label at all, which is cheap to see
+    return some((MissingClause(parameter, missing=True), bears_none))

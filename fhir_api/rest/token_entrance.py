@@ -15,11 +15,10 @@ from typing import Final
 
 from fhir_api.access.access import Access
 from fhir_api.access.caller import Caller
-from fhir_api.access.consent_register import ConsentRegister
-from fhir_api.access.consents import ConsentsInForce
 from fhir_api.access.decision import Rulebook
 from fhir_api.access.emergency import ask_for_review, not_permitted, read_reason
 from fhir_api.access.guarded import guarded
+from fhir_api.access.register import InForce, Register
 from fhir_api.access.tenant_policy import TenantPolicy
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
@@ -55,7 +54,7 @@ class _Known:
 
     verified: Verified
     policies: Policies
-    consents: ConsentsInForce
+    in_force: InForce
     admitted: Admitted
 
 
@@ -66,7 +65,7 @@ class TokenEntrance:
         """Give callers whom *authority* knows what they may reach of the contexts of their tenant."""
         self._contexts_of = contexts_of
         self._authority = authority
-        self._registers: dict[int, ConsentRegister] = {}
+        self._registers: dict[int, Register] = {}
         self._known: OrderedDict[tuple[str, bytes | None, bytes | None, bytes | None], _Known] = OrderedDict()
 
     async def admit(self, head: Head) -> Admitted:
@@ -84,25 +83,25 @@ class TokenEntrance:
         tenant = verified.claims.identity.tenant
         headers = head.headers
         policies = await self._authority.policies(tenant, verified.claims.identity.policy_epoch)
-        consents = await self._register(tenant).in_force()
+        in_force = await self._register(tenant).in_force()
         key = (token, headers.get(b"host"), headers.get(PURPOSE), headers.get(BREAK_GLASS))
         known = self._known.get(key)
         if (
             known is not None
             and known.verified is verified
             and known.policies is policies
-            and known.consents is consents
+            and known.in_force is in_force
         ):
             return known.admitted
-        admitted = await self._let_in(head, verified, policies, consents)
-        self._known[key] = _Known(verified, policies, consents, admitted)
+        admitted = await self._let_in(head, verified, policies, in_force)
+        self._known[key] = _Known(verified, policies, in_force, admitted)
         self._known.move_to_end(key)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return admitted
 
     async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
-        """Look at consents again when something may have been written."""
+        """Look at consents and labels again when something may have been written."""
         if admitted is None or outcome.head is None or outcome.head.method in ("GET", "HEAD"):
             return
         register = self._registers.get(admitted.context.caller.tenant)
@@ -118,8 +117,15 @@ class TokenEntrance:
         verified = self._authority.read(token)
         identity = verified.claims.identity
         policies = await self._authority.policies(identity.tenant, identity.policy_epoch)
-        consents = await self._register(identity.tenant).in_force()
-        return self._access(_caller(verified, None, None), policies, consents)
+        in_force = await self._register(identity.tenant).in_force()
+        return self._access(_caller(verified, None, None), policies, in_force)
+
+    async def context_for(self, caller: Caller) -> Context:
+        """Return what *caller*, known by other means than a token, may work with in their tenant."""
+        context = self._any_context(caller.tenant)
+        policies = await self._authority.policies(caller.tenant)
+        access = self._access(caller, policies, await self._register(caller.tenant).in_force())
+        return replace(context, store=guarded(context.store, access), caller=caller, access=access)
 
     def _stranger(self, head: Head) -> Admitted:
         """Let somebody in who may see nothing but what is for everybody."""
@@ -128,26 +134,28 @@ class TokenEntrance:
         access = Access(caller, Rulebook(context.rules.search))
         return Admitted(replace(context, store=guarded(context.store, access), caller=caller, access=access))
 
-    async def _let_in(self, head: Head, verified: Verified, policies: Policies, consents: ConsentsInForce) -> Admitted:
+    async def _let_in(self, head: Head, verified: Verified, policies: Policies, in_force: InForce) -> Admitted:
         tenant = verified.claims.identity.tenant
         context = self._context(head, tenant)
         caller = _caller(verified, head.headers.get(PURPOSE), head.headers.get(BREAK_GLASS))
-        access = self._access(caller, policies, consents)
+        access = self._access(caller, policies, in_force)
         if caller.emergency is not None:
             if not access.rules.policy.rights(caller).breaks_glass:
                 raise not_permitted()
             await ask_for_review(context.store, context.rules.extract, caller)
         return Admitted(replace(context, store=guarded(context.store, access), caller=caller, access=access))
 
-    def _access(self, caller: Caller, policies: Policies, consents: ConsentsInForce) -> Access:
+    def _access(self, caller: Caller, policies: Policies, in_force: InForce) -> Access:
         rules = self._any_context(caller.tenant).rules
-        return Access(caller, Rulebook(rules.search, TenantPolicy(policies), consents, rules.zone))
+        return Access(
+            caller, Rulebook(rules.search, TenantPolicy(policies), in_force.consents, in_force.labels, rules.zone)
+        )
 
-    def _register(self, tenant: int) -> ConsentRegister:
+    def _register(self, tenant: int) -> Register:
         register = self._registers.get(tenant)
         if register is None:
             context = self._any_context(tenant)
-            register = self._registers[tenant] = ConsentRegister(context.store, context.rules.search)
+            register = self._registers[tenant] = Register(context.store, context.rules.search)
         return register
 
     def _any_context(self, tenant: int) -> Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fhir_api.model.keys import ResourceKey
@@ -60,6 +61,7 @@ class Conditions:
         self.finder = RowFinder(arguments, indexing.encoder.hasher)
         self._indexing = indexing
         self._aliases = 0
+        self._is_optional = False
 
     def holds(self, clause: Clause, candidate: Candidate) -> str:
         """Return the condition that *clause* is true of *candidate*."""
@@ -75,41 +77,48 @@ class Conditions:
             case PrimaryDateClause():
                 return self._dated(clause, candidate)
             case AnyClause(clauses):
-                return f"({' OR '.join(self.holds(one, candidate) for one in clauses) or 'false'})"
+                return f"({' OR '.join(self._optional(clauses, candidate)) or 'false'})"
             case AllClause(clauses):
                 return f"({' AND '.join(self.holds(one, candidate) for one in clauses) or 'true'})"
             case NotClause(inner):
-                return f"NOT {self.holds(inner, candidate)}"
+                return f"NOT {self._optional((inner,), candidate)[0]}"
             case VisibleClause(inner):
                 return self.holds(inner, candidate)
             case MissingClause() | IdClause() | LastUpdatedClause() | TypeClause():
-                return self._of_resource(self._about_itself(clause), candidate)
+                return self._of_resource(clause, candidate)
 
-    def _about_itself(self, clause: MissingClause | IdClause | LastUpdatedClause | TypeClause) -> str:
-        """Return the condition on ``r`` of a clause that its row of ``resource`` answers."""
+    def _optional(self, clauses: Iterable[Clause], candidate: Candidate) -> list[str]:
+        """Return conditions that need not all hold: nothing can be joined for them, so they are asked one by one."""
+        outer, self._is_optional = self._is_optional, True
+        found = [self.holds(one, candidate) for one in clauses]
+        self._is_optional = outer
+        return found
+
+    def _about_itself(self, clause: MissingClause | IdClause | LastUpdatedClause | TypeClause, row: str) -> str:
+        """Return the condition on *row*, of ``resource``, of a clause that it answers."""
         match clause:
             case MissingClause(parameter, missing):
                 # on a resource of another type the parameter is missing
-                of_type = f"r.type_id = {self.type_number(parameter.resource_type)}"
-                present = f"{of_type} AND {self._present(parameter)}"
-                return f"NOT ({present})" if missing else present
+                of_type = f"{row}.type_id = {self.type_number(parameter.resource_type)}"
+                present = f"({of_type} AND {self._present(parameter, row)})"
+                return f"NOT {present}" if missing else present
             case IdClause():
-                return self.has_id(clause)
+                return self.has_id(clause, row)
             case LastUpdatedClause():
-                return self.updated(clause, "r")
+                return self.updated(clause, row)
             case TypeClause(resource_type):
-                return f"r.type_id = {self.type_number(resource_type)}"
+                return f"{row}.type_id = {self.type_number(resource_type)}"
 
-    def _present(self, parameter: Parameter) -> str:
-        """Return the condition on ``r`` that the parameter has a value: by its bit, or by its rows if it has none."""
+    def _present(self, parameter: Parameter, row: str) -> str:
+        """Return the condition on *row* that the parameter has a value: by its bit, or by its rows if it has none."""
         number = self._indexing.present.number(parameter.resource_type, parameter.key)
         if number is None:
             keys = self.arguments.bind([parameter.key, -parameter.key], "integer[]")
-            place = f"x.tenant_id = c.tenant AND x.rid = r.rid AND x.param = ANY({keys})"
+            place = f"x.tenant_id = c.tenant AND x.rid = {row}.rid AND x.param = ANY({keys})"
             rows = (f"EXISTS (SELECT FROM fhir.{table} x WHERE {place} {PROBED})" for table in PRESENCE[parameter.type])
             return f"({' OR '.join(rows)})"
         bit = self.arguments.bind(number, "integer")
-        return has_bit("r.present", bit)
+        return has_bit(f"{row}.present", bit)
 
     def alias(self) -> str:
         """Return a table alias that is not used yet."""
@@ -150,16 +159,21 @@ class Conditions:
             f"AND x.high <= {low} {PROBED}))"
         )
 
-    def _of_resource(self, condition: str, candidate: Candidate) -> str:
-        """Return *condition*, which is about an alias ``r`` of ``resource``, for *candidate*."""
+    def _of_resource(
+        self, clause: MissingClause | IdClause | LastUpdatedClause | TypeClause, candidate: Candidate
+    ) -> str:
+        """Return the condition of a clause that the row of ``resource`` answers, which may be at hand."""
+        if candidate.id_hash is not None:
+            return self._about_itself(clause, candidate.rid.partition(".")[0])
+        probed = f" {PROBED}" if self._is_optional else ""
         return (
-            "EXISTS (SELECT FROM fhir.resource r "
-            f"WHERE r.tenant_id = c.tenant AND r.rid = {candidate.rid} AND {condition})"
+            "EXISTS (SELECT FROM fhir.resource r WHERE r.tenant_id = c.tenant "
+            f"AND r.rid = {candidate.rid} AND {self._about_itself(clause, 'r')}{probed})"
         )
 
-    def has_id(self, clause: IdClause) -> str:
-        """Return the condition on ``r`` that its logical id is one of the clause's."""
-        return f"r.fhir_id = ANY({self.arguments.bind(list(clause.ids), 'text[]')})"
+    def has_id(self, clause: IdClause, row: str) -> str:
+        """Return the condition on *row* that its logical id is one of the clause's."""
+        return f"{row}.fhir_id = ANY({self.arguments.bind(list(clause.ids), 'text[]')})"
 
     def id_hashes(self, clause: IdClause, resource_types: tuple[str, ...]) -> str:
         """Return SQL for the hashes of the clause's ids in each of the types."""
