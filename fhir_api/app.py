@@ -33,6 +33,7 @@ from fhir_api.rest.cursors import TenantCursors
 from fhir_api.rest.dispatch import compile_routes
 from fhir_api.rest.entrance import Entrance, OpenEntrance
 from fhir_api.rest.errors import refusal
+from fhir_api.rest.patients import StoredPatients
 from fhir_api.rest.receiving import Receive, Scope, Send
 from fhir_api.rest.response import Response
 from fhir_api.rest.routes import ROUTES
@@ -135,7 +136,10 @@ class Application:
         if self._access is None:
             return TenancyEntrance(OpenEntrance(contexts.of, TENANT), stores.directory)
         await self._access.start()
-        return TenancyEntrance(TokenEntrance(contexts.of, self._access), stores.directory)
+        entrance = TokenEntrance(contexts.of, self._access)
+        if self._mounts is not None:
+            self._mounts.let_choose(lambda server: StoredPatients(server, entrance))
+        return TenancyEntrance(entrance, stores.directory)
 
     def _context(self, tenant: Tenant) -> Context:
         """Return what the requests of a tenant work with, without limits on who asks."""

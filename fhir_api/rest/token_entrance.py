@@ -108,25 +108,6 @@ class TokenEntrance:
         if register is not None:
             register.forget()
 
-    async def access_of(self, token: str) -> Access:
-        """Return what a token allows now, whoever shows it: to explain it, never to give access.
-
-        Raises:
-            InvalidTokenError: it is not good.
-        """
-        verified = self._authority.read(token)
-        identity = verified.claims.identity
-        policies = await self._authority.policies(identity.tenant, identity.policy_epoch)
-        in_force = await self._register(identity.tenant).in_force()
-        return self._access(_caller(verified, None, None), policies, in_force)
-
-    async def context_for(self, caller: Caller) -> Context:
-        """Return what *caller*, known by other means than a token, may work with in their tenant."""
-        context = self._any_context(caller.tenant)
-        policies = await self._authority.policies(caller.tenant)
-        access = self._access(caller, policies, await self._register(caller.tenant).in_force())
-        return replace(context, store=guarded(context.store, access), caller=caller, access=access)
-
     def _stranger(self, head: Head) -> Admitted:
         """Let somebody in who may see nothing but what is for everybody."""
         context = self._context(head, head.tenant or DEFAULT_TENANT)
@@ -220,25 +201,12 @@ class TokenEntrance:
 
 
 def _caller(verified: Verified, purpose: bytes | None, emergency: bytes | None) -> Caller:
-    claims, identity = verified.claims, verified.claims.identity
     if purpose is not None and not _PURPOSE_CODE.fullmatch(purpose):
         raise refuse(ErrorKind.MALFORMED, "X-Purpose-Of-Use is a code such as TREAT.", code="value")
-    return Caller(
-        identity.tenant,
-        subject=identity.subject,
-        subject_type=identity.subject_type,
-        client_id=claims.client_id,
-        permissions=verified.permissions,
-        roles=identity.roles,
+    return replace(
+        Caller.of(verified),
         purpose=None if purpose is None else purpose.decode(),
         emergency=None if emergency is None else read_reason(emergency.decode("utf-8", "replace")),
-        token_id=claims.token_id,
-        grant_id=claims.grant_id,
-        fhir_user=claims.fhir_user,
-        organisation=identity.organisation,
-        facility=identity.facility,
-        device=identity.device,
-        assurance=identity.assurance,
     )
 
 

@@ -26,12 +26,14 @@ class Server:
         folder: its data folder.
         workers: API processes.
         base: FHIR base URL of the running server.
+        is_open: whether it has no access control.
         started: every process that ever belonged to it.
     """
 
     folder: Path
     workers: int = 2
     base: str = ""
+    is_open: bool = True
     started: set[int] = field(default_factory=set)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -40,13 +42,18 @@ class Server:
         log = self.folder.with_suffix(".log")
         before = len(announced(log))
         with log.open("ab") as output:
-            arguments = ["up", "--open", "--data", str(self.folder), "--port", "0", "--workers", str(self.workers)]
+            arguments = ["up", "--data", str(self.folder), "--port", "0", "--workers", str(self.workers)]
+            arguments += ["--open"] if self.is_open else []
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _COMMAND, *arguments], stdout=output, stderr=output, start_new_session=True
             )
         lines: list[str] = until(lambda: self._announced(log)[before:])
         self.base = lines[0].removeprefix("FHIR R4 at ").strip()
         self.until_ready()
+
+    def said(self) -> str:
+        """Return what it has written so far."""
+        return self.folder.with_suffix(".log").read_text()
 
     def _announced(self, log: Path) -> list[str]:
         """Return the lines that say it is ready.

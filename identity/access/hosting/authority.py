@@ -10,6 +10,8 @@ from hmac import digest as hmac_digest
 from typing import TYPE_CHECKING
 
 from stanforis.errors import OperatorError
+from stanforis.outbound import Outbound
+from stanforis.outbound.addresses import networks
 from stanforis.settings import Settings
 from stanforis.storage.secrets import installation_secret
 
@@ -17,6 +19,7 @@ from identity.access.clock import Clock, system_clock
 from identity.access.errors import UnavailableError
 from identity.access.grants.server import Server
 from identity.access.hosting.addresses import DEFAULT_TENANT, Site
+from identity.access.hosting.key_sets import KeySets
 from identity.access.hosting.owner import owner_key, owner_verification
 from identity.access.policy.policies import Policies
 from identity.access.store.port import AccessStores
@@ -67,6 +70,8 @@ class Authority:
         self._secret = hmac_digest(secret.encode(), b"access", sha256)
         self._revocations = Revocations(clock)
         self._verifier = Verifier(self._find_key, self._expected, self._revocations, clock=clock)
+        self._outbound = Outbound(networks(settings.outbound_networks))
+        self._key_sets = KeySets(self._outbound, clock)
         self._servers: dict[int, Server] = {}
         self._policies: dict[int, Policies] = {}
         self._pool: Pool | None = None
@@ -91,6 +96,7 @@ class Authority:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        await self._outbound.close()
         if self._pool is not None:
             await self._pool.close()
 
@@ -124,6 +130,7 @@ class Authority:
                 self._secret,
                 clock=self.clock,
                 revocations=self._revocations,
+                fetch_keys=self._key_sets,
             )
         return found
 

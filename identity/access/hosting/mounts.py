@@ -13,14 +13,22 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from identity.access.grants.metadata import smart_configuration
+from identity.access.grants.server import Server
 from identity.access.hosting.addresses import AUTH_PATH, DEFAULT_TENANT, SMART_CONFIGURATION
 from identity.access.hosting.authority import Authority
+from identity.access.people.patients import NoPatients, PatientPicker
 
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 TenantExists = Callable[[int], bool]
+PickerOf = Callable[[Server], PatientPicker]
 
 _PATH = re.compile(r"((?:/t/(?P<tenant>[1-9][0-9]{0,8}))?(?P<base>/auth|/admin|/fhir))(?:/.*)?")
+
+
+def _nobody(server: Server) -> PatientPicker:
+    del server
+    return NoPatients()
 
 
 def only_default(tenant: int) -> bool:
@@ -35,8 +43,13 @@ class Mounts:
         """Serve the tenants of *authority* that exist."""
         self._authority = authority
         self._exists = exists
+        self._picker_of: PickerOf = _nobody
         self._made: dict[tuple[int, str], Application] = {}
         self._making = asyncio.Lock()
+
+    def let_choose(self, picker_of: PickerOf) -> None:
+        """Let people choose patients, where apps need one: *picker_of* finds those of a tenant's server."""
+        self._picker_of = picker_of
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> bool:
         """Answer a request; False, and nothing is sent, where its path is none of these."""
@@ -69,7 +82,7 @@ class Mounts:
         if base == AUTH_PATH:
             from identity.access.web.application import create_application  # noqa: PLC0415 - see the module
 
-            return create_application(server)
+            return create_application(server, self._picker_of(server))
         from identity.access.administration.application import create_application as create  # noqa: PLC0415 - the same
 
         return create(server, self._authority.verify)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from identity.access.errors import InvalidTokenError
 from identity.access.grants import device, metadata
 from identity.access.grants.authorization_request import push
 from identity.access.grants.introspection import introspect, revoke
@@ -11,6 +12,7 @@ from identity.access.grants.launching import launch_for
 from identity.access.grants.registration import register
 from identity.access.grants.server import Server
 from identity.access.grants.token_endpoint import token
+from identity.access.grants.userinfo import userinfo
 from identity.access.web.requests import body, client_and_form, form, json_answer, one_header, preflight
 
 _KEPT = 300
@@ -19,6 +21,7 @@ _FOR_BROWSERS = (
     "/token",
     "/par",
     "/revoke",
+    "/userinfo",
     "/jwks",
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
@@ -61,6 +64,16 @@ def endpoints(server: Server) -> APIRouter:
     @router.post("/register")
     async def registration(request: Request) -> Response:
         return json_answer(await register(server, await body(request)), 201)
+
+    @router.api_route("/userinfo", methods=["GET", "POST"])
+    async def who(request: Request) -> Response:
+        authorization, proof = one_header(request, "authorization"), one_header(request, "dpop")
+        try:
+            return json_answer(await userinfo(server, request.method, authorization, proof))
+        except InvalidTokenError as error:
+            answer = json_answer({"error": "invalid_token", "error_description": str(error)}, 401)
+            answer.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+            return answer
 
     _documents(server, router)
     for path in _FOR_BROWSERS:

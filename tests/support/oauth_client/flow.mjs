@@ -1,6 +1,7 @@
 // Goes every way to a token with oauth4webapi, which checks each answer strictly. Prints what came of it as JSON.
 // node flow.mjs ISSUER FHIR_BASE PRIVATE_JWK PASSWORD
 import * as oauth from 'oauth4webapi'
+import { browser } from './browser.mjs'
 
 const [issuer, fhir, jwk, password] = process.argv.slice(2)
 const options = { [oauth.allowInsecureRequests]: true }
@@ -12,31 +13,7 @@ const as = await oauth.processDiscoveryResponse(
   await oauth.discoveryRequest(url, { algorithm: 'oidc', ...options }),
 )
 
-// A browser: cookies, redirects within the server, and forms.
-const cookies = new Map()
-async function browse(target, form) {
-  for (let place = new URL(target); ; ) {
-    const response = await fetch(place, {
-      method: form ? 'POST' : 'GET',
-      body: form && new URLSearchParams(form),
-      redirect: 'manual',
-      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
-    })
-    for (const cookie of response.headers.getSetCookie()) {
-      const [name, value] = cookie.split(';')[0].split('=')
-      cookies.set(name, value)
-    }
-    const next = response.headers.get('location')
-    if (!next) return { place, html: await response.text() }
-    if (!next.startsWith(issuer)) return { answer: new URL(next) }
-    place = new URL(next)
-    form = undefined
-  }
-}
-async function send(shown, filled) {
-  const hidden = [...shown.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((m) => [m[1], m[2]])
-  return browse(shown.place, { ...Object.fromEntries(hidden), ...filled })
-}
+const { browse, send } = browser(issuer)
 
 // Code with PKCE, pushed, bound to a key.
 const client = { client_id: 'app' }

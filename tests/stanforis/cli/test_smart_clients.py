@@ -1,0 +1,141 @@
+"""Apps with the libraries that app makers use, against a real server: openid-client and fhirclient."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from jwt.algorithms import ECAlgorithm
+
+from tests.durability.server import Server
+from tests.stanforis.cli.test_application import stanforis
+from tests.stanforis.cli.test_up_with_access import BACK, bearer, browser, command, sign_in
+from tests.support.access import client_key
+
+CLIENTS = Path(__file__).parents[2] / "support/oauth_client"
+PASSWORD = "a long pass phrase of ours"
+SCOPE = "launch launch/patient openid fhirUser profile offline_access user/*.cruds patient/*.rs"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if shutil.which("node") is None or not (CLIENTS / "node_modules/fhirclient").exists():
+        pytest.skip("no clients: `make clients` gets them (needs node and npm)")
+    running = Server(tmp_path_factory.mktemp("smart") / "data", workers=1, is_open=False)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def nurse(server: Server) -> str:
+    """Somebody with a password of their own; returns the name."""
+    about = ("--role", "nurse", "--fhir-user", "Practitioner/7", "--name", "Nadine U.")
+    added = json.loads(command(server, "user", "add", "nadine", *about, "--json"))
+    with browser() as opened:
+        account = server.base.removesuffix("/fhir") + "/auth/account"
+        assert "Your account" in sign_in(opened, account, "nadine", added["one_time_password"])
+    return "nadine"
+
+
+def registered(server: Server, *arguments: str) -> dict[str, Any]:
+    app: dict[str, Any] = json.loads(command(server, "client", "add", *arguments, "--json"))
+    return app
+
+
+def run(server: Server, script: str, told: dict[str, Any]) -> dict[str, Any]:
+    issuer = server.base.removesuffix("/fhir") + "/auth"
+    ran = subprocess.run(
+        ["node", script, issuer, server.base, json.dumps(told)],  # noqa: S607 - found in PATH, as users have it
+        cwd=CLIENTS,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    seen: dict[str, Any] = json.loads(ran.stdout)
+    return seen
+
+
+def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
+    key = client_key()
+    assert isinstance(key.private, EllipticCurvePrivateKey)
+    jwk = ECAlgorithm.to_jwk(key.private, as_dict=True) | {"kid": key.public.kid}
+    keys = tmp_path / "jwks.json"
+    keys.write_text(json.dumps({"keys": [key.public.jwk()]}))
+    app = registered(server, "Chart", "--scope", SCOPE, "--redirect-uri", BACK)
+    system = registered(
+        server, "Laboratory", "--scope", "system/Patient.rs system/Observation.cruds", "--jwks", str(keys),
+        "--authentication", "private_key_jwt", "--grant-type", "client_credentials",
+    )  # fmt: skip
+    told = {"app": app["client_id"], "system": system["client_id"], "jwk": jwk, "name": nurse, "password": PASSWORD}
+    assert run(server, "openid.mjs", told) == {
+        "code": {"fhirUser": True, "expires_in": 300},
+        "reads": [200, 403],
+        "userinfo": {"name": "Nadine U.", "sub": True},
+        "refreshed": 200,
+        "reuse": "invalid_grant",
+        "dead": "invalid_grant",
+        "replay": "invalid_grant",
+        "state": "OAUTH_INVALID_RESPONSE",
+        "plain": "invalid_request",
+        "elsewhere": "told to the person",
+        "system": {"scope": "system/Observation.rs system/Patient.rs", "reads": 200},
+        "active": [True, False],
+        "more": "invalid_scope",
+    }
+
+
+def test_fhirclient_is_launched_alone_and_by_an_ehr(server, nurse):
+    records = [
+        {"resourceType": "Patient", "id": "uwase", "name": [{"family": "Uwase", "given": ["Aline"]}]},
+        {"resourceType": "Patient", "id": "mugisha", "name": [{"family": "Mugisha"}]},
+        *(
+            {
+                "resourceType": "Observation",
+                "id": f"of-{subject}",
+                "status": "final",
+                "code": {"text": "weight"},
+                "subject": {"reference": f"Patient/{subject}"},
+            }
+            for subject in ("uwase", "mugisha")
+        ),
+    ]
+    with browser(server.base) as http:
+        for record in records:
+            answer = http.put(
+                f"/{record['resourceType']}/{record['id']}", json=record, headers=bearer(command(server, "token"))
+            )
+            assert answer.status_code == 201, answer.text
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = registered(server, "Growth", "--scope", SCOPE, "--redirect-uri", f"http://127.0.0.1:{port}/back")
+    ehr = registered(
+        server, "EHR", "--scope", "launch", "--authentication", "client_secret_basic", "--may-launch",
+        "--grant-type", "client_credentials",
+    )  # fmt: skip
+    told = {"chart": app["client_id"], "ehr": ehr["client_id"], "secret": ehr["client_secret"], "port": port}
+    seen = run(server, "smart.mjs", told | {"name": nurse, "password": PASSWORD, "patient": "uwase"})
+    looked = {
+        "patient": "uwase",
+        "user": True,
+        "family": "Uwase",
+        "observations": 1,
+        "others": 1,
+        "refused": 403,
+    }
+    assert seen == {"standalone": looked, "ehr": looked | {"intent": "summary"}, "again": True, "unknown": True}
+
+
+def test_clients_are_named_where_they_are_missing():
+    assert "clients:" in (Path(__file__).parents[3] / "Makefile").read_text()
+    assert stanforis("client", "--help").returncode == 0

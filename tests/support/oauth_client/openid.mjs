@@ -1,0 +1,63 @@
+// openid-client against a running server: code, refresh, userinfo, a system's own tokens, and refusals. Prints JSON.
+// node openid.mjs ISSUER FHIR_BASE '{"app", "system", "jwk", "name", "password"}'
+import * as client from 'openid-client'
+import { browser } from './browser.mjs'
+
+const [issuer, fhir, given] = process.argv.slice(2)
+const { app, system, jwk, name, password } = JSON.parse(given)
+const execute = [client.allowInsecureRequests]
+const seen = {}
+const refusal = (promise) => promise.then(() => 'done', (error) => error.error ?? error.cause?.error ?? error.code)
+const status = async (token, path) =>
+  (await fetch(`${fhir}/${path}`, { headers: { authorization: `Bearer ${token}` } })).status
+
+const config = await client.discovery(new URL(issuer), app, undefined, client.None(), { execute })
+const redirect_uri = 'http://127.0.0.1:9/back'
+const pkceCodeVerifier = client.randomPKCECodeVerifier()
+const checks = { pkceCodeVerifier, expectedState: client.randomState(), expectedNonce: client.randomNonce() }
+const asked = {
+  redirect_uri,
+  scope: 'openid fhirUser profile offline_access user/Patient.rs user/Observation.cruds',
+  aud: fhir,
+  state: checks.expectedState,
+  nonce: checks.expectedNonce,
+  code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+  code_challenge_method: 'S256',
+}
+const { agree } = browser(issuer)
+const answer = await agree(client.buildAuthorizationUrl(config, asked), { name, password })
+const tokens = await client.authorizationCodeGrant(config, answer, checks)
+const claims = tokens.claims()
+seen.code = { fhirUser: claims.fhirUser === `${fhir}/Practitioner/7`, expires_in: tokens.expires_in }
+seen.reads = [await status(tokens.access_token, 'Patient'), await status(tokens.access_token, 'Condition')]
+const told = await client.fetchUserInfo(config, tokens.access_token, claims.sub)
+seen.userinfo = { name: told.name, sub: told.sub === claims.sub }
+
+const renewed = await client.refreshTokenGrant(config, tokens.refresh_token)
+seen.refreshed = await status(renewed.access_token, 'Patient')
+seen.reuse = await refusal(client.refreshTokenGrant(config, tokens.refresh_token))
+seen.dead = await refusal(client.refreshTokenGrant(config, renewed.refresh_token))
+seen.replay = await refusal(client.authorizationCodeGrant(config, answer, checks))
+seen.state = await refusal(client.authorizationCodeGrant(config, answer, { ...checks, expectedState: 'other' }))
+
+// The same app asks with plain PKCE, and for a place that it did not register.
+const refused = async (changed) => {
+  const shown = await browser(issuer).browse(client.buildAuthorizationUrl(config, { ...asked, ...changed }))
+  return shown.answer ? shown.answer.searchParams.get('error') : 'told to the person'
+}
+seen.plain = await refused({ code_challenge_method: 'plain' })
+seen.elsewhere = await refused({ redirect_uri: 'https://evil.test/back' })
+
+// A system for itself.
+const key = await crypto.subtle.importKey('jwk', jwk, { name: 'ECDSA', namedCurve: 'P-384' }, false, ['sign'])
+const own = await client.discovery(new URL(issuer), system, undefined, client.PrivateKeyJwt({ key, kid: jwk.kid }), {
+  execute,
+})
+const granted = await client.clientCredentialsGrant(own, { scope: 'system/Patient.rs system/Observation.rs' })
+seen.system = { scope: granted.scope, reads: await status(granted.access_token, 'Patient') }
+seen.active = [(await client.tokenIntrospection(own, granted.access_token)).active]
+await client.tokenRevocation(own, granted.access_token)
+seen.active.push((await client.tokenIntrospection(own, granted.access_token)).active)
+seen.more = await refusal(client.clientCredentialsGrant(own, { scope: 'system/Condition.rs' }))
+
+console.log(JSON.stringify(seen))
