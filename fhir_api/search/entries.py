@@ -118,6 +118,17 @@ class QuantityEntry(NamedTuple):
     unit: str | None
 
 
+class RangeEntry(NamedTuple):
+    """A Range under a number or quantity parameter: from *low* to *high*, infinite where it is open."""
+
+    parameter: int
+    low: float
+    high: float
+    system: str | None
+    code: str | None
+    unit: str | None
+
+
 class UriEntry(NamedTuple):
     """A uri as written."""
 
@@ -126,7 +137,15 @@ class UriEntry(NamedTuple):
 
 
 Component = (
-    TokenEntry | IdentifierEntry | ReferenceEntry | DateEntry | StringEntry | NumberEntry | QuantityEntry | UriEntry
+    TokenEntry
+    | IdentifierEntry
+    | ReferenceEntry
+    | DateEntry
+    | StringEntry
+    | NumberEntry
+    | QuantityEntry
+    | RangeEntry
+    | UriEntry
 )
 
 
@@ -157,8 +176,8 @@ class IndexEntries:
     references: list[ReferenceEntry] = field(default_factory=list)
     dates: list[DateEntry] = field(default_factory=list)
     strings: list[StringEntry] = field(default_factory=list)
-    numbers: list[NumberEntry] = field(default_factory=list)
-    quantities: list[QuantityEntry] = field(default_factory=list)
+    numbers: list[NumberEntry | RangeEntry] = field(default_factory=list)
+    quantities: list[QuantityEntry | RangeEntry] = field(default_factory=list)
     uris: list[UriEntry] = field(default_factory=list)
     composites: list[CompositeEntry] = field(default_factory=list)
     texts: list[TextEntry] = field(default_factory=list)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
 
 from fhir_api.search.entries import NumberEntry, new_entry
 from fhir_api.search.query import NumberValue, Parameter, Prefix
+from fhir_api.search.types.ranges import range_
 from fhir_api.search.types.reading import Reading, malformed, split_prefix
 
 Add = Callable[[NumberEntry], None]
@@ -25,14 +25,6 @@ _APPROXIMATELY = Decimal("0.1")
 def number(add: Add, key: int, value: float) -> None:
     """Add a number."""
     add(new_entry(NumberEntry, (key, value)))
-
-
-def range_(add: Add, key: int, value: dict[str, Any]) -> None:
-    """Add both ends of a Range."""
-    for end in ("low", "high"):
-        limit = value.get(end)
-        if limit and limit.get("value") is not None:
-            add(new_entry(NumberEntry, (key, limit["value"])))
 
 
 LEAVES: dict[str, Callable[..., None]] = {

@@ -12,6 +12,7 @@ from fhir_api.search.entries import QuantityEntry, new_entry
 from fhir_api.search.query import Measure, Parameter, QuantityValue
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.number import compare, read_number
+from fhir_api.search.types.ranges import range_
 from fhir_api.search.types.reading import Reading, malformed
 from fhir_api.search.types.units import conversion, measure
 
@@ -36,13 +37,6 @@ def money(add: Add, key: int, value: dict[str, Any]) -> None:
     if amount is not None:
         currency = value.get("currency")
         add(new_entry(QuantityEntry, (key, amount, CURRENCIES if currency else None, currency, currency)))
-
-
-def range_(add: Add, key: int, value: dict[str, Any]) -> None:
-    """Add both ends of a Range."""
-    for end in ("low", "high"):
-        if limit := value.get(end):
-            quantity(add, key, limit)
 
 
 def sampled_data(add: Add, key: int, value: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from fhir_api.search.entries import (
     IdentifierEntry,
     NumberEntry,
     QuantityEntry,
+    RangeEntry,
     ReferenceEntry,
     StringEntry,
     TextEntry,
@@ -20,7 +21,7 @@ from fhir_api.search.entries import (
     UriEntry,
 )
 from fhir_api.search.query import Parameter, Value
-from fhir_api.search.types import date, near, number, quantity, reference, string, token, uri
+from fhir_api.search.types import date, near, number, quantity, ranges, reference, string, token, uri
 from fhir_api.search.types.reading import Reading
 
 LEAVES: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
@@ -56,6 +57,7 @@ MATCHERS: Final[Mapping[type, Callable[[Any, Any, str | None], bool]]] = {
     StringEntry: string.matches,
     NumberEntry: number.matches,
     QuantityEntry: quantity.matches,
+    RangeEntry: ranges.matches,
     UriEntry: uri.matches,
 }
 """For each kind of entry: what compares it with a value."""

@@ -8,6 +8,7 @@ Spec: https://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cmp_to_key, partial
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from fhir_api.search.entries import (
     IdentifierEntry,
     NumberEntry,
     QuantityEntry,
+    RangeEntry,
     ReferenceEntry,
     StringEntry,
     TextEntry,
@@ -132,6 +134,8 @@ def _entry_value(entry: Entry) -> SortValue:
             return low
         case NumberEntry(value=value) | QuantityEntry(value=value):
             return value
+        case RangeEntry(low=low, high=high):
+            return high if low == -math.inf else low
         case UriEntry(uri=uri):
             return uri
         case CompositeEntry() | TextEntry() | WordsEntry():

@@ -20,6 +20,7 @@ from fhir_api.search.entries import (
     IndexEntries,
     NumberEntry,
     QuantityEntry,
+    RangeEntry,
     ReferenceEntry,
     Shared,
     StringEntry,
@@ -33,7 +34,7 @@ from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
 from fhir_api.store.postgres.hashing import Hasher, leading, tells
 
-INDEX_VERSION = 5
+INDEX_VERSION = 6
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
 
 FOLDED_LENGTH = 500
@@ -52,7 +53,14 @@ that bounds an interval on both sides reads only the narrow ones between the bou
 
 Row = tuple[int | float | str | None, ...]
 _Entry = TypeVar(
-    "_Entry", TokenEntry, IdentifierEntry, StringEntry, UriEntry, NumberEntry, QuantityEntry, CompositeEntry
+    "_Entry",
+    TokenEntry,
+    IdentifierEntry,
+    StringEntry,
+    UriEntry,
+    NumberEntry | RangeEntry,
+    QuantityEntry | RangeEntry,
+    CompositeEntry,
 )
 
 
@@ -141,10 +149,10 @@ class Encoder:
             (parameter, uri[:FOLDED_LENGTH], self.hasher.text(uri), rid)
             for parameter, uri in _kept(entries.uris, shared)
         ]
-        rows.quantity = [(parameter, 0, value, primary, rid) for parameter, value in _kept(entries.numbers, shared)]
+        for number in _kept(entries.numbers, shared):
+            self._measured(rows, number, 0, primary, rid)
         for quantity in _kept(entries.quantities, shared):
-            unit = self._unit(codes, quantity.parameter, quantity)
-            rows.quantity.append((quantity.parameter, unit, quantity.value, primary, rid))
+            self._measured(rows, quantity, self._unit(codes, quantity.parameter, quantity), primary, rid)
         self._texts(rows, entries.texts, rid, primary, codes)
         self._words(rows, entries.words, rid, primary, codes)
         for composite in _kept(entries.composites, shared):
@@ -238,7 +246,17 @@ class Encoder:
         if len(folded) > FOLDED_LENGTH:
             rows.string.append((long_key(entry.parameter), "", 0, rid))
 
-    def _unit(self, codes: Codes, parameter: int, entry: QuantityEntry) -> int:
+    @staticmethod
+    def _measured(
+        rows: IndexRows, entry: NumberEntry | QuantityEntry | RangeEntry, unit: int, low: int, rid: int
+    ) -> None:
+        """Add a number of a unit; what reaches from one number to another lies with the composites."""
+        if isinstance(entry, RangeEntry):
+            rows.composite.append((entry.parameter, unit, 0, float(entry.low), float(entry.high), "", low, rid))
+        else:
+            rows.quantity.append((entry.parameter, unit, entry.value, low, rid))
+
+    def _unit(self, codes: Codes, parameter: int, entry: QuantityEntry | RangeEntry) -> int:
         """Return the hash of the unit, and make it findable by its code, by its text, and for any unit."""
         code, text, known = entry.code or "", entry.unit or "", codes.known
         unit = self.hasher.token(entry.system, code or text)
@@ -248,7 +266,7 @@ class Encoder:
                 self._dimension(codes, parameter, unit, entry)
         return unit
 
-    def _dimension(self, codes: Codes, parameter: int, unit: int, entry: QuantityEntry) -> None:
+    def _dimension(self, codes: Codes, parameter: int, unit: int, entry: QuantityEntry | RangeEntry) -> None:
         """Make a unit of UCUM findable by what it measures, with the way from base units to it."""
         found = conversion(entry.system, entry.code)
         if found is not None:
@@ -271,6 +289,9 @@ class Encoder:
             elif isinstance(component, QuantityEntry):
                 exact.append([self._unit(codes, parameter, component)])
                 ordered.append((component.value, component.value))
+            elif isinstance(component, RangeEntry):
+                exact.append([self._unit(codes, parameter, component)])
+                ordered.append((float(component.low), float(component.high)))
             elif isinstance(component, NumberEntry):
                 ordered.append((component.value, component.value))
             elif isinstance(component, DateEntry):

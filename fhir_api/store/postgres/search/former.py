@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/search.html#sort
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -101,7 +102,8 @@ def _values(parameter: Parameter, entries: IndexEntries, rows: IndexRows, *, des
             targets = (entry.target.partition("/") for entry in entries.references if entry.parameter == number)
             return (f"{type_numbers()[kind]:03d}/{rest}" for kind, _, rest in targets if kind in type_numbers())
         case _:
-            return (row[2] for row in rows.quantity if row[0] == number)
+            ranges = (row[4] if row[3] == -math.inf else row[3] for row in rows.composite if row[0] == number)
+            return (*(row[2] for row in rows.quantity if row[0] == number), *ranges)
 
 
 def by_range(clause: ValueClause) -> Callable[[Former], Values | None]:

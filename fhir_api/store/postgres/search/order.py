@@ -16,6 +16,7 @@ from fhir_api.model.dates import EARLIEST
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import SortKey
+from fhir_api.search.types.ranges import has_ranges
 from fhir_api.store.postgres.search.beginning import Beginning
 from fhir_api.store.postgres.search.former import Former, Values, by_sort
 from fhir_api.store.postgres.statement import Arguments
@@ -163,6 +164,8 @@ _OLDEST = (
     Key(_DATE.format("b"), descending=False, former=_DATE.format("h")),
 )
 """By primary clinical date, rising: a resource without one comes last."""
+_FINITE = "CASE WHEN x.low = '-infinity' THEN x.high ELSE x.low END"
+"""Where a range stands among numbers: at its beginning, if it has one."""
 _SORTABLE = {
     "date": ("fhir.date", "low", "high", "bigint", "0"),
     "string": ("fhir.string", "folded", "folded", "text", "''"),
@@ -230,6 +233,10 @@ def _value(kind: str, sort_key: SortKey, arguments: Arguments) -> tuple[str, str
             "AND x.hash = k.hash AND x.low = b.low AND x.rid = b.rid)"
         )
         return f"({codes})", "text", "''"
+    if any(map(has_ranges, sort_key.parameters)):
+        place = f"x WHERE x.tenant_id = c.tenant AND x.rid = b.rid AND x.param {keys}"
+        both = f"SELECT x.value FROM fhir.quantity {place} UNION ALL SELECT {_FINITE} FROM fhir.composite {place}"
+        return f"(SELECT {pick}(v.value) FROM ({both}) v(value))", "float8", "0"
     table, ascending, descending, cast, filler = _SORTABLE[kind]
     column = descending if sort_key.descending else ascending
     value = (

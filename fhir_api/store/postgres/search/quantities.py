@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from fhir_api.search.query import Interval, Measure, NumberValue, Prefix, QuantityValue
+from fhir_api.search.types.ranges import WHOLLY
 from fhir_api.search.types.units import intervals
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.statement import Arguments
@@ -15,6 +16,10 @@ from fhir_api.store.postgres.statement import Arguments
 _WITHIN: Final = (
     "{number} >= {v}.low AND {number} <= {v}.high "
     "AND ({number} > {v}.low OR {v}.has_low) AND ({number} < {v}.high OR {v}.has_high)"
+)
+_RANGED: Final = (
+    "({first} > {v}.low OR ({first} = {v}.low AND ({v}.has_low OR {v}.low = '-infinity'))) "
+    "AND ({last} < {v}.high OR ({last} = {v}.high AND ({v}.has_high OR {v}.high = 'infinity')))"
 )
 _COLUMNS: Final = "unit bigint, low float8, has_low boolean, high float8, has_high boolean"
 
@@ -70,6 +75,25 @@ class Quantities:
         # read once a statement, as an array
         source = f"unnest(ARRAY({ranges})) {alias}({_COLUMNS})"
         return f"{unit} = {alias}.unit AND {_WITHIN.format(number=number, v=alias)}", source
+
+    def ranged(self, key: str, value: NumberValue | QuantityValue, unit: str, alias: str = "v") -> tuple[str, str]:
+        """Return the condition on *unit*, ``x.low`` and ``x.high``, and the FROM item *alias* that it speaks of.
+
+        Meaning: ``fhir_api.search.types.ranges``.
+        """
+        number = value if isinstance(value, NumberValue) else value.number
+        if isinstance(value, QuantityValue) and value.measure is not None:
+            ranges = f"{self._as_written(value)} UNION ALL {self._converted(key, value, value.measure)}"
+        else:
+            units = self._units(key, value) if isinstance(value, QuantityValue) else "ARRAY[0::bigint]"
+            ranges = " UNION ALL ".join(
+                "SELECT ROW(u.unit, i.low::float8, i.has_low, i.high::float8, i.has_high) "
+                f"FROM unnest({units}) u(unit) CROSS JOIN ({self._interval(each)}) i"
+                for each in intervals(number)
+            )
+        first, last = ("x.low", "x.high") if number.prefix in WHOLLY else ("x.high", "x.low")
+        source = f"unnest(ARRAY({ranges})) {alias}({_COLUMNS})"
+        return f"{unit} = {alias}.unit AND {_RANGED.format(first=first, last=last, v=alias)}", source
 
     def _units(self, key: str, value: QuantityValue) -> str:
         """Return SQL for the hashes of the units that *value* takes as they are written."""

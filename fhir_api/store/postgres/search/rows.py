@@ -23,13 +23,14 @@ from fhir_api.search.query import (
     Value,
     ValueClause,
 )
-from fhir_api.search.types.token import media_types_below
+from fhir_api.search.types.ranges import has_ranges
 from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.search.positions import near
 from fhir_api.store.postgres.search.quantities import Quantities
 from fhir_api.store.postgres.search.references import References
 from fhir_api.store.postgres.search.texts import Texts
+from fhir_api.store.postgres.search.tokens import Tokens
 from fhir_api.store.postgres.statement import Arguments
 
 KEYED = {"token": "hash", "reference": "target"}
@@ -143,6 +144,7 @@ class RowFinder:
         self._arguments = arguments
         self._hasher = hasher
         self.references = References(arguments, hasher)
+        self._codes = Tokens(arguments, hasher)
         self._texts = Texts(arguments, hasher)
         self._numbers = Quantities(arguments, hasher)
 
@@ -185,6 +187,8 @@ class RowFinder:
                 )
             case "uri":
                 return Ranges("string", self._each(values, lambda value: self._texts.uri(key, value, clause.modifier)))
+            case "number" | "quantity" if clause.modifier == "range":
+                return self._extents(key, values)
             case "number":
                 arms = self._each(values, lambda value: self._number(key, value))
                 return Ranges("quantity", arms, (), (f"x.param = {key} AND x.unit = 0",) * len(arms))
@@ -193,7 +197,7 @@ class RowFinder:
             case "special":
                 return Ranges("composite", self._each(values, lambda value: near(self._arguments, key, value)))
             case _:
-                return self._composites(key, values)
+                return self._composites(key, clause)
 
     @staticmethod
     def _each(values: Sequence[Value], arm: Callable[[Value], str]) -> tuple[str, ...]:
@@ -202,57 +206,19 @@ class RowFinder:
     def _hash_array(self, hashes: Sequence[int]) -> str:
         return self._arguments.bind(list(hashes), "bigint[]")
 
-    def token_hashes(self, key: str, values: Sequence[Value], modifier: str | None = None) -> str:
-        """Return SQL for the hashes of token values; what has no system, or no code, is looked up in ``token_code``."""
-        hasher = self._hasher
-        exact: list[int] = []
-        codes: list[int] = []
-        systems: list[str] = []
-        for value in values:
-            if not isinstance(value, TokenValue):
-                continue
-            if modifier == "of-type":
-                exact.append(hasher.of_type(value.system, value.type_code or "", value.code or ""))
-            elif value.any_system:
-                exact.append(hasher.bare(value.code or ""))
-                codes.append(hasher.token(None, value.code or ""))
-            elif value.code is None:
-                exact.append(hasher.token(value.system, ""))
-                systems.append(value.system or "")
-            else:
-                exact.append(hasher.token(value.system, value.code))
-        array = self._hash_array(exact)
-        stored = "SELECT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {} AND k.{} = ANY({})"
-        if codes:
-            array += f" || ARRAY({stored.format(key, 'code_hash', self._hash_array(codes))})"
-        if systems:
-            array += f" || ARRAY({stored.format(key, 'system', self._arguments.bind(systems, 'text[]'))})"
-        return array
-
     def _tokens(self, key: str, values: Sequence[Value], modifier: str | None) -> Keys:
         if modifier == "text":
             return Keys("token", key, self._texts.hashes(key, values))
         if modifier == "words":
             return Keys("token", key, self._texts.with_words(key, values))
         if modifier == "media-type":
-            return Keys("token", key, self._media_types(key, values))
+            return Keys("token", key, self._codes.media_types(key, values))
         if len(values) == 1 and modifier != "of-type":
             (value,) = values
             if isinstance(value, TokenValue) and not value.any_system and value.code is not None:
                 hashed = self._hasher.token(value.system, value.code)
                 return Keys("token", key, self._arguments.bind(hashed), is_one=True)
-        return Keys("token", key, self.token_hashes(key, values, modifier))
-
-    def _media_types(self, key: str, values: Sequence[Value]) -> str:
-        """Return SQL for the hashes of the media types that are one of *values* or below it."""
-        bind = self._arguments.bind
-        codes = [value.code for value in values if isinstance(value, TokenValue) and value.code]
-        starts = [start for code in codes for start in media_types_below(code)]
-        begins = " OR ".join(f"starts_with(k.code, {bind(start, 'text')})" for start in starts)
-        return (
-            f"ARRAY(SELECT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {key} "
-            f"AND (k.code = ANY({bind(codes, 'text[]')}) OR {begins}))"
-        )
+        return Keys("token", key, self._codes.hashes(key, values, modifier))
 
     def _references(self, key: str, clause: ValueClause) -> Keys:
         values, modifier = clause.values, clause.modifier
@@ -352,12 +318,24 @@ class RowFinder:
         place = f"x.param = {key} AND x.unit = v.unit"
         return Ranges("quantity", arms, tuple(source for _, source in pairs), (place,) * len(arms))
 
-    def _composites(self, key: str, values: Sequence[Value]) -> Ranges:
-        found = [self._composite(key, value) for value in values if isinstance(value, CompositeValue)]
+    def _extents(self, key: str, values: Sequence[Value]) -> Ranges:
+        """Find elements of type Range, which lie with the composites."""
+        found = [
+            self._numbers.ranged(key, value, "x.first")
+            for value in values
+            if isinstance(value, NumberValue | QuantityValue)
+        ]
+        arms = tuple(f"(x.param = {key} AND {condition})" for condition, _ in found)
+        return Ranges("composite", arms, tuple(source for _, source in found))
+
+    def _composites(self, key: str, clause: ValueClause) -> Ranges:
+        ranged = any(map(has_ranges, clause.parameter.components))
+        values = (value for value in clause.values if isinstance(value, CompositeValue))
+        found = [self._composite(key, value, ranged=ranged) for value in values]
         arms, sources, places = zip(*found, strict=True) if found else ((), (), ())
         return Ranges("composite", arms, sources, places)
 
-    def _composite(self, key: str, value: CompositeValue) -> tuple[str, str, str]:
+    def _composite(self, key: str, value: CompositeValue, *, ranged: bool) -> tuple[str, str, str]:
         """Match the slots in which :class:`~fhir_api.store.postgres.encode.Encoder` lays the components.
 
         What comes with the condition is the FROM item that it speaks of, if any, and the place of its rows.
@@ -377,14 +355,18 @@ class RowFinder:
         for component in value.components:
             match component:
                 case TokenValue():
-                    take(self.token_hashes(key, [component]))
+                    take(self._codes.hashes(key, [component]))
                 case ReferenceValue():
                     take(self._hash_array(self.references.hashes([component])))
                 case UriValue(uri):
                     take(self._hash_array([self._hasher.text(uri)]))
                 case QuantityValue():
                     alias = f"v{len(sources)}"
-                    condition, source = self._numbers.measured(key, component, slots.pop(0), numbers.pop(0), alias)
+                    slot = slots.pop(0)
+                    if ranged:
+                        condition, source = self._numbers.ranged(key, component, slot, alias)
+                    else:
+                        condition, source = self._numbers.measured(key, component, slot, numbers.pop(0), alias)
                     conditions.append(condition)
                     sources += [source] if source else []
                     firsts.append(f"x.first = {alias}.unit" if source else "true")

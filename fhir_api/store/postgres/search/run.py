@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.query import Clause, Query, Total
+from fhir_api.search.clause_trees import with_values
+from fhir_api.search.query import AnyClause, Clause, Query, Total, ValueClause
+from fhir_api.search.types.ranges import has_ranges
 from fhir_api.store.port import Page
 from fhir_api.store.postgres.reads import stored_versions
 from fhir_api.store.postgres.search import includes, places, totals
@@ -26,7 +28,7 @@ from fhir_api.store.postgres.writes import Indexing
 
 async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     """Return one page of a search; see :class:`fhir_api.store.port.Reader`."""
-    query = replace(query, clauses=await comparing_long_texts(fetch, query.clauses, indexing))
+    query = replace(query, clauses=await _for_tables(fetch, query.clauses, indexing))
     links = places.links(query.clauses)
     if links and (query.count == 0 or query.total is not Total.NONE):
         query, links = replace(query, clauses=await places.leading_inside(fetch, query.clauses)), []
@@ -48,6 +50,18 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
         numbered = [(place[-1], version) for (place, _), version in zip(shown, matches, strict=True)]
         included = await includes.follow(fetch, indexing, numbered, query)
     return Page(matches, more, total, included)
+
+
+async def _for_tables(fetch: Fetch, clauses: Sequence[Clause], indexing: Indexing) -> tuple[Clause, ...]:
+    """Return *clauses* as the tables can answer them: with long texts compared, and ranges apart from numbers."""
+    compared = await comparing_long_texts(fetch, clauses, indexing)
+    return tuple(with_values(clause, _with_ranges) for clause in compared)
+
+
+def _with_ranges(clause: ValueClause) -> Clause:
+    if clause.parameter.type not in {"number", "quantity"} or not has_ranges(clause.parameter):
+        return clause
+    return AnyClause((clause, replace(clause, modifier="range")))
 
 
 async def _found(
@@ -101,7 +115,7 @@ async def matching_keys(
     fetch: Fetch, resource_type: str, clauses: Sequence[Clause], limit: int, indexing: Indexing
 ) -> list[ResourceKey]:
     """Return up to *limit* keys of current resources that match."""
-    compared = await comparing_long_texts(fetch, clauses, indexing)
+    compared = await _for_tables(fetch, clauses, indexing)
     search = Search(Query((resource_type,), await places.leading_inside(fetch, compared)), indexing)
     rows = await fetch(search.keys(limit), *search.arguments.values)
     return [ResourceKey(type_names()[type_id], logical_id) for type_id, logical_id in rows]
