@@ -386,7 +386,7 @@ def _computed(target: Target, compute: functions.Compute) -> Action:
 
 def _direct(target: Target, table: Table | None, convert: functions.Convert) -> Action:
     """A value as it stands, or its code by a table."""
-    put, type_code = target.put, target.type
+    put, type_code, looked_up = target.put, target.type, target.is_looked_up
 
     def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
         said = run.read(text)
@@ -401,7 +401,8 @@ def _direct(target: Target, table: Table | None, convert: functions.Convert) -> 
             said = code.code
         value = convert(run, said)
         if value is None:
-            run.refused.append((leaf, type_code))
+            if not looked_up:
+                run.refused.append((leaf, type_code))
             return False
         put(content, scope, value)
         run.used.append(leaf)
@@ -425,7 +426,8 @@ def _scalar(target: Target, kind: DataType, table: Table | None, convert: functi
             said = code.code
         value = convert(run, said)
         if value is None:
-            run.refused.append((leaf, target.type))
+            if not target.is_looked_up:
+                run.refused.append((leaf, target.type))
             return False
         target.put(content, scope, value)
         return True

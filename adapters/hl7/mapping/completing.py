@@ -49,15 +49,23 @@ class Completer:
                 self._values.setdefault(row["type"], {})[row["element"]] = row["value"]
 
     def refer(self, made: Iterable[Made]) -> None:
-        """Let resources refer to the first resource of a type that the message tells of, such as the patient."""
+        """Let resources refer to the nearest resource of a type that the message tells of, such as the patient.
+
+        Where none stands around, it is the only one of the message; of several none is guessed.
+        """
         listed = [each for each in made if each.content]
-        first: dict[str, Made] = {}
+        of_type: dict[str, list[Made]] = {}
         for each in listed:
-            first.setdefault(each.type, each)
+            of_type.setdefault(each.type, []).append(each)
         for each in listed:
             for name, kind in self._references.get(each.type, ()):
-                referred = first.get(kind)
-                if referred is None or referred is each or _has(each, name):
+                if _has(each, name):
+                    continue
+                referred = each.group.find(f"{kind}[1]") if each.group is not None else None
+                if referred is None or not referred.content:
+                    others = of_type.get(kind, ())
+                    referred = others[0] if len(others) == 1 else None
+                if referred is None or referred is each:
                     continue
                 is_list = elements(each.type)[name][0].max != 1
                 each.content[(name, "default", 0) if is_list else name] = {REFERS: referred}

@@ -59,7 +59,7 @@ def conversion(target: Target, tables: Tables) -> Convert:
     Raises:
         MappingError: its type has no texts.
     """
-    if target.type == "uri" and target.last is not None and target.last.name == "system":
+    if target.is_looked_up:
         holder = target.path.lower()
         if "coding" in holder or holder.startswith(("quantity", "sampleddata")) or "value." in holder:
             return coding_system({row.code.upper(): row.target for row in tables.get(SYSTEMS, ())})
@@ -166,6 +166,20 @@ def base64_text(run: Run, _content: Building, text: str, place: Place) -> str | 
     used_all(run, text, place)
     said = unescape(text, run.message.delimiters, run.message.charset)
     return base64.b64encode(said.encode()).decode() or None
+
+
+_TYPES = {"AP": "application", "AU": "audio", "FT": "text", "IM": "image", "SD": "application", "SI": "image"}
+
+
+def content_type(run: Run, _content: Building, text: str, place: Place) -> str | None:
+    """Return the media type of encapsulated data (ED): ``application/pdf`` from ``AP`` (table 0191) and ``PDF``."""
+    parts = [run.read(part).strip() for part in run.parts(text, place)]
+    kind, inner = (parts[1] if len(parts) > 1 else ""), (parts[2] if len(parts) > 2 else "")  # noqa: PLR2004 - ED.3
+    run.used += [(*place, number, 1) for number, said in ((2, kind), (3, inner)) if said]
+    if "/" in inner:
+        return inner.lower()
+    kind = _TYPES.get(kind.upper(), kind.lower())
+    return f"{kind}/{inner.lower()}" if kind and inner else None
 
 
 def used_all(run: Run, text: str, place: Place) -> None:
@@ -297,6 +311,7 @@ COMPUTING: Mapping[str, Compute] = MappingProxyType(
         "whole_text": whole_text,
         "full_name": full_name,
         "structured_number": structured_number,
+        "content_type": content_type,
         "base64_text": base64_text,
     }
 )

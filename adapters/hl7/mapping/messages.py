@@ -8,7 +8,7 @@ segment does, each occurrence of the segment begins a new resource.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -174,7 +174,7 @@ class MessagePlan:
             inside,
             asked,
             self._segment(row, root),
-            self._links(row, label),
+            self._links(row, label, homes),
             FLOATING in row.identifier,
         )
 
@@ -198,20 +198,22 @@ class MessagePlan:
                 found.choices[position] = chosen
         return found
 
-    def _links(self, row: Row, own: Label) -> tuple[Link, ...]:
+    def _links(self, row: Row, own: Label, known: Collection[Label]) -> tuple[Link, ...]:
         found = []
         for match in _LINK.finditer(row.assignment):
-            link = _link(match["left"].strip(), match["right"], own)
+            link = _link(match["left"].strip(), match["right"], own, known)
             if link is not None:
                 found.append(link)
         return tuple(found)
 
 
-def _link(left: str, right: str, own: Label) -> Link | None:
+def _link(left: str, right: str, own: Label, known: Collection[Label]) -> Link | None:
     match = _RESOURCE.match(left)
     if match is None:
         raise MappingError(f"{left!r} does not begin with a resource type")
-    label = own if match["type"] == own.type else Label(match["type"], match["label"] or "1")
+    label = Label(match["type"], match["label"] or "1")
+    if label.type == own.type and (match["label"] is None or label not in known):
+        label = own
     path = left[match.end() :].lstrip(".")
     path = re.sub(r"\.(reference|id)$", "", path)
     target = compile_target(label.type, path)
@@ -251,6 +253,7 @@ def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[Label, M
         made = group.around(row.home).made.get(name)
     if made is None:
         made = run.make(row.label.type)
+        made.group = group
         (group.around(row.home) if row.home else group).register(name, made)
     local[row.label] = made
     return made

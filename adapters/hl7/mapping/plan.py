@@ -87,7 +87,7 @@ class Plan:
     def __init__(self, sheets: Sheets, sender: str = "", zone: tzinfo = UTC) -> None:
         self.sender = sender
         self.sheets = sheets
-        self._zone = zone
+        self.zone = zone
         self.id = plan_id(sheets, sender, str(zone))
         compiler = Compiler(sheets)
         self._messages = {name: MessagePlan(name, compiler) for name in sheets.messages}
@@ -123,7 +123,7 @@ class Plan:
             message: the message.
             now: the time of mapping as an ``instant``; the present one if not given.
         """
-        run = Run(message, self.sender, self._zone, now or datetime.now(UTC).isoformat(timespec="milliseconds"))
+        run = Run(message, self.sender, self.zone, now or datetime.now(UTC).isoformat(timespec="milliseconds"))
         structure = self.structure_of(message)
         issues: list[MappingIssue] = []
         if structure:

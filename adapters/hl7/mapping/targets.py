@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from conformance.types import Element, ElementType, Node, nodes
 from conformance.value_sets import required_codes
@@ -21,6 +21,14 @@ REFERS = "@"
 Building = dict[Any, Any]
 
 
+class Surroundings(Protocol):
+    """The group of a message that a resource was begun in."""
+
+    def find(self, label: str) -> Made | None:
+        """Return the resource with this label that stands nearest."""
+        ...
+
+
 class Made:
     """A resource that is being built.
 
@@ -28,14 +36,16 @@ class Made:
         type: its resource type.
         content: its elements.
         is_told: whether a value of the message is in it, rather than fixed ones only.
+        group: where in the message it was begun; None for one that only another refers to.
     """
 
-    __slots__ = ("content", "is_told", "type")
+    __slots__ = ("content", "group", "is_told", "type")
 
     def __init__(self, resource_type: str) -> None:
         self.type = resource_type
         self.content: Building = {}
         self.is_told = False
+        self.group: Surroundings | None = None
 
 
 class Hop(NamedTuple):
@@ -75,6 +85,11 @@ class Target(NamedTuple):
     def is_primitive(self) -> bool:
         """Whether it holds a text, number or truth."""
         return not self.type or nodes()[self.type].kind == "primitive-type"
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether a table says what its texts mean: those that it does not have are told as codes without a row."""
+        return self.type == "uri" and self.last is not None and self.last.name == "system"
 
     def holder(self, content: Building, scope: int) -> Building:
         """Return what holds the element, made if it is not there."""
