@@ -1,4 +1,4 @@
--- Rows are kept once (docs/decisions/0019-rows-once.md). What is stored has to be indexed anew by 'stanforis db reindex':
+-- Rows are kept once (docs/decisions/0020-rows-once.md). What is stored has to be indexed anew by 'stanforis db reindex':
 -- the mark says so. Without resources there is nothing to do, and the server sets its own mark.
 
 ALTER TABLE fhir.resource NO FORCE ROW LEVEL SECURITY;
