@@ -14,6 +14,7 @@ from typing import Final
 from conformance.search_parameters import search_parameters
 from fhir_api.search.clauses import DEEPEST, MOST_STEPS, UNAVAILABLE
 from fhir_api.search.code_sets import MOST_CODES
+from fhir_api.search.contained import MOST_TYPES
 from fhir_api.search.definitions import NOT_INDEXED
 from fhir_api.search.query import Prefix
 from fhir_api.search.results import RESULT_PARAMETERS
@@ -33,7 +34,7 @@ VALUES: Final[Mapping[str, tuple[str, str]]] = {
     "date": ("a year, month, day or time, with a prefix", "Patient?birthdate=ge1990-01"),
     "number": ("a number with a prefix; its digits say how exact it is", "RiskAssessment?probability=gt0.8"),
     "quantity": (
-        "`number`, `number|system|code`, `number||unit`, with a prefix; UCUM units by what they mean",
+        "`number`, `number|system|code`, `number||unit`, `number|system`, with a prefix; UCUM units by what they mean",
         "Observation?value-quantity=ge5.4|http://unitsofmeasure.org|mmol/L",
     ),
     "special": (
@@ -52,7 +53,10 @@ MEANINGS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "in": ("a code of a value set", "Condition?code:in=http://example.org/vs"),
         "not-in": ("no code of a value set", "Condition?code:not-in=ValueSet/mine"),
         "above": ("the code, or one that subsumes it", "Condition?code:above=http://snomed.info/sct|73211009"),
-        "below": ("the code, or one that it subsumes", "Condition?code:below=http://snomed.info/sct|73211009"),
+        "below": (
+            "the code, or one that it subsumes; a media type with any parameters",
+            "Condition?code:below=http://snomed.info/sct|73211009",
+        ),
         "of-type": (
             "an identifier by the system and code of its type and its value",
             "Patient?identifier:of-type=http://terminology.hl7.org/CodeSystem/v2-0203|MR|446053",
@@ -62,7 +66,10 @@ MEANINGS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "missing": ("there is no reference, or there is one", "Observation?encounter:missing=false"),
         "identifier": ("by the identifier in the reference", "Observation?subject:identifier=http://nid.rw|1199"),
         "above": ("the resource, or one above it by `partof`", "Location?partof:above=Location/ward"),
-        "below": ("the resource, or one below it by `partof`", "Encounter?location:below=Location/hospital"),
+        "below": (
+            "the resource, or one below it by `partof`; a canonical of any version, or of one that begins so",
+            "Encounter?location:below=Location/hospital",
+        ),
     },
     "string": {
         "missing": ("there is no text, or there is one", "Patient?phonetic:missing=true"),
@@ -72,7 +79,10 @@ MEANINGS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "uri": {
         "missing": ("there is no uri, or there is one", "ValueSet?url:missing=false"),
         "above": ("a URL that the value lies below, by whole segments", "ValueSet?url:above=http://example.org/a/b"),
-        "below": ("a URL below the value, by whole segments", "ValueSet?url:below=http://example.org/a"),
+        "below": (
+            "a URL below the value, by whole segments; with `|version`, versions that begin so",
+            "ValueSet?url:below=http://example.org/a",
+        ),
     },
     **{
         kind: {"missing": ("there is no value, or there is one", example)}
@@ -98,7 +108,7 @@ PREFIXES: Final[Mapping[Prefix, str]] = {
     Prefix.EB: "all of the resource's range is below the value's",
     Prefix.AP: "the ranges overlap, the value's made wider by a tenth (for dates, of the distance from now)",
 }
-"""What each prefix asks; a number's own range is a point, and only eq, ne and ap look at the digits of the value."""
+"""What each prefix asks; only eq, ne and ap look at the digits of the value."""
 
 SPECIAL: Final[Mapping[str, tuple[str, str]]] = {
     "_id": ("logical ids", "Patient?_id=1,2"),
@@ -113,10 +123,10 @@ SPECIAL: Final[Mapping[str, tuple[str, str]]] = {
         'Patient?_filter=name co "mana" or active eq true',
     ),
     "_type": ("types, in a search of the whole server", "?_type=Patient,Practitioner&_id=1"),
-    "_text": ("words of the narrative, where `full_text_search` is on", "Patient?_text=asthma"),
+    "_text": ("words of the narrative, likewise", "Condition?_text=(bone OR liver) and metastases"),
     "_content": (
-        "words anywhere in the resource, where `full_text_search` is on; `OR` and commas between alternatives",
-        "Patient?_content=asthma",
+        "words anywhere in the resource, where `full_text_search` is on; `AND`, `OR`, `NOT` or `-`, and brackets",
+        "Patient?_content=(asthma OR cough) and -fever",
     ),
     "_query": ("a query that has a name", "Patient?_query=current-high-risk"),
 }
@@ -124,7 +134,7 @@ SPECIAL: Final[Mapping[str, tuple[str, str]]] = {
 
 RESULTS: Final[Mapping[str, tuple[str, str]]] = {
     "_sort": (
-        "codes of parameters, `-` for descending; what has no value comes last",
+        "codes of parameters, `-` for descending; what has no value comes last; `_score` orders nothing",
         "Patient?_sort=family,-birthdate",
     ),
     "_count": ("matches on a page; 0 asks for the total alone", "Patient?_count=50"),
@@ -144,8 +154,8 @@ RESULTS: Final[Mapping[str, tuple[str, str]]] = {
     "_revinclude": ("what refers to matches, likewise", "Patient?_revinclude=Observation:subject"),
     "_contained": ("`false`, `true` or `both`: whether contained resources are searched", "Medication?_contained=true"),
     "_containedType": (
-        "`container`: what holds the match is shown; `contained` is refused",
-        "Medication?_contained=true&_containedType=container",
+        "`container`: what holds the match is shown; `contained`: the contained resource, as `Type/id#id`",
+        "Medication?_contained=true&_containedType=contained",
     ),
     "_score": ("how well a match fits", "Patient?_score=true"),
 }
@@ -208,7 +218,9 @@ def _limits() -> Iterator[str]:
         f"| references that a chain follows | {DEEPEST} | refused, `too-costly` |",
         f"| types that the steps of a chain reach | {MOST_STEPS:,} | refused, `too-costly` |",
         f"| codes that a value set or hierarchy stands for | {MOST_CODES:,} | refused, `too-costly` |",
-        "| characters of a text that are compared (`:exact`: all) | 500, folded | the rest is not looked at |",
+        "| resources with texts beyond 500 characters, for `:contains` and long values | 5,000 | refused, `too-costly` |",
+        "| matches in the order of identifiers | 5,000 | refused, `too-costly` |",
+        f"| types of contained resources in one search | {MOST_TYPES} | refused |",
         "| matches on a page | setting `page_size_max` | the page is that long |",
         "| time of a search | setting `search_timeout` | 503, `too-costly` |",
         "| cost of a statement by the database's estimate | setting `search_cost` | 503, `too-costly` |",
