@@ -218,7 +218,7 @@ def _limits() -> Iterator[str]:
         f"| references that a chain follows | {DEEPEST} | refused, `too-costly` |",
         f"| types that the steps of a chain reach | {MOST_STEPS:,} | refused, `too-costly` |",
         f"| codes that a value set or hierarchy stands for | {MOST_CODES:,} | refused, `too-costly` |",
-        "| resources with texts beyond 500 characters, for `:contains` and long values | 5,000 | refused, `too-costly` |",
+        "| resources with texts beyond 500 characters, where those are compared | 5,000 | refused, `too-costly` |",
         "| matches in the order of identifiers | 5,000 | refused, `too-costly` |",
         f"| types of contained resources in one search | {MOST_TYPES} | refused |",
         "| matches on a page | setting `page_size_max` | the page is that long |",
