@@ -34,11 +34,25 @@ def _now() -> int:
 class Receiver:
     """Deals with the frames of a listener: ``listen(receiver.receive)``."""
 
-    def __init__(self, stores: MessageStores, senders: Senders, now: Callable[[], int] = _now) -> None:
-        """Store with *stores* what *senders* send; *now* tells milliseconds since 1970."""
+    def __init__(
+        self,
+        stores: MessageStores,
+        senders: Senders,
+        now: Callable[[], int] = _now,
+        stored: Callable[[int], None] = lambda _tenant: None,
+    ) -> None:
+        """Store with *stores* what *senders* send.
+
+        Args:
+            stores: where messages are kept.
+            senders: who may send.
+            now: tells milliseconds since 1970.
+            stored: told the tenant of a message that was stored.
+        """
         self._stores = stores
         self._senders = senders
         self._now = now
+        self._stored = stored
 
     async def receive(self, frame: bytes | Oversized, peer: Peer) -> Reply:
         """Return the answer to a frame, after what it holds is on disk."""
@@ -77,6 +91,8 @@ class Receiver:
             return _answered(message, Outcome.ERROR, _UNAVAILABLE, conditions)
         if receipt.verdict is Verdict.REFUSED:
             return _answered(message, Outcome.REFUSED, _REUSED, conditions)
+        if receipt.verdict is Verdict.STORED:
+            self._stored(sender.tenant)
         return Reply((receipt.answer,) if receipt.answer else (), is_stored=True)
 
     def _arrival(self, message: Message, sender: Sender, answer: bytes) -> Arrival:

@@ -61,4 +61,4 @@ def test_every_setting_is_documented_with_its_default(name):
 
 def test_nothing_is_documented_that_is_no_setting():
     known = {variable(name) for name in described_settings()}
-    assert set(re.findall(PREFIX + "[A-Z_]+", DOCUMENTATION.read_text())) == known
+    assert set(re.findall(PREFIX + "[A-Z0-9_]+", DOCUMENTATION.read_text())) == known

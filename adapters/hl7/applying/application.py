@@ -6,7 +6,7 @@ already make no version, and its Provenance has an id of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from adapters.hl7.applying import provenance, questions
@@ -27,6 +27,8 @@ _MOST_FAULTS = 5
 """How often a message may meet a fault of the server before it is set aside."""
 _LONGEST_WAIT = 300
 _MOST_ISSUES = 3
+_MOST_ASKED = 100_000
+"""Questions that are remembered; others are asked again, which changes nothing."""
 
 
 class Mapper(Protocol):
@@ -34,6 +36,10 @@ class Mapper(Protocol):
 
     def apply(self, message: Message) -> Mapped:
         """Return what a message becomes."""
+        ...
+
+    def waits(self, question: Question) -> bool:
+        """Tell whether a message has to wait until people have said what a code means."""
         ...
 
 
@@ -45,7 +51,6 @@ class Application:
         server: FhirServer,
         plan_of: Callable[[str], Mapper],
         now: Callable[[], int],
-        asks: Callable[[str], bool] = lambda _sender: True,
     ) -> None:
         """Prepare.
 
@@ -53,12 +58,11 @@ class Application:
             server: carries out transactions.
             plan_of: gives the plan of a sender, by name.
             now: tells milliseconds since 1970.
-            asks: tells whether a message of a sender waits for people when a table does not know a code.
         """
         self._server = server
         self._plan_of = plan_of
         self._now = now
-        self._asks = asks
+        self._asked: set[Question] = set()
 
     async def apply(self, stored: StoredMessage) -> Settlement:
         """Carry out a message and return what became of it."""
@@ -66,22 +70,30 @@ class Application:
             message = Message.parse(stored.raw, stored.charset)
         except Hl7Error as error:
             return Settlement(stored.number, State.DEAD, f"{error.fault.condition.name} {error.fault.place}")
-        mapped = self._plan_of(stored.sender).apply(message)
+        plan = self._plan_of(stored.sender)
+        mapped = plan.apply(message)
         if not mapped.structure:
             return Settlement(stored.number, State.DEAD, "MSH-9: no rows map this message type and event")
-        if mapped.unmapped_codes and self._asks(stored.sender):
-            return await self._ask(stored, mapped)
+        unknown = [Question(*code) for code in mapped.unmapped_codes]
+        asked = await self._ask(stored, unknown)
+        if asked.status != _OK:
+            return self._refused(stored, asked, mapped)
+        waiting = [question for question in unknown if plan.waits(question)]
+        if waiting:
+            tables = ", ".join(sorted({question.table for question in waiting}))
+            names = tuple(question.name for question in waiting)
+            return Settlement(stored.number, State.PARKED, f"unknown codes of {tables}", questions=names)
         return await self._carry_out(stored, mapped)
 
-    async def _ask(self, stored: StoredMessage, mapped: Mapped) -> Settlement:
-        """Park a message until people have said what its codes mean."""
-        asked = [Question(*code) for code in mapped.unmapped_codes]
-        answer = await questions.ask(self._server, asked, provenance.instant(stored.received_at))
-        if answer.status != _OK:
-            return self._refused(stored, answer, mapped)
-        tables = ", ".join(sorted({question.table for question in asked}))
-        names = tuple(question.name for question in asked)
-        return Settlement(stored.number, State.PARKED, f"unknown codes of {tables}", questions=names)
+    async def _ask(self, stored: StoredMessage, unknown: Sequence[Question]) -> Answer:
+        """Ask people what was not asked yet; return what the server says to it."""
+        new = [question for question in unknown if question not in self._asked]
+        if not new:
+            return Answer(_OK, {})
+        answer = await questions.ask(self._server, new, provenance.instant(stored.received_at))
+        if answer.status == _OK and len(self._asked) < _MOST_ASKED:
+            self._asked.update(new)
+        return answer
 
     async def _carry_out(self, stored: StoredMessage, mapped: Mapped) -> Settlement:
         bundle = mapped.bundle

@@ -78,15 +78,27 @@ async def ask(server: FhirServer, questions: list[Question], asked_at: str) -> R
     return await server.send("POST", "", {"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
-async def answers(server: FhirServer) -> list[Meaning]:
-    """Return all questions that people answered."""
+async def answers(server: FhirServer, since: str | None = None) -> tuple[list[Meaning], str | None]:
+    """Return what people answered, and the instant to ask from the next time.
+
+    Args:
+        server: has the Tasks.
+        since: only what was said at or after this instant.
+    """
     found: list[Meaning] = []
-    url: str | None = f"Task?code={quote(SYSTEM, safe='')}%7C{CODE}&status=completed&_count={_PAGE}"
+    newest = since
+    later = "" if since is None else f"&_lastUpdated=ge{since}"
+    url: str | None = f"Task?code={quote(SYSTEM, safe='')}%7C{CODE}&status=completed&_count={_PAGE}{later}"
     while url is not None:
         page = (await server.send("GET", url)).resource
-        found += [answer for entry in page.get("entry", []) if (answer := _read(entry["resource"])) is not None]
+        for entry in page.get("entry", []):
+            task = entry["resource"]
+            newest = max(newest or "", task["meta"]["lastUpdated"])
+            meaning = _read(task)
+            if meaning is not None:
+                found.append(meaning)
         url = next((_relative(link["url"]) for link in page.get("link", []) if link["relation"] == "next"), None)
-    return found
+    return found, newest
 
 
 def _read(task: Json) -> Meaning | None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import socket
 import ssl
 import traceback
 from collections.abc import Awaitable, Callable
@@ -97,6 +98,10 @@ class Listener:
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Begin to listen."""
         self._server = await asyncio.start_server(self._connected, host, port, ssl=tls, limit=_READ)
+
+    async def start_on(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Begin to take connections of a socket that listens already."""
+        self._server = await asyncio.start_server(self._connected, sock=listening, ssl=tls, limit=_READ)
 
     async def stop(self) -> None:
         """Take no more connections and frames, answer the messages in hand, and close."""

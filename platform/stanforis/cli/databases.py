@@ -95,11 +95,13 @@ def upgrade(database: Database) -> None:
 
 
 def _migrate(dsn: str) -> None:
-    from fhir_api.store.postgres import migrations as fhir  # noqa: PLC0415 - heavy, and needed here only
+    from adapters.hl7.store.postgres import migrations as hl7  # noqa: PLC0415 - heavy, and needed here only
+    from fhir_api.store.postgres import migrations as fhir  # noqa: PLC0415 - the same
     from identity.access.store import migrations as access  # noqa: PLC0415 - the same
 
     fhir.upgrade(dsn)
     access.upgrade(dsn)
+    hl7.upgrade(dsn)
 
 
 def require_index(database: Database) -> None:

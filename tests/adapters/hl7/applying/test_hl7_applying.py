@@ -11,6 +11,7 @@ import pytest
 
 from adapters.hl7.applying import questions
 from adapters.hl7.applying.application import Application
+from adapters.hl7.applying.questions import Question
 from adapters.hl7.applying.server import InProcess
 from adapters.hl7.applying.worker import Worker
 from adapters.hl7.encoding.message import Message
@@ -48,11 +49,15 @@ class Rows:
         self.entries: dict[str, list[Json]] = {}
         self.unmapped: dict[str, list[UnmappedCode]] = {}
 
+    def waits(self, question: Question) -> bool:
+        return question.table == "HL70001"
+
     def apply(self, message: Message) -> Mapped:
         entries = exact_json.read(exact_json.written(self.entries.get(message["MSH-10"], [])))
         bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
         codes = Counter(self.unmapped.get(message["MSH-10"], []))
-        return Mapped(bundle, (), Ledger((), (), ()), codes, "plan-1", "ADT_A01" if entries or codes else "")
+        structure = "ADT_A01" if entries or codes else ""
+        return Mapped(bundle, (), codes, "plan-1", structure, lambda: Ledger((), (), ()))
 
 
 class Hospital:
@@ -221,7 +226,8 @@ async def test_unknown_codes_are_asked_about_once_and_the_messages_go_on_in_orde
         coding = {"system": "http://hl7.org/fhir/administrative-gender", "code": "male"}
         task |= {"status": "completed", "output": [{"type": {"text": "answer"}, "valueCoding": coding}]}
         assert (await hospital.server.send("PUT", f"Task/{task['id']}", task)).status == 200
-    found = await questions.answers(hospital.server)
+    found, newest = await questions.answers(hospital.server)
+    assert await questions.answers(hospital.server, newest) != ([], None)
     assert sorted(meaning.question.code for meaning in found) == ["1", "2"]
     hospital.rows.unmapped.clear()
     released = [await hospital.store.release(meaning.question.name) for meaning in found]

@@ -1,0 +1,166 @@
+"""The HL7 v2 process: a listener, and for each tenant a worker that makes what was stored FHIR.
+
+It holds the FHIR server itself: messages go through its front door, in process, as requests with a token of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from stanforis.settings import Settings
+from stanforis.storage.pool import PoolOptions
+from stanforis.tenancy.contexts import open_contexts
+
+from adapters.hl7.applying.answering import Answering
+from adapters.hl7.applying.application import Application
+from adapters.hl7.applying.plans import AnsweredPlans
+from adapters.hl7.applying.server import InProcess, Receive, Scope, Send
+from adapters.hl7.applying.worker import Worker, milliseconds
+from adapters.hl7.mapping.plans import Plans
+from adapters.hl7.mllp.listener import Limits, Listener
+from adapters.hl7.mllp.tls import server_context
+from adapters.hl7.receiving import Receiver
+from adapters.hl7.senders import Sender, Senders
+from adapters.hl7.sites import senders
+from adapters.hl7.store.port import MessageStores
+from adapters.hl7.store.postgres.store import open_message_stores
+from mappings.sites import SITES
+
+DEFAULT_TENANT = 1
+_CONNECTIONS = 4
+"""Database connections for messages; the FHIR server has its own."""
+
+Authorization = Callable[[int], str]
+"""Gives the header ``Authorization`` of requests for a tenant."""
+
+
+class Hosted(Protocol):
+    """The FHIR server as an application of this process."""
+
+    async def start(self) -> None:
+        """Open what it needs."""
+        ...
+
+    async def stop(self) -> None:
+        """Close what it opened."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """What goes on for one tenant."""
+
+    worker: Worker
+    answering: Answering
+
+
+class Service:
+    """Receives and applies the messages of all senders."""
+
+    def __init__(
+        self, application: Hosted, stores: MessageStores, known: Iterable[Sender], plans: AnsweredPlans,
+        authorization: Authorization | None = None,
+    ) -> None:  # fmt: skip
+        """Prepare.
+
+        Args:
+            application: the FHIR server, started.
+            stores: where messages are kept.
+            known: the senders.
+            plans: what their messages become.
+            authorization: for requests to the FHIR server; None where it lets everybody in.
+        """
+        self._application = application
+        self._stores = stores
+        self._plans = plans
+        self._authorization = authorization
+        served = list(known)
+        self._tenants = {number: self._tenant(number) for number in {sender.tenant for sender in served}}
+        self.receiver = Receiver(stores, Senders(served), stored=lambda tenant: self._tenants[tenant].worker.wake())
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _tenant(self, number: int) -> Tenant:
+        base = "/fhir" if number == DEFAULT_TENANT else f"/t/{number}/fhir"
+        header = self._authorization
+        server = InProcess(self._application, base, None if header is None else lambda: header(number))
+        store = self._stores.for_tenant(number)
+        worker = Worker(store, Application(server, self._plans.of, milliseconds).apply)
+        return Tenant(worker, Answering(server, self._plans, store, worker))
+
+    async def start(self) -> None:
+        """Begin to work; what people said before is known from the first message on."""
+        for tenant in self._tenants.values():
+            await tenant.answering.look()
+            self._tasks += [asyncio.create_task(tenant.worker.run()), asyncio.create_task(tenant.answering.run())]
+
+    async def stop(self) -> None:
+        """Finish the messages in hand and end."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def serve(
+    application: Hosted,
+    settings: Settings,
+    listening: socket.socket,
+    *,
+    authorization: Authorization | None,
+    on_ready: Callable[[], None],
+    until: asyncio.Event,
+) -> None:
+    """Receive and apply messages until *until* is set.
+
+    Args:
+        application: the FHIR server, not started yet.
+        settings: of the installation.
+        listening: takes connections.
+        authorization: see :class:`Service`.
+        on_ready: called once messages are taken.
+        until: ends it.
+
+    Raises:
+        MappingError: a file of a site cannot be used.
+    """
+    folder = Path(settings.hl7_sites) if settings.hl7_sites else SITES
+    known, plans = senders(folder), AnsweredPlans(Plans(folder).of)
+    await application.start()
+    contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
+    options = PoolOptions(
+        dsn=settings.database_app_url or settings.database_url,
+        size=_CONNECTIONS,
+        acquire_seconds=settings.database_wait,
+    )
+    stores = await open_message_stores(options, contexts)
+    service = Service(application, stores, known, plans, authorization)
+    listener = Listener(service.receiver.receive, Limits(), commit_bytes=False)
+    try:
+        await service.start()
+        await listener.start_on(listening, _tls(settings))
+        on_ready()
+        await until.wait()
+    finally:
+        await listener.stop()
+        await service.stop()
+        await stores.close()
+        await application.stop()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.hl7_certificate:
+        return None
+    authorities = Path(settings.hl7_client_authorities) if settings.hl7_client_authorities else None
+    return server_context(Path(settings.hl7_certificate), Path(settings.hl7_key), authorities)
