@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 
 from stanforis.audit import TenantTrail
 from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 from stanforis.tenancy.tenants import Tenant
+from stanforis.transport.limiting import Limiter
 
 from fhir_api.access.caller import Caller
 from fhir_api.audit.entrance import AuditedEntrance
@@ -29,6 +31,7 @@ from fhir_api.operations.table import OPERATIONS
 from fhir_api.packages.core import core_library
 from fhir_api.rest.asgi import TENANT_KEY, FhirEndpoint
 from fhir_api.rest.capability import SearchParameters, Statement, Statements, statement
+from fhir_api.rest.client_limits import ClientLimits
 from fhir_api.rest.cursors import TenantCursors
 from fhir_api.rest.dispatch import compile_routes
 from fhir_api.rest.entrance import Entrance, OpenEntrance
@@ -207,7 +210,11 @@ class Application:
         return ShowingStore(store, stores.trail_of(tenant), self._definitions.extractor.extract_tree)
 
     def _on_record(self, entrance: Entrance, stores: Stores) -> Entrance:
-        return entrance if self._settings.audit == "off" else AuditedEntrance(entrance, stores.trail_of, TENANT)
+        settings = self._settings
+        if settings.client_limit:
+            processes = settings.workers or len(os.sched_getaffinity(0))
+            entrance = ClientLimits(entrance, Limiter(settings.client_limit, processes))
+        return entrance if settings.audit == "off" else AuditedEntrance(entrance, stores.trail_of, TENANT)
 
     def trail_of(self, tenant: int) -> TenantTrail:
         """Return the audit trail of a tenant.

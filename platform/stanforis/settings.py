@@ -115,6 +115,44 @@ class Settings:
         "what they say of a client's address and scheme is believed.",
         "addresses",
     )
+    tls_certificate: str = _text(
+        "",
+        "File with the server's certificate and those that vouch for it (PEM); with it the server speaks TLS 1.3 "
+        "itself. A file that changes is read again, and no connection ends.",
+        "a path",
+    )
+    tls_key: str = _text("", "File with the certificate's key (PEM); by default in the certificate's file.", "a path")
+    head_timeout: int = _number(
+        15, 1, 600, "seconds", "How long a client may take for the head of a request, from the connection's first byte."
+    )
+    body_timeout: int = _number(
+        30, 1, 3600, "seconds", "How long a client may keep silent in the midst of a request's body."
+    )
+    cors_origins: str = _text(
+        "",
+        "Origins of web applications that may call from a browser, separated by commas: `https://app.example.org` for "
+        "every tenant, `clinic@https://app.example.org` for the one of that name.",
+        "origins",
+    )
+    address_limit: int = _number(
+        30_000, 0, 10**9, "requests a minute", "What one address may ask in all, loopback apart; 0 for no limit."
+    )
+    sign_in_limit: int = _number(
+        120,
+        0,
+        10**9,
+        "requests a minute",
+        "What one address may ask of where people sign in and clients get tokens, loopback apart; 0 for no limit.",
+    )
+    client_limit: int = _number(
+        0, 0, 10**9, "requests a minute", "What one client may ask of one tenant; 0 for no limit."
+    )
+    outbound_networks: str = _text(
+        "",
+        "Networks beside the public internet that the server itself may send requests to, separated by commas: a "
+        "site's own, such as `10.1.0.0/16`.",
+        "networks",
+    )
     drain_time: int = _number(20, 0, 3600, "seconds", "How long requests in flight may take once a stop was asked for.")
 
     database_url: str = _text(
@@ -223,6 +261,17 @@ class Settings:
         ("on", "strict", "off"),
         "The audit trail: `on` stores what a write did together with it, and what only read within a second; `strict` "
         "answers nobody before his access is on disk; `off` records nothing, for measurements only.",
+    )
+
+    hl7_port: int = _number(
+        -1, -1, 65535, "", "TCP port for HL7 v2 messages over MLLP; 0 takes a free one, -1 listens nowhere."
+    )
+    hl7_host: str = _text("127.0.0.1", "Address for HL7 v2 messages; others than loopback only with TLS.")
+    hl7_sites: str = _text("", "Folder of the sites that send HL7 v2 messages; empty takes the example.", "a path")
+    hl7_certificate: str = _text("", "PEM file of the listener's certificate and its chain; empty: no TLS.", "a path")
+    hl7_key: str = _text("", "PEM file of the key of that certificate.", "a path")
+    hl7_client_authorities: str = _text(
+        "", "PEM file of who may sign the certificates that senders show; empty asks for none.", "a path"
     )
 
     log_level: str = _choice("info", ("debug", "info", "warning", "error"), "Least severe log line that is written.")

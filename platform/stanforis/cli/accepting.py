@@ -11,12 +11,14 @@ import asyncio
 import logging
 import mmap
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
 _PATIENCE_SECONDS = 0.002
 _EXHAUSTED_SECONDS = 1.0
 _COUNT_BYTES = 8
+_HANDSHAKE_SECONDS = 10.0
 
 log = logging.getLogger("stanforis.accepting")
 
@@ -32,7 +34,14 @@ def shared_counts(processes: int) -> memoryview:
 class Acceptor:
     """Takes connections for one process."""
 
-    def __init__(self, listener: socket.socket, counts: memoryview, slot: int, make_protocol: MakeProtocol) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        counts: memoryview,
+        slot: int,
+        make_protocol: MakeProtocol,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -40,7 +49,9 @@ class Acceptor:
             counts: how many connections each process has; this one writes its own only.
             slot: this process's number.
             make_protocol: speaks with whoever connects.
+            tls: gives how the next connection speaks TLS; without it none does.
         """
+        self._tls = tls
         self._listener = listener
         self._counts = counts
         self._slot = slot
@@ -99,7 +110,16 @@ class Acceptor:
         connection.setblocking(False)
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await self._loop.connect_accepted_socket(lambda: self._make_protocol(self._on_lost), connection)
+        tls = None if self._tls is None else self._tls()
+        patience = None if tls is None else _HANDSHAKE_SECONDS
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: self._make_protocol(self._on_lost), connection, ssl=tls, ssl_handshake_timeout=patience
+            )
+        except (OSError, EOFError) as error:
+            # Whoever cannot speak TLS, or not this version of it, never had a protocol that could be lost.
+            log.debug("no connection came about: %s", type(error).__name__)
+            self._on_lost()
 
     def _on_lost(self) -> None:
         self._counts[self._slot] -= 1

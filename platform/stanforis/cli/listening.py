@@ -32,10 +32,10 @@ def exposed(settings: Settings, *, is_open: bool) -> str:
     """
     if is_open:
         return "Without access control (--open) everybody there could read and change every record: use 127.0.0.1."
-    if not settings.trusted_proxies:
+    if not (settings.trusted_proxies or settings.tls_certificate):
         return (
-            "Tokens and passwords would travel in the clear: name the proxy that speaks TLS in front of this server "
-            "(STANFORIS_TRUSTED_PROXIES), or use 127.0.0.1."
+            "Tokens and passwords would travel in the clear: give this server a certificate "
+            "(STANFORIS_TLS_CERTIFICATE), name the proxy that speaks TLS in front of it (STANFORIS_TRUSTED_PROXIES), or use 127.0.0.1."
         )
     return ""
 

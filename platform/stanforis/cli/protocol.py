@@ -1,28 +1,57 @@
-"""HTTP/1.1 as the API processes speak it: uvicorn's, with a bound on what comes before a body."""
+"""HTTP/1.1 as the API processes speak it: uvicorn's, with bounds on the size of a head and on a client's silence."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _HEAD_BYTES = 128 * 1024
-_REFUSAL = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a client is waited for, in seconds.
+
+    Attributes:
+        head: until the head of a request is there, from its first byte or from the begin of the connection.
+        body: between two pieces of a body.
+    """
+
+    head: float = 15.0
+    body: float = 30.0
 
 
 class BoundedHeadProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers do not end.
+    """Closes a connection whose request does not end.
 
-    The parser keeps them in memory until they do. What fits is judged by the application, which can say more.
+    The parser keeps a request line and headers in memory until they end. What fits is judged by the application, which
+    can say more.
     """
 
     on_lost: Callable[[], None] | None = None
+    patience = Patience()
     _head_bytes = 0
     _in_head = False
+    _in_body = False
+    _heard = 0.0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin with the connection."""
+        super().connection_made(transport)
+        self._heard = self.loop.time()
+        self._timer = self.loop.call_later(self.patience.head, self._look)
+        self._in_head = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End with the connection, and say so."""
         super().connection_lost(exc)
+        self._forget_timer()
         if self.on_lost is not None:
             self.on_lost()
 
@@ -32,8 +61,15 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
-                self.transport.write(_REFUSAL)
-                self.transport.close()
+                self._refuse(_TOO_LARGE)
+        if self._in_body:
+            self._heard = self.loop.time()
+        if not (self._in_head or self._in_body):
+            self._forget_timer()
+        elif self._timer is None:
+            # a request that comes at once, as most do, needs no timer
+            self._heard = self.loop.time()
+            self._timer = self.loop.call_later(self._seconds, self._look)
 
     def on_message_begin(self) -> None:
         """Note that a request begins."""
@@ -44,4 +80,36 @@ class BoundedHeadProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Note that the request's head has ended."""
         self._in_head = False
+        self._in_body = True
+        self._forget_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the request has ended."""
+        self._in_body = False
+        super().on_message_complete()
+
+    @property
+    def _seconds(self) -> float:
+        return self.patience.head if self._in_head else self.patience.body
+
+    def _look(self) -> None:
+        """Give up on a client who was silent for too long, unless it was the application that did not listen."""
+        self._timer = None
+        if self.transport.is_closing() or not (self._in_head or self._in_body):
+            return
+        left = self._heard + self._seconds - self.loop.time()
+        if left > 0 or (self._in_body and self.flow.read_paused):
+            self._timer = self.loop.call_later(max(left, 1.0), self._look)
+            return
+        self._refuse(_TOO_SLOW)
+
+    def _refuse(self, answer: bytes) -> None:
+        if self._in_head or not self.cycle.response_started:
+            self.transport.write(answer)
+        self.transport.close()
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -19,6 +19,8 @@ from types import FrameType
 from stanforis.cli import databases
 from stanforis.cli.accepting import shared_counts
 from stanforis.cli.children import Child, fork
+from stanforis.cli.hl7_process import exposed as hl7_exposed
+from stanforis.cli.hl7_process import run_hl7
 from stanforis.cli.listening import exposed, open_listener, url_host
 from stanforis.cli.supervisor import Run, Supervisor
 from stanforis.cli.worker import Application, Door, run_worker
@@ -26,6 +28,8 @@ from stanforis.settings import Settings
 from stanforis.storage.embedded import EmbeddedPostgres
 from stanforis.storage.secrets import installation_secret
 from stanforis.telemetry import configure_logging, metrics, resolved_format
+from stanforis.transport.shell import Shell
+from stanforis.transport.tls import certificate_of
 
 CreateApp = Callable[[Settings, bool], Application]
 Announce = Callable[[str], None]
@@ -71,6 +75,7 @@ def up(
         stack.enter_context(_interrupted_by_term())
         listener = stack.enter_context(open_listener(settings.host, settings.port, exposed(settings, is_open=is_open)))
         settings = _addressed(settings, listener)
+        hl7 = _hl7_listener(stack, settings)
         if is_open:
             log.warning(_OPEN)
         holder = f"process {os.getpid()} ({settings.base_url})"
@@ -79,8 +84,11 @@ def up(
         app = _prepared(database, create_app, is_open=is_open)
         stack.enter_context(_noted(settings, is_open=is_open))
         serve = _serving(app, listener, shared_counts(workers), settings, database.postgres)
-        supervisor = Supervisor(serve, workers, listener, settings.drain_time, database.postgres)
-        supervisor.run(lambda: _on_ready(database.settings, announce, demo=demo, is_open=is_open))
+        processes = workers
+        if hl7 is not None:
+            processes, serve = workers + 1, _with_hl7(serve, workers, app, database, hl7, is_open=is_open)
+        supervisor = Supervisor(serve, processes, listener, settings.drain_time, database.postgres)
+        supervisor.run(lambda: _on_ready(database.settings, announce, hl7, demo=demo, is_open=is_open))
         announce("Stopped.")
 
 
@@ -105,20 +113,50 @@ def _serving(
     postgres: EmbeddedPostgres | None,
 ) -> Run:
     """Return what an API process does."""
+    certificate = certificate_of(settings)
+    app = Shell(app, settings, len(counts))
 
     def serve(slot: int, on_ready: Callable[[], None]) -> None:
         if postgres is not None:
             # The lock of the data folder is the supervisor's, and free as soon as that ends.
             postgres.lock.disown()
         metrics.take_slot(slot)
-        run_worker(app, Door(listener, counts, slot), settings, on_ready)
+        run_worker(app, Door(listener, counts, slot, certificate), settings, on_ready)
 
     return serve
 
 
-def _on_ready(settings: Settings, announce: Announce, *, demo: bool, is_open: bool) -> Sequence[int]:
+def _hl7_listener(stack: ExitStack, settings: Settings) -> socket.socket | None:
+    """Return the socket for HL7 v2 messages; None where none are taken."""
+    if settings.hl7_port < 0:
+        return None
+    return stack.enter_context(open_listener(settings.hl7_host, settings.hl7_port, hl7_exposed(settings)))
+
+
+def _with_hl7(
+    serve: Run, slot: int, app: Application, database: databases.Database, listening: socket.socket, *, is_open: bool
+) -> Run:
+    """Return what a process does where the one in *slot* takes HL7 v2 messages and the others serve the API."""
+
+    def run(number: int, on_ready: Callable[[], None]) -> None:
+        if number != slot:
+            serve(number, on_ready)
+            return
+        if database.postgres is not None:
+            database.postgres.lock.disown()
+        metrics.take_slot(number)
+        run_hl7(app, database.settings, listening, on_ready, is_open=is_open)
+
+    return run
+
+
+def _on_ready(
+    settings: Settings, announce: Announce, hl7: socket.socket | None, *, demo: bool, is_open: bool
+) -> Sequence[int]:
     """Say where the server is, and return the process ids of what goes on beside it."""
     announce(f"FHIR R4 at {settings.base_url}")
+    if hl7 is not None:
+        announce(f"HL7 v2 at mllp://{url_host(settings.hl7_host)}:{hl7.getsockname()[1]}")
     if not demo and is_open:
         return ()
     from stanforis.cli import welcome  # noqa: PLC0415 - only where it is asked for
@@ -142,7 +180,10 @@ def _noted(settings: Settings, *, is_open: bool) -> Iterator[None]:
 def _addressed(settings: Settings, listener: socket.socket) -> Settings:
     """Return the settings with the port that was taken and the base URL clients use."""
     port = listener.getsockname()[1]
-    return replace(settings, port=port, base_url=settings.base_url or f"http://{url_host(settings.host)}:{port}/fhir")
+    scheme = "https" if settings.tls_certificate else "http"
+    return replace(
+        settings, port=port, base_url=settings.base_url or f"{scheme}://{url_host(settings.host)}:{port}/fhir"
+    )
 
 
 @contextmanager

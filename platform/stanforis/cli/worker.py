@@ -11,8 +11,9 @@ from typing import Any
 import uvicorn
 
 from stanforis.cli.accepting import Acceptor
-from stanforis.cli.protocol import BoundedHeadProtocol
+from stanforis.cli.protocol import BoundedHeadProtocol, Patience
 from stanforis.settings import Settings
+from stanforis.transport.tls import Certificate
 
 _KEEP_ALIVE_SECONDS = 75
 # Requests free what they use by counting references; the collector of cycles only has to catch what slips through.
@@ -27,11 +28,13 @@ class Door:
         listener: the socket all of them share.
         counts: how many connections each has.
         slot: this one's number.
+        certificate: with which TLS is spoken; None where it is not.
     """
 
     listener: socket.socket
     counts: memoryview
     slot: int
+    certificate: Certificate | None = None
 
 
 Application = Callable[..., Any]
@@ -41,9 +44,10 @@ Application = Callable[..., Any]
 class _Server(uvicorn.Server):
     """A server that takes its part of the connections to a shared socket, and says when it begins to."""
 
-    def __init__(self, config: uvicorn.Config, door: Door, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, door: Door, patience: Patience, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._door = door
+        self._patience = patience
         self._on_ready = on_ready
         self._acceptor: Acceptor | None = None
 
@@ -51,7 +55,8 @@ class _Server(uvicorn.Server):
         await super().startup([])
         gc.collect()
         gc.freeze()
-        self._acceptor = Acceptor(self._door.listener, self._door.counts, self._door.slot, self._protocol)
+        tls = None if self._door.certificate is None else self._door.certificate.context
+        self._acceptor = Acceptor(self._door.listener, self._door.counts, self._door.slot, self._protocol, tls)
         self._acceptor.start()
         self._on_ready()
 
@@ -66,6 +71,7 @@ class _Server(uvicorn.Server):
     def _protocol(self, on_lost: Callable[[], None]) -> BoundedHeadProtocol:
         protocol = BoundedHeadProtocol(self.config, self.server_state, self.lifespan.state)
         protocol.on_lost = on_lost
+        protocol.patience = self._patience
         return protocol
 
 
@@ -95,4 +101,4 @@ def run_worker(app: Application, door: Door, settings: Settings, on_ready: Calla
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.drain_time,
     )
-    _Server(config, door, on_ready).run()
+    _Server(config, door, Patience(settings.head_timeout, settings.body_timeout), on_ready).run()
