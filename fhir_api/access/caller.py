@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from identity.access.scopes.permissions import Permissions
+from identity.access.tokens.verifier import Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,26 @@ class Caller:
     def unlimited(cls, tenant: int) -> Caller:
         """Return the caller that may do everything in *tenant*: the server's own jobs, and a server without access."""
         return cls(tenant)
+
+    @classmethod
+    def of(cls, verified: Verified) -> Caller:
+        """Return whoever a token speaks of."""
+        claims, identity = verified.claims, verified.claims.identity
+        return cls(
+            identity.tenant,
+            subject=identity.subject,
+            subject_type=identity.subject_type,
+            client_id=claims.client_id,
+            permissions=verified.permissions,
+            roles=identity.roles,
+            token_id=claims.token_id,
+            grant_id=claims.grant_id,
+            fhir_user=claims.fhir_user,
+            organisation=identity.organisation,
+            facility=identity.facility,
+            device=identity.device,
+            assurance=identity.assurance,
+        )
 
     @property
     def is_unlimited(self) -> bool:

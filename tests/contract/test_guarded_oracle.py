@@ -133,8 +133,9 @@ async def test_includes_add_what_there_would_be_to_add(
     await Comparison(alone, narrowed.visible, UTC).fill()
     seen = narrowed.see(store)
     types = sorted({tree["resourceType"] for tree in narrowed.visible})
-    rules = "&".join(f"_include:iterate={name}:*&_revinclude:iterate={name}:*" for name in types)
-    for name in types:
+    some = sorted(chance.sample(types, min(3, len(types))))
+    rules = "&".join(f"_include:iterate={name}:*&_revinclude:iterate={name}:*" for name in some)
+    for name in some:
         asked = query(f"{name}?_count=1000&{rules}")
         there, here = await alone.search(asked), await seen.search(asked)
         assert {each.key for each in here.matches} == {each.key for each in there.matches}

@@ -15,6 +15,7 @@ from stanforis.cli.access_commands import (
     user_commands,
 )
 from stanforis.cli.audit_commands import audit_commands
+from stanforis.cli.explain_commands import access_commands
 from stanforis.cli.hl7_commands import hl7_commands
 from stanforis.cli.options import DONE_IN_PART, AsJson, Base, Data, DatabaseUrl, TokenFile
 from stanforis.cli.package_commands import package_commands, tenant_commands
@@ -36,6 +37,7 @@ application.add_typer(client_commands, name="client", help="Applications that ma
 application.add_typer(role_commands, name="role", help="What people and systems may do.")
 application.add_typer(rule_commands, name="rule", help="What nobody may do under certain conditions.")
 application.add_typer(grant_commands, name="grant", help="What people have allowed applications.")
+application.add_typer(access_commands, name="access", help="Explain what somebody may reach.")
 application.add_typer(hl7_commands, name="hl7", help="HL7 v2: look at mapping rows, try them, measure them.")
 application.add_typer(audit_commands, name="audit", help="Verify the audit trail, and ask it who saw what.")
 application.add_typer(package_commands, name="package", help="Add, list and remove packages of FHIR definitions.")
