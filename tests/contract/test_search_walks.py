@@ -20,7 +20,7 @@ from fhir_api.search.parse import parse_query
 from fhir_api.search.query import Query
 from fhir_api.search.tenant import OwnDefinitions, TenantSearchDefinitions
 from fhir_api.store.port import HistoryQuery, TenantStore, Write
-from fhir_api.store.postgres.search import along
+from fhir_api.store.postgres.search import along, presence, sorted_walks
 from tests.support.stores import DEFINITIONS, Tree, deletion, query, update, write
 
 SYSTEM = "http://codes"
@@ -133,6 +133,11 @@ SEARCHES = [
     "Patient?",
     "Patient?_sort=family",
     "Patient?_sort=-family,gender",
+    "Patient?_sort=-family",
+    "Patient?gender=male&_sort=family",
+    "Patient?family:missing=true",
+    "Patient?family:missing=false&_sort=family",
+    "Observation?date:missing=true",
     "Patient?family=b",
     "Patient?family:contains=a",
     "Patient?_has:Observation:patient:code=a",
@@ -212,6 +217,32 @@ async def test_walks_by_target_are_as_exact(
 ) -> None:
     monkeypatch.setattr(along, "FEW_TARGETS", 0)
     for seed in range(6):
+        await walk_while_writing(new_store(), replace(query(url), count=1 + seed % 3), seed)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "Patient?family:missing=true",
+        "Patient?family:missing=false",
+        "Observation?date:missing=true&status=final",
+        "Observation?code:missing=false&_lastUpdated=gt2000",
+        "Patient?gender=male&_sort=family",
+        "Patient?gender=male&_sort=-family",
+        "Observation?status=final,amended&_sort=date",
+        "Observation?value-quantity=gt1&_sort=date",
+        "Observation?date=ge2020&_sort=-date",
+    ],
+)
+@pytest.mark.parametrize(("few", "tried", "many"), [(0, 3, 1000), (0, 2, 1), (0, 1000, 1)])
+async def test_many_are_walked_as_exactly_as_few(
+    new_store: Callable[[], TenantStore], monkeypatch: pytest.MonkeyPatch, url: str, few: int, tried: int, many: int
+) -> None:
+    monkeypatch.setattr(sorted_walks, "MANY", few)
+    monkeypatch.setattr(presence, "FEW", few)
+    monkeypatch.setattr(presence, "TRIED", tried)
+    monkeypatch.setattr(presence, "MANY", many)
+    for seed in range(3):
         await walk_while_writing(new_store(), replace(query(url), count=1 + seed % 3), seed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.model.errors import ErrorKind, refuse
-from fhir_api.search.query import ChainClause, Clause, LastUpdatedClause, MissingClause, Query, ValueClause
+from fhir_api.search.query import ChainClause, Clause, LastUpdatedClause, MissingClause, Parameter, Query, ValueClause
 from fhir_api.store.postgres.search import presence
 from fhir_api.store.postgres.search.along import (
     Way,
@@ -82,11 +82,15 @@ class Matching:
         """Return a SELECT of all resources for which *clause* holds, if it asks whether they have a parameter of R4."""
         if not isinstance(clause, MissingClause) or self.query.resource_types != (clause.parameter.resource_type,):
             return None
-        number = self._indexing.present.number(clause.parameter.resource_type, clause.parameter.key)
+        return self._having(clause.parameter, missing=clause.missing)
+
+    def _having(self, parameter: Parameter, *, missing: bool) -> str | None:
+        """Return a SELECT of all resources of a type that have a parameter, or have not; None if it is not of R4."""
+        number = self._indexing.present.number(parameter.resource_type, parameter.key)
         if number is None:
             return None
-        of_type = self._conditions.type_number(clause.parameter.resource_type)
-        return presence.resources(of_type, self.arguments.bind(number, "integer"), missing=clause.missing)
+        of_type = self._conditions.type_number(parameter.resource_type)
+        return presence.resources(of_type, self.arguments.bind(number, "integer"), missing=missing)
 
     def probe(self, chain: ChainClause, links: Sequence[int]) -> str:
         """Return the statement that counts, up to a bound, how many resources there are at the far end of *chain*.
@@ -172,12 +176,16 @@ class Matching:
         if len(types) == 1:
             if (self._chosen.driver is not None and not walks) or self.order is not MADE:
                 return [f"b.type_id = {self._conditions.type_number(types[0])}"]
-            first, behind = (self.arguments.bind(number) for number in resource_numbers(type_numbers()[types[0]]))
-            return [f"b.rid >= {first}", f"b.rid < {behind}"]
+            return self._numbers(types[0])
         if types:
             numbers = [type_numbers()[name] for name in types]
             return [f"b.type_id = ANY({self.arguments.bind(numbers, 'smallint[]')})"]
         return []
+
+    def _numbers(self, resource_type: str) -> list[str]:
+        """Return the conditions that ``b`` has a number of a type: a range of the key."""
+        first, behind = (self.arguments.bind(number) for number in resource_numbers(type_numbers()[resource_type]))
+        return [f"b.rid >= {first}", f"b.rid < {behind}"]
 
     def total(self) -> Counting:
         """Return what counts all matches: index rows alone where they tell, else resources."""

@@ -159,7 +159,7 @@ LAST_UPDATED = Order("updated", (Key("b.last_updated", descending=True, former="
 FIRST_UPDATED = Order("first-updated", (Key("b.last_updated", descending=False, former="h.last_updated"), _RISING))
 _UNDATED = f"(CASE WHEN {{}}.low = {EARLIEST} THEN 1 ELSE 0 END)"
 _DATE = f"(CASE WHEN {{0}}.low = {EARLIEST} THEN 0 ELSE {{0}}.low END)"
-_OLDEST = (
+OLDEST = (
     Key(_UNDATED.format("b"), descending=False, cast="integer", former=_UNDATED.format("h")),
     Key(_DATE.format("b"), descending=False, former=_DATE.format("h")),
 )
@@ -181,7 +181,7 @@ def sorted_by(sort: Sequence[SortKey], arguments: Arguments, definitions: Search
     keys: list[Key] = []
     for sort_key in sort:
         if not sort_key.descending and _is_primary(sort_key, definitions):
-            keys += _OLDEST
+            keys += OLDEST
         else:
             keys += _sort_keys(sort_key, arguments)
     name = ",".join(f"{'-' if key.descending else ''}{key.code}" for key in sort)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from fhir_api.search.query import ChainClause, Clause, HasClause, ValueClause
+from fhir_api.model.dates import EARLIEST
+from fhir_api.search.query import ChainClause, Clause, HasClause, MissingClause, Parameter, ValueClause
 from fhir_api.store.postgres.reads import VERSION_COLUMNS
 from fhir_api.store.postgres.search import presence
 from fhir_api.store.postgres.search.along import (
@@ -35,6 +36,8 @@ from fhir_api.store.postgres.search.order import (
 )
 from fhir_api.store.postgres.search.places import inside
 from fhir_api.store.postgres.search.rows import DATED, Ranges
+from fhir_api.store.postgres.search.sorted_walks import Along, along, behind, is_in_rest, lies_sorted
+from fhir_api.store.postgres.search.sorted_walks import walk as walk_sorted
 from fhir_api.store.postgres.search.walks import (
     WALKS_OF_TYPES,
     is_walkable,
@@ -47,6 +50,7 @@ from fhir_api.store.postgres.search.walks import (
     walk_types,
 )
 from fhir_api.store.postgres.session import Fetch, fenced
+from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import type_numbers
 
 MOST_TARGETS = 2000
@@ -129,7 +133,10 @@ class Search(Matching):
             dated = self._walk_dated(driver, limit)
             if dated is not None:
                 return dated
-        self.order = self._sorting(primary=primary)
+        along_sorted = self._along_sorted(limit, primary=primary)
+        if along_sorted is not None:
+            return along_sorted
+        self.order = self._sorting(self.arguments, primary=primary)
         # a key leads through all types in the order in which they were made, but not in that of updates
         if driver is None and len(self.query.resource_types) != 1 and self.order in WALKS_OF_TYPES:
             names = self.query.resource_types or (() if self.order is MADE else tuple(type_numbers()))
@@ -146,6 +153,58 @@ class Search(Matching):
             if found is not None:
                 return presence.walk(found, self._candidates(clause), self._test(clause), self.order, limit)
         return None
+
+    def _along_sorted(self, limit: str, *, primary: bool) -> str | None:
+        """Return a walk along the rows of the parameter that is sorted by; None if they do not lie in that order."""
+        sort, types = self.query.sort, self.query.resource_types
+        if len(sort) != 1 or len(types) != 1:
+            return None
+        parameter = next((each for each in sort[0].parameters if each.resource_type == types[0]), None)
+        if parameter is None or self._indexing.present.number(types[0], parameter.key) is None:
+            return None
+        is_primary = self._definitions.primary_date(types[0]) == parameter
+        if not lies_sorted(parameter, falls=sort[0].descending, primary=is_primary):
+            return None
+        # without a driver none of the order's expressions is in the statement, nor may their arguments be
+        arguments = self.arguments if self._chosen.driver is not None else Arguments()
+        self.order = self._sorting(arguments, primary=primary)
+        single = self._definitions.is_single(parameter)
+        rows = along(parameter, self.order, self.arguments, primary=is_primary, single=single)
+        candidate = ROW if is_primary else NUMBERED_ROW
+        tests = [self._conditions.holds(clause, candidate) for clause in self.query.clauses]
+        if self.start is not None:
+            tests.append(behind(rows, self.order, self.start, self.arguments))
+            tests.append(unchanged("d.rid", self._beginning(), self.arguments))
+        return walk_sorted(rows, self.order, tests, self._rest(parameter, rows, limit), self._few(), limit)
+
+    def _rest(self, parameter: Parameter, rows: Along, limit: str) -> str:
+        """Return a SELECT of what has no value of *parameter*, in the order of numbers."""
+        found = self._having(parameter, missing=True)
+        if found is None:
+            raise TypeError(f"{parameter.code} has no bit")
+        if rows.undated:
+            found, test = f"{found} UNION ALL {rows.undated}", f"b.low = {EARLIEST}"
+        else:
+            test = self._test(MissingClause(parameter, missing=True))
+        tests = ["b.tenant_id = c.tenant", "b.change <> 3", *self._numbers(parameter.resource_type)]
+        tests += [self._test(clause) for clause in self.query.clauses]
+        order = Order("", self.order.keys[-1:])
+        if self.start is not None:
+            tests.append(self._beginning().saw("b.marker", self.arguments))
+            if is_in_rest(rows, self.start):
+                number = self.arguments.bind(self.start.values[-1])
+                tests.append(f"b.rid {'<' if order.keys[0].descending else '>'} {number}")
+        return presence.walk(found, f"fhir.resource b WHERE {' AND '.join(tests)}", test, order, limit)
+
+    def _few(self) -> tuple[str, str] | None:
+        """Return a SELECT of all that the driver leaves, and FROM and WHERE of these; None if there is no driver."""
+        driver = self._chosen.driver
+        if driver is None:
+            return None
+        found = self._sets.rids(driver)
+        each = f"SELECT b.* FROM {self._candidates(driver)} AND b.rid = s.rid OFFSET 0"
+        all_found = f"(SELECT DISTINCT s.rid FROM ({found}) s (rid) WHERE {{gate}} OFFSET 0) s"
+        return found, f"{all_found} CROSS JOIN LATERAL ({each}) b"
 
     def _by_target(self, chain: ChainClause, limit: str) -> str:
         self.order = by_target(chain.reference)
@@ -215,7 +274,7 @@ class Search(Matching):
         single = self._definitions.is_single(driver.parameter)
         return walk_ranges(rows, self.order, self._tests(NUMBERED_ROW), limit, single=single)
 
-    def _sorting(self, *, primary: bool) -> Order:
+    def _sorting(self, arguments: Arguments, *, primary: bool) -> Order:
         sort = self.query.sort
         if not sort:
             if self._chosen.driver is not None:
@@ -225,7 +284,7 @@ class Search(Matching):
             return NEWEST_FIRST
         if len(sort) == 1 and sort[0].code == "_lastUpdated":
             return LAST_UPDATED if sort[0].descending else FIRST_UPDATED
-        return sorted_by(sort, self.arguments, self._definitions)
+        return sorted_by(sort, arguments, self._definitions)
 
     def _sorted(self, limit: str) -> str:
         """Read the whole set, or walk a type, and sort."""
