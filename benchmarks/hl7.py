@@ -2,6 +2,7 @@
 
     python -m benchmarks.hl7 parse FOLDER                        # files of one message each
     python -m benchmarks.hl7 receive [--connections 16] [--seconds 10]
+    python -m benchmarks.hl7 map [--seconds 5]
 
 ``parse`` gives every parser the same messages in the same run and process. "split" is what nobody can be faster than:
 the bytes as lines, the lines as fields. "walked" reads every subcomponent with its place. Parsers that are not
@@ -10,6 +11,9 @@ installed (``hl7``, ``hl7apy``) are left out; what a parser refuses counts as pa
 ``receive`` starts an embedded PostgreSQL that waits for the disk, a listener in a process of its own and clients in
 this one; each client waits for an answer before it sends its next message (1 KB, an ADT with its own control id and
 patient).
+
+``map`` maps an ADT of 1 KB and an ORU with 20 OBX from bytes to the JSON of a transaction Bundle, on one core in one
+process; each message has its own control id and patient.
 """
 
 from __future__ import annotations
@@ -35,11 +39,14 @@ from stanforis.storage.pool import PoolOptions
 from stanforis.tenancy.contexts import open_contexts
 
 from adapters.hl7.encoding import Message
+from adapters.hl7.mapping import Plan
 from adapters.hl7.mllp import framed, listen
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.store.postgres import migrations
 from adapters.hl7.store.postgres.store import open_message_stores
+from fhir_api.model import exact_json
+from mappings.merging import common
 
 Parse = Callable[[bytes], object]
 
@@ -56,6 +63,15 @@ _ADT = (
     "IN1|1|RSSB|1|Rwanda Social Security Board|||||||||||S|Uwase^Diane|SEL|19900101\r"
     "ZPI|1|{filler}\r"
 )
+
+_ORU = (
+    "MSH|^~\\&|LAB|CLINIC|EHR|HOSPITAL|20261123101500||ORU^R01^ORU_R01|{id}|P|2.5.1\r"
+    "PID|1||{patient}^^^CLINIC&1.2.3&ISO^MR||Uwase^Diane||19900101|F\r"
+    "PV1|1|I|WARD^2^1|||||||||||||||||V{patient}\r"
+    "ORC|RE|P{id}|F{id}\r"
+    "OBR|1|P{id}|F{id}|58410-2^CBC panel^LN|||20261123090000|||||||||007^Hakizimana^Patrick||||||20261123100000|||F\r"
+)
+_OBX = "OBX|{number}|NM|{code}-{check}^Test {number}^LN||{number}.5|mg/dL^^UCUM|1.0-99.0|N|||F|||20261123093000\r"
 
 
 def message(number: int) -> bytes:
@@ -167,6 +183,28 @@ def receive(connections: int, seconds: float, folder: Path) -> dict[str, float]:
     }
 
 
+def result(number: int) -> bytes:
+    """Return an ORU with 20 results, with control id and patient of its own."""
+    results = "".join(_OBX.format(number=each, code=1000 + each, check=each % 10) for each in range(1, 21))
+    return (_ORU.format(id=f"R{number}", patient=number % 100_000) + results).encode()
+
+
+def mapped(seconds: float) -> dict[str, float]:
+    """Return how many messages a second of CPU become the JSON of a Bundle."""
+    plan = Plan(common(), "bench")
+
+    def rate(made: Callable[[int], bytes]) -> float:
+        count, start = 0, time.process_time()
+        while (spent := time.process_time() - start) < seconds:
+            exact_json.written(plan.apply(Message.parse(made(count))).bundle)
+            count += 1
+        return count / spent
+
+    for made in (message, result):
+        plan.apply(Message.parse(made(0)))
+    return {"ADT, 1 KB": rate(message), "ORU, 20 OBX": rate(result)}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -177,11 +215,16 @@ def main() -> None:
     receiving = work.add_parser("receive")
     receiving.add_argument("--connections", type=int, default=16)
     receiving.add_argument("--seconds", type=float, default=10)
+    mapping = work.add_parser("map")
+    mapping.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     if options.work == "parse":
         messages = [path.read_bytes() for path in sorted(options.folder.glob("*.hl7"))]
         figures = rates(messages, options.seconds)
         table = Table("parser", "messages a second of CPU", title=f"{len(messages)} messages")
+    elif options.work == "map":
+        figures = mapped(options.seconds)
+        table = Table("from bytes to Bundle", "messages a second of CPU", title="mapping on one core")
     else:
         with tempfile.TemporaryDirectory() as folder:
             figures = receive(options.connections, options.seconds, Path(folder) / "data")

@@ -414,7 +414,7 @@ def _direct(target: Target, table: Table | None, convert: functions.Convert) -> 
 def _scalar(target: Target, kind: DataType, table: Table | None, convert: functions.Convert) -> Action:
     """The one value of a data type, or its code by a table."""
 
-    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+    def written(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
         said, leaf = kind.value(run, text, place)
         if not said:
             return False
@@ -431,6 +431,14 @@ def _scalar(target: Target, kind: DataType, table: Table | None, convert: functi
             return False
         target.put(content, scope, value)
         return True
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        before = len(run.used)
+        if written(run, content, text, place, scope, source):
+            return True
+        # what was read and then refused is not mapped
+        del run.used[before:]
+        return False
 
     return act
 
