@@ -18,7 +18,8 @@ from stanforis.cli.audit_commands import audit_commands
 from stanforis.cli.explain_commands import access_commands
 from stanforis.cli.hl7_commands import hl7_commands
 from stanforis.cli.options import DONE_IN_PART, AsJson, Base, Data, DatabaseUrl, TokenFile
-from stanforis.cli.package_commands import package_commands, tenant_commands
+from stanforis.cli.package_commands import package_commands
+from stanforis.cli.tenant_commands import tenant_commands
 from stanforis.settings import Settings
 
 application = typer.Typer(
@@ -41,7 +42,7 @@ application.add_typer(access_commands, name="access", help="Explain what somebod
 application.add_typer(hl7_commands, name="hl7", help="HL7 v2: look at mapping rows, try them, measure them.")
 application.add_typer(audit_commands, name="audit", help="Verify the audit trail, and ask it who saw what.")
 application.add_typer(package_commands, name="package", help="Add, list and remove packages of FHIR definitions.")
-application.add_typer(tenant_commands, name="tenant", help="Look at tenants and set their policies.")
+application.add_typer(tenant_commands, name="tenant", help="Add tenants, end and resume them, set their policies.")
 
 
 @application.command()
