@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
-from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
@@ -13,11 +12,9 @@ from stanforis.tenancy.contexts import Contexts
 
 from identity.access.errors import InvalidTokenError, UnavailableError
 from identity.access.grants.server import Server
-from identity.access.store.memory import MemoryAccessStore
 from identity.access.store.postgres import PostgresAccessStores
 from identity.access.tokens.claims import Confirmation
 from identity.access.tokens.signing import signed_access_token
-from identity.access.upkeep import keep_tending, tend
 from tests.support.access import FHIR, ISSUER, Access, access_claims, refusal
 
 PATHS = [
@@ -127,38 +124,7 @@ async def test_a_store_that_is_away_is_told():
     assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
     assert response.headers["retry-after"] == "5"
     with pytest.raises(UnavailableError):
-        await tend(access.server)
-
-
-async def test_another_process_learns_of_a_revocation(access):
-    other = Server(ISSUER, FHIR, 1, access.store, access.server.keys, b"s" * 32, clock=access.clock)
-    token = (await access.tokens())["access_token"]
-    assert other.verifier.verify(token).claims.subject == "u1"
-    await access.post("revoke", {"token": token, "client_id": "app"})
-    tending = asyncio.create_task(keep_tending(other))
-    await asyncio.sleep(0)
-    with pytest.raises(InvalidTokenError, match="revoked"):
-        other.verifier.verify(token)
-    tending.cancel()
-    with suppress(asyncio.CancelledError):
-        await tending
-
-
-async def test_tending_goes_on_when_the_store_comes_back(access, caplog):
-    class Away(MemoryAccessStore):
-        asked = 0
-
-        async def revoked(self, now):
-            self.asked += 1
-            raise UnavailableError
-
-    access.server.store = Away()
-    tending = asyncio.create_task(keep_tending(access.server, every=0))
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert access.server.store.asked > 2
-    tending.cancel()
-    assert "trying again" in caplog.text
+        await access.server.refresh_revocations()
 
 
 def test_a_bound_token_is_worth_nothing_without_its_key(access):
