@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, cached_property
 from types import MappingProxyType
+from typing import Final
 
 from conformance.compartments import compartments
 from conformance.search_parameters import SearchParameterDefinition, search_parameters
@@ -57,6 +58,11 @@ PRIMARY_DATES = (
 
 What happened to the patient comes before what was done about it, and that before when it was written down.
 """
+
+_EXCHANGED: Final[Mapping[str, tuple[str, ...]]] = {
+    "http://hl7.org/fhir/SearchParameter/DocumentReference-relationship": ("target", "code"),
+}
+"""Expressions of components that stand at each other's place in R4's definitions, where neither finds anything."""
 
 
 class SearchDefinitions:
@@ -178,7 +184,9 @@ class SearchDefinitions:
 
     def component_expressions(self, composite: Parameter) -> tuple[str, ...]:
         """Return the expressions of a composite's components, in order."""
-        return tuple(component.expression for component in self._by_url[composite.url].components)
+        return _EXCHANGED.get(composite.url) or tuple(
+            component.expression for component in self._by_url[composite.url].components
+        )
 
 
 def leaf_routes(parameter: Parameter) -> tuple[Route, ...]:
