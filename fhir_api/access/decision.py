@@ -30,7 +30,6 @@ from identity.access.scopes.permissions import LETTERS, Alternative, Permissions
 from identity.access.scopes.permissions import Decision as ScopeDecision
 from identity.access.scopes.resource_scope import Constraint, Context
 
-
 _OF_CURRENT = ("read", "search-type")
 
 

@@ -18,7 +18,7 @@ from fhir_api.model.errors import FhirError
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.store.collisions import CollisionError
-from fhir_api.store.port import PackageRecord, Reader, TenantStore, Transaction, Write
+from fhir_api.store.port import PackageRecord, TenantStore, Transaction, Write
 
 _ATTEMPTS: Final = 5
 
@@ -101,10 +101,3 @@ class GuardedStore(GuardedWriter):
 def guarded(store: TenantStore, access: Access) -> TenantStore:
     """Return *store* as *access* allows; the store itself where nothing is limited."""
     return store if access.caller.is_unlimited else GuardedStore(store, access)
-
-
-async def removable(reader: Reader, keys: Sequence[ResourceKey]) -> set[ResourceKey]:
-    """Return those of *keys* that are there for whoever wants to delete them."""
-    asked = getattr(reader, "removable", None)
-    found: set[ResourceKey] = set(await reader.currents(keys)) if asked is None else await asked(keys)
-    return found

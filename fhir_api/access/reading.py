@@ -181,9 +181,3 @@ class GuardedReader:
         if version.is_deletion:
             told = await self._reader.version(version.key, version.version_id - 1)
         return told is not None and not told.is_deletion and judge.fits(told)
-
-
-def behind(reader: Reader) -> Reader:
-    """Return what is read from without limits: for the server's own needs, never for what a client asked for."""
-    found: Reader = getattr(reader, "behind", reader)
-    return found

@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import orjson
 
-from fhir_api.access.reading import behind
 from fhir_api.interactions.library import TenantLibrary
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey, is_logical_id
 from fhir_api.model.versions import StoredVersion
 from fhir_api.packages.library import Definition, Library, NotAtHandError
 from fhir_api.search.query import Clause, Query
+from fhir_api.store.limited import behind
 from fhir_api.store.port import DefinitionsState, Reader
 
 T = TypeVar("T")

@@ -14,7 +14,6 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from typing import cast
 
-from fhir_api.access.guarded import removable
 from fhir_api.interactions.conditional_references import ConditionalReferences, is_conditional, unmatched
 from fhir_api.interactions.conditions import lock_name
 from fhir_api.interactions.consulting import Consultation
@@ -34,6 +33,7 @@ from fhir_api.model.resource import parse_compact
 from fhir_api.model.versions import Change
 from fhir_api.patching.documents import read_patch, unpacked
 from fhir_api.store.collisions import CollisionError
+from fhir_api.store.limited import removable
 from fhir_api.store.port import Expect, Reader, TenantStore, Transaction, Write
 
 _BREATH = 64

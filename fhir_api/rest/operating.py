@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from fhir_api.access.operations import check_operation
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.outcome import operation_outcome
@@ -55,6 +56,8 @@ def _routes(path: str, level: Level, operations: list[Operation]) -> Iterable[Ro
 def _handler(level: Level, operations: list[Operation]) -> Handler:
     async def operate(api: Api, context: Context, request: Request) -> Response:
         operation = _chosen(level, operations, request)
+        if context.access is not None:
+            check_operation(context.access, operation.definition.resource)
         cursors = api.cursors.of(context.caller.tenant)
         call = replace(_call(context, level, operation, request), cursors=cursors)
         pairs = _pairs(call)

@@ -9,6 +9,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import Clause, Parameter, Query
 from fhir_api.store.explaining import ExplainedStatement, Explaining
+from fhir_api.store.limited import behind, removable
 from fhir_api.store.parameters import Job, OwnParameters
 from fhir_api.store.port import (
     DefinitionsState,
@@ -28,6 +29,15 @@ class ForwardingReader:
 
     def __init__(self, inner: Reader) -> None:
         self._inner = inner
+
+    @property
+    def behind(self) -> Reader:
+        """What is read from without limits; see :mod:`fhir_api.store.limited`."""
+        return behind(self._inner)
+
+    async def removable(self, keys: Sequence[ResourceKey]) -> set[ResourceKey]:
+        """Return what may be deleted; see :mod:`fhir_api.store.limited`."""
+        return await removable(self._inner, keys)
 
     async def current(self, key: ResourceKey) -> StoredVersion | None:
         """See the port."""
