@@ -52,8 +52,12 @@ async def test_what_could_not_be_sent_is_sent_again(registry, ledger, slug):
 
 async def test_the_ledger_is_only_added_to(pool, contexts):
     async with pool.acquire() as connection:
-        for statement in ("UPDATE tenancy.usage SET requests = 0", "DELETE FROM tenancy.usage",
-                          "UPDATE tenancy.consumed SET requests = 0", "INSERT INTO tenancy.consumed VALUES (1, now())"):  # fmt: skip
+        for statement in (
+            "UPDATE tenancy.usage SET requests = 0",
+            "DELETE FROM tenancy.usage",
+            "UPDATE tenancy.consumed SET requests = 0",
+            "INSERT INTO tenancy.consumed (tenant_id, day, requests) VALUES (1, now(), 0)",
+        ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.execute(statement)
 
