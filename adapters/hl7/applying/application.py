@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from adapters.hl7.applying import provenance, questions
+from adapters.hl7.applying.known import Known
 from adapters.hl7.applying.merging import MergeError, keep_joined
 from adapters.hl7.applying.questions import Question
 from adapters.hl7.applying.server import Answer, FhirServer, Json
@@ -63,6 +64,7 @@ class Application:
         self._plan_of = plan_of
         self._now = now
         self._asked: set[Question] = set()
+        self._known = Known(now)
 
     async def apply(self, stored: StoredMessage) -> Settlement:
         """Carry out a message and return what became of it."""
@@ -97,21 +99,23 @@ class Application:
 
     async def _carry_out(self, stored: StoredMessage, mapped: Mapped) -> Settlement:
         bundle = mapped.bundle
-        entries: list[Json] = bundle.setdefault("entry", [])
+        bundle.setdefault("entry", [])
         try:
             await keep_joined(self._server, bundle)
         except MergeError as error:
             return Settlement(stored.number, State.DEAD, str(error), plan=mapped.plan_id, made=_made(mapped))
-        if entries:
-            targets = [entry["fullUrl"] for entry in entries]
-            entries.append(provenance.entry(stored, mapped.plan_id, targets))
-            answer = await self._server.send("POST", "", bundle)
+        self._known.shorten(bundle)
+        sent: list[Json] = bundle["entry"]
+        locations: list[str | None] = []
+        if sent:
+            targets = [entry["fullUrl"] for entry in sent]
+            source = provenance.entry(stored, mapped.plan_id, targets)
+            answer = await self._server.send("POST", "", {**bundle, "entry": [*sent, source]})
             if answer.status != _OK:
                 return self._refused(stored, answer, mapped)
-            mapped_to = [entry["response"].get("location") for entry in answer.resource["entry"]]
-        else:
-            mapped_to = []
-        return Settlement(stored.number, State.MAPPED, plan=mapped.plan_id, made=_made(mapped, mapped_to))
+            locations = [entry["response"].get("location") for entry in answer.resource["entry"][: len(sent)]]
+            self._known.learn(sent, locations)
+        return Settlement(stored.number, State.MAPPED, plan=mapped.plan_id, made=_made(mapped, locations))
 
     def _refused(self, stored: StoredMessage, answer: Answer, mapped: Mapped) -> Settlement:
         reason = _told(answer)
@@ -131,14 +135,14 @@ def _told(answer: Answer) -> str:
     return "; ".join([f"the FHIR server answered {answer.status}", *told])
 
 
-def _made(mapped: Mapped, locations: list[str] | None = None, outcome: Json | None = None) -> bytes:
+def _made(mapped: Mapped, locations: Sequence[str | None] = (), outcome: Json | None = None) -> bytes:
     """Return what is kept of a message that was worked on."""
     ledger = mapped.ledger
     return exact_json.written(
         {
             "structure": mapped.structure,
             "bundle": mapped.bundle,
-            "locations": locations or [],
+            "locations": locations,
             "outcome": outcome,
             "issues": [issue._asdict() for issue in mapped.issues],
             "ledger": {

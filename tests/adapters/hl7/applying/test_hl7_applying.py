@@ -133,6 +133,34 @@ async def test_applying_a_message_again_makes_no_version(hospital):
     assert len(history.resource["entry"]) == 2  # the patient and the Provenance, once each
 
 
+async def test_what_is_known_to_exist_is_not_sent_again_for_a_while(hospital, monkeypatch):
+    organization = {
+        "fullUrl": "urn:uuid:00000000-0000-0000-0000-00000000000a",
+        "resource": {"resourceType": "Organization", "identifier": [{"system": "urn:o", "value": "1"}], "name": "Lab"},
+        "request": {"method": "POST", "url": "Organization", "ifNoneExist": "identifier=urn:o%7C1"},
+    }
+    sent: list[int] = []
+    send = hospital.server.send
+
+    async def counted(method, url, body=None):
+        if method == "POST":
+            sent.append(len(body["entry"]))
+        return await send(method, url, body)
+
+    monkeypatch.setattr(hospital.server, "send", counted)
+    managing = {"managingOrganization": {"reference": organization["fullUrl"]}}
+    for number in range(3):
+        await hospital.receives(str(number), organization, patient("7", birthDate=f"198{number}", **managing))
+    await hospital.worker.drain()
+    hospital.clock += 301_000
+    await hospital.receives("4", organization, patient("7", birthDate="1989", **managing))
+    await hospital.worker.drain()
+    assert sent == [3, 2, 2, 3]  # with the Provenance
+    reference = (await hospital.patient("7"))["managingOrganization"]["reference"]
+    assert (await hospital.server.send("GET", reference)).resource["name"] == "Lab"
+    assert (await hospital.server.send("GET", "Organization?_summary=count")).resource["total"] == 1
+
+
 async def test_messages_of_a_lane_are_applied_in_order(hospital):
     for number in range(20):
         await hospital.receives(str(number), patient("7", birthDate=f"19{number + 10}"), lane=1)
