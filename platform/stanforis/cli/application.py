@@ -53,6 +53,9 @@ def up(
     workers: Annotated[int | None, typer.Option(min=0, max=256, help="API processes; 0: one a core.")] = None,
     database_url: DatabaseUrl = None,
     demo: Annotated[bool, typer.Option("--demo", help="Put a few invented patients into an empty server.")] = False,
+    hl7: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="TCP port for HL7 v2 messages; 0 takes a free one.")
+    ] = None,
     is_open: Annotated[
         bool, typer.Option("--open", help="No access control: for development, on loopback only.")
     ] = False,
@@ -60,7 +63,9 @@ def up(
     """Start the server: database, schema and API processes. Ctrl-C stops it."""
     from stanforis.cli.up import up as run  # noqa: PLC0415
 
-    settings = Settings.from_environment(data=data, host=host, port=port, workers=workers, database_url=database_url)
+    settings = Settings.from_environment(
+        data=data, host=host, port=port, workers=workers, database_url=database_url, hl7_port=hl7
+    )
     run(settings, _announce, demo=demo, is_open=is_open)
 
 
