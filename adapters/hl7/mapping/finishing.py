@@ -12,6 +12,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -223,10 +224,15 @@ def request(kind: str, identity: Identity, *, update: bool) -> Json:
         return {"method": "PUT", "url": f"{kind}/{identity.full_url[9:]}"}
     system, value = identity.identifier
     said = value.replace(":", "%3A") if system == URI_SYSTEM and value is identity.full_url else _quoted(value)
-    query = f"identifier={_quoted(system)}%7C{said}"
+    query = f"identifier={_quoted_system(system)}%7C{said}"
     if update:
         return {"method": "PUT", "url": f"{kind}?{query}"}
     return {"method": "POST", "url": kind, "ifNoneExist": query}
+
+
+@lru_cache(maxsize=1024)
+def _quoted_system(system: str) -> str:
+    return _quoted(system)
 
 
 def _quoted(text: str) -> str:

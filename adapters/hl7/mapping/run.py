@@ -39,11 +39,12 @@ class Run:
         refused: places whose value is not what the element takes, with the FHIR type it was to be.
         unmapped: codes without a row, counted.
         made: resources in the order they were begun.
+        is_usual: whether the message has the delimiters that nearly all have.
     """
 
     __slots__ = (
-        "component", "escape", "made", "message", "now", "refused", "repetition", "sender", "subcomponent", "unmapped",
-        "used", "zone",
+        "component", "escape", "is_usual", "made", "message", "now", "refused", "repetition", "sender", "subcomponent",
+        "unmapped", "used", "zone",
     )  # fmt: skip
 
     def __init__(self, message: Message, sender: str, zone: tzinfo, now: str) -> None:
@@ -56,6 +57,7 @@ class Run:
         self.repetition = delimiters.repetition
         self.subcomponent = delimiters.subcomponent
         self.escape = delimiters.escape
+        self.is_usual = delimiters.component == "^" and delimiters.subcomponent == "&" and bool(delimiters.escape)
         self.used: list[Place] = []
         self.refused: list[tuple[Place, str]] = []
         self.unmapped: Counter[UnmappedCode] = Counter()
