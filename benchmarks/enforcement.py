@@ -133,7 +133,7 @@ def _bundle(patient: int) -> bytes:
 
 def kinds(patients: int) -> dict[str, list[str]]:
     """Return requests of each kind, all of which every caller may make."""
-    chance = random.Random(1)  # noqa: S311 - chooses requests, no secret
+    chance = random.Random(1)
     own = [f"Observation/o1-{chance.randrange(_EACH)}" for _ in range(50)]
     codes = [f"Observation?code=http://loinc.org|c{chance.randrange(1, 3)}&_count=20" for _ in range(50)]
     return {
@@ -207,7 +207,7 @@ def main() -> None:
         dsn = (cluster.connection.owner_dsn, cluster.connection.app_dsn)
         found = asyncio.run(run(Path(folder), dsn, given.patients, given.requests))
     if given.json:
-        print(json.dumps(found))  # noqa: T201 - the result
+        print(json.dumps(found))
     else:
         show(found)
 

@@ -5,6 +5,7 @@
 Each size has a database of its own in a folder below ``--folder``, which is kept: one that holds enough already is
 measured at once. The records are those of ``--data`` (a folder of transaction bundles, such as Synthea's) again and
 again: every copy is of other patients with other ids and identifiers, and lies some weeks earlier, up to ten years.
+Beyond 200,000 resources the database is multiplied inside PostgreSQL (see ``benchmarks.multiplying``).
 Requests come over 16 connections; CPU is that of all processes of the server and of PostgreSQL, for each request.
 """
 
@@ -21,17 +22,22 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from stanforis.settings import Settings
 from stanforis.storage.embedded import EmbeddedPostgres
 
 from benchmarks import stored
 from benchmarks.filling import fill
 from benchmarks.load import Requests, load
+from benchmarks.multiplying import multiply
 from benchmarks.processes import Served, stanforis, started
 from benchmarks.searches import Kinds, Values, kinds
+from fhir_api.definitions import CompiledDefinitions
 from fhir_api.store.postgres import migrations
 
 _TURNS = 200
 """Different requests of one kind."""
+_STORED = 200_000
+"""So many resources are stored as a client's are; more are copies of these, made inside PostgreSQL."""
 _LONG = 4000
 """Characters of a URL from which on the search is sent as a form."""
 
@@ -98,7 +104,11 @@ def filled(folder: Path, data: Path | None, size: int) -> tuple[Values, dict[str
         there = asyncio.run(stored.count(owner))
         result: dict[str, Any] = {"resources": there}
         if there < size:
-            result = {**fill(cluster.connection, data, there, size, os.cpu_count() or 1)}
+            result = {**fill(cluster.connection, data, there, min(size, _STORED), os.cpu_count() or 1)}
+            times = -(-size // max(1, int(result["resources"])))
+            if times > 1:
+                asyncio.run(multiply(cluster.connection, times, CompiledDefinitions(Settings()).search))
+                result["resources"] *= times
             result["mebibytes"] = asyncio.run(stored.ready(owner))
         asyncio.run(stored.note(owner, values))
     return values, result

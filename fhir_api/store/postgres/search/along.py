@@ -93,7 +93,7 @@ async def numbered(fetch: Fetch, places: Sequence[Values | None], hasher: Hasher
     hashes = {word: hasher.text(word) for word in words if isinstance(word, str)}
     if not hashes:
         return list(places)
-    rids = dict(await fetch(_NUMBERS, list(hashes.values())))
+    rids: dict[int, int] = {row["id_hash"]: row["rid"] for row in await fetch(_NUMBERS, list(hashes.values()))}
     known = {name: rids.get(hashed) for name, hashed in hashes.items()}
 
     def number(place: Values | None) -> Values | None:

@@ -44,7 +44,8 @@ def leading(clauses: Sequence[Clause], found: Sequence[str] | None) -> tuple[Cla
 async def asked(fetch: Fetch, wanted: Sequence[int]) -> Sequence[str] | None:
     """Ask what there is under these keys."""
     (row,) = await fetch(_ASKED, wanted)
-    return row["inside"]
+    found: Sequence[str] | None = row["inside"]
+    return found
 
 
 async def leading_inside(fetch: Fetch, clauses: Sequence[Clause]) -> tuple[Clause, ...]:

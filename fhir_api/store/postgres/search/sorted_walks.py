@@ -83,7 +83,7 @@ def _first(table: str, of_parameter: str, columns: Sequence[str], *, falls: bool
 
 def is_in_rest(rows: Along, start: Start) -> bool:
     """Tell whether a page that begins behind *start* has none of the *rows*."""
-    return start.values[0] == (EARLIEST if len(rows.rest) == 1 else 1)
+    return bool(start.values[0] == (EARLIEST if len(rows.rest) == 1 else 1))
 
 
 def behind(rows: Along, order: Order, start: Start, arguments: Arguments) -> str:
