@@ -9,10 +9,10 @@ import pytest
 from conformance.search_parameters import search_parameters
 from fhir_api.model.errors import FhirError
 from fhir_api.search import documentation
-from fhir_api.search.value_clauses import MODIFIERS
 from fhir_api.search.definitions import NOT_INDEXED
 from fhir_api.search.query import Prefix
 from fhir_api.search.results import RESULT_PARAMETERS
+from fhir_api.search.value_clauses import MODIFIERS
 from tests.support.stores import query
 
 WORDS = documentation.PAGE.read_text(encoding="utf-8")

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_api.model.errors import ErrorKind, FhirError
-from fhir_api.search.value_clauses import MODIFIERS
 from fhir_api.search.definitions import base_definitions
 from fhir_api.search.parse import ParsedQuery, criteria, parse_query
 from fhir_api.search.query import (
@@ -25,6 +24,7 @@ from fhir_api.search.query import (
     Total,
     ValueClause,
 )
+from fhir_api.search.value_clauses import MODIFIERS
 
 DEFINITIONS = base_definitions()
 
