@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from adapters.hl7.mapping.compiling import Compiled
+from adapters.hl7.mapping.datatypes import Compiled
 from mappings.conditions import All, Condition, Kind, Operand, Question, Source, compile_condition
 
 _FEWEST = 3

@@ -16,7 +16,8 @@ from adapters.hl7.encoding import Segment
 from adapters.hl7.encoding.segment import NULL
 from adapters.hl7.mapping import layout
 from adapters.hl7.mapping.asking import FieldSource
-from adapters.hl7.mapping.compiling import Compiled, Compiler, Problem
+from adapters.hl7.mapping.compiling import Compiler, Problem
+from adapters.hl7.mapping.datatypes import Compiled
 from adapters.hl7.mapping.functions import asked as function_asked
 from adapters.hl7.mapping.guarding import Choice, choice
 from adapters.hl7.mapping.joining import fixed

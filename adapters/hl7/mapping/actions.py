@@ -1,0 +1,161 @@
+"""What rows do: each makes a value, and puts it into an element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from adapters.hl7.mapping import functions
+from adapters.hl7.mapping.datatypes import NOTHING, Action, Asker, DataType, leaf
+from adapters.hl7.mapping.run import Place, Run, UnmappedCode
+from adapters.hl7.mapping.tables import Table
+from adapters.hl7.mapping.targets import Building, Target
+from adapters.hl7.mapping.values import Primitive
+from conformance.types import nodes
+from mappings.errors import MappingError
+
+
+def constant(target: Target, value: Primitive) -> Action:
+    """A fixed value."""
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        target.put(content, scope, value)
+        return True
+
+    return act
+
+
+def computed(target: Target, compute: functions.Compute) -> Action:
+    """What a named function makes of a value."""
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        value = compute(run, content, text, place)
+        if value is None:
+            return False
+        target.put(content, scope, value)
+        return True
+
+    return act
+
+
+def direct(target: Target, table: Table | None, convert: functions.Convert) -> Action:
+    """A value as it stands, or its code by a table."""
+    put, type_code, looked_up = target.put, target.type, target.is_looked_up
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        said = run.read(text)
+        if said in NOTHING:
+            return False
+        at = leaf(place)
+        if table is not None:
+            code = table.translate(said, source)
+            if code is None:
+                _report(run, table, said)
+                return False
+            said = code.code
+        value = convert(run, said)
+        if value is None:
+            if not looked_up:
+                run.refused.append((at, type_code))
+            return False
+        put(content, scope, value)
+        run.used.append(at)
+        return True
+
+    return act
+
+
+def scalar(target: Target, kind: DataType, table: Table | None, convert: functions.Convert) -> Action:
+    """The one value of a data type, or its code by a table."""
+
+    def written(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        said, at = kind.value(run, text, place)
+        if not said:
+            return False
+        if table is not None:
+            code = table.translate(said, source)
+            if code is None:
+                _report(run, table, said)
+                return False
+            said = code.code
+        value = convert(run, said)
+        if value is None:
+            if not target.is_looked_up:
+                run.refused.append((at, target.type))
+            return False
+        target.put(content, scope, value)
+        return True
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        before = len(run.used)
+        if written(run, content, text, place, scope, source):
+            return True
+        # what was read and then refused is not mapped
+        del run.used[before:]
+        return False
+
+    return act
+
+
+def composite(root: str, target: Target, kind: DataType, table: Table | None) -> Action:
+    """All parts of a data type."""
+    if not target.hops and target.last is None and root != kind.type and nodes()[kind.type].kind == "resource":
+        return _of_its_own(kind)
+    if target.type != kind.type and root == kind.type:
+        element: Callable[[Building, int], Building] = lambda content, scope: content  # noqa: E731 - one of two ways
+    elif target.is_primitive or (target.type != kind.type and not _fits(target.type, kind.type)):
+        raise MappingError(f"{target.path} is a {target.type}, the sheet fills a {kind.type}")
+    else:
+        element = target.element
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        inner = element(content, scope)
+        translated = table is not None and _translated(run, inner, text, place, scope, table, kind.type, source)
+        return kind.fill(run, inner, text, place, scope) or translated
+
+    return act
+
+
+def _of_its_own(kind: DataType) -> Action:
+    """A resource of another type, such as the mother of a patient."""
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        made = run.make(kind.type)
+        made.is_told = kind.fill(run, made.content, text, place, scope)
+        return made.is_told
+
+    return act
+
+
+def _fits(found: str, filled: str) -> bool:
+    node = nodes().get(found)
+    return node is not None and (filled in {found, node.base} or found.endswith(filled))
+
+
+def _translated(
+    run: Run, content: Building, text: str, place: Place, scope: int, table: Table, type_code: str, source: Asker
+) -> bool:
+    """Write the code by the table before the parts are filled, so that what was sent stands after it."""
+    said = run.read(run.parts(text, place)[0])
+    if said in NOTHING:
+        return False
+    code = table.translate(said, source)
+    if code is None:
+        _report(run, table, said)
+        return False
+    coding: Building = {"code": code.code}
+    if code.system:
+        coding = {"system": code.system, "code": code.code}
+    if code.display:
+        coding["display"] = code.display
+    if type_code == "Coding":
+        content.update(coding)
+    elif type_code == "CodeableConcept":
+        content["coding", "1" if code.code == said else "table", scope] = coding
+    else:
+        return False
+    run.used.append(leaf((*place, 1)))
+    return True
+
+
+def _report(run: Run, table: Table, code: str) -> None:
+    run.unmapped[UnmappedCode(run.sender, table.name, code)] += 1
