@@ -22,6 +22,7 @@ from fhir_api.search.query import (
 
 _BY_REFERENCE = frozenset({"patient", "entity", "agent", "target"})
 _BY_CODE = {"action": Kind.ACTION, "outcome": Kind.OUTCOME}
+_WEIGHTS = {Kind.PATIENT: 0, Kind.ENTITY: 0, Kind.SUBJECT: 1, Kind.USER: 1, Kind.EMERGENCY: 1, Kind.CLIENT: 2}
 _DATES = frozenset({"date", "recorded"})
 _FROM = frozenset({Prefix.GE, Prefix.GT, Prefix.SA, Prefix.EQ, Prefix.AP})
 _UNTIL = frozenset({Prefix.LE, Prefix.LT, Prefix.EB, Prefix.EQ, Prefix.AP})
@@ -89,7 +90,7 @@ def _of_value(clause: ValueClause) -> frozenset[Said] | None:
 def _named(code: str, candidates: Sequence[str]) -> Iterator[Said]:
     for candidate in candidates:
         resource_type, _, logical_id = candidate.partition("/")
-        if code != "agent" and resource_type == "Patient" and code != "target":
+        if code != "agent" and resource_type == "Patient":
             yield Kind.PATIENT, logical_id
         if code in {"agent", "patient"}:
             yield Kind.USER, candidate
@@ -103,12 +104,4 @@ def shown_ids(ids: Iterable[str]) -> Iterator[str]:
 
 
 def _weight(said: Said) -> int:
-    match said[0]:
-        case Kind.PATIENT | Kind.ENTITY:
-            return 0
-        case Kind.SUBJECT | Kind.USER | Kind.EMERGENCY:
-            return 1
-        case Kind.CLIENT:
-            return 2
-        case _:
-            return 3
+    return _WEIGHTS.get(said[0], 3)

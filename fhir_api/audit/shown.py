@@ -200,7 +200,12 @@ class _ShowingReader(ForwardingReader):
     async def _provenances(self, query: Query, versions: Sequence[StoredVersion]) -> list[StoredVersion]:
         """Return who made some resources what they are, as ``_revinclude=Provenance:target`` asks."""
         visible = [query.visible["Provenance"]] if query.visible and "Provenance" in query.visible else []
-        said = frozenset((Kind.ENTITY, str(version.key)) for version in versions)
+        said = frozenset(
+            (Kind.PATIENT, version.key.logical_id)
+            if version.key.resource_type == "Patient"
+            else (Kind.ENTITY, str(version.key))
+            for version in versions
+        )
         kind = _KINDS["Provenance"]
         with _available():
             page = await look_up(

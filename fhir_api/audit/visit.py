@@ -190,8 +190,10 @@ def network(peer: str | None) -> str:
     return "private" if address.is_private else "public"
 
 
-def _shape(segments: tuple[str, ...], query: Iterable[Pair]) -> str:
+def _shape(segments: tuple[str, ...], query: Sequence[Pair]) -> str:
     """Return what was searched, without a value: ``Observation?code&date``; empty where nothing was."""
+    if not query:
+        return ""
     names = sorted({name if _NAME.fullmatch(name) else "?" for name, _ in query})[:_MOST_NAMES]
     path = segments[0] if segments and segments[0].isalpha() else ""
     return f"{path}?{'&'.join(names)}" if names else ""

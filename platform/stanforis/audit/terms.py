@@ -7,7 +7,7 @@ term; whoever asks for that finds it among the newest anyway.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
+from typing import Final
 
 from xxhash import xxh3_64_intdigest
 
@@ -16,21 +16,21 @@ from stanforis.audit.records import SUCCESS, Record
 _HALF = 1 << 63
 
 
-class Kind(StrEnum):
-    """What a term is about."""
+class Kind:
+    """What a term is about: plain texts, since each record has several and hashing an enumeration's member is slow."""
 
-    PATIENT = "patient"
-    ENTITY = "entity"
-    SUBJECT = "subject"
-    CLIENT = "client"
-    USER = "user"
-    ACTION = "action"
-    OUTCOME = "outcome"
-    INTERACTION = "interaction"
-    EMERGENCY = "emergency"
+    PATIENT: Final = "patient"
+    ENTITY: Final = "entity"
+    SUBJECT: Final = "subject"
+    CLIENT: Final = "client"
+    USER: Final = "user"
+    ACTION: Final = "action"
+    OUTCOME: Final = "outcome"
+    INTERACTION: Final = "interaction"
+    EMERGENCY: Final = "emergency"
 
 
-Said = tuple[Kind, str]
+Said = tuple[str, str]
 """Something that a record may say, such as ``(Kind.PATIENT, "1")``."""
 
 USUAL = frozenset(
@@ -42,14 +42,13 @@ USUAL = frozenset(
 
 def term(tenant: int, said: Said) -> int:
     """Return the hash of *said* as a signed number of 64 bits."""
-    kind, value = said
-    return xxh3_64_intdigest(f"{kind}|{value}".encode(), seed=tenant) - _HALF
+    return xxh3_64_intdigest("|".join(said).encode(), seed=tenant) - _HALF
 
 
 def terms(tenant: int, records: Iterable[Record]) -> list[int]:
     """Return the terms of some records, each once, sorted."""
     said = {each for record in records for each in said_by(record)}
-    return sorted(term(tenant, each) for each in said - USUAL)
+    return sorted(term(tenant, each) for each in said.difference(USUAL))
 
 
 def said_by(record: Record) -> Iterator[Said]:
@@ -57,7 +56,10 @@ def said_by(record: Record) -> Iterator[Said]:
     for patient in record.patients:
         yield Kind.PATIENT, patient
     for entity in record.entities:
-        yield Kind.ENTITY, entity.partition("/_history/")[0]
+        key = entity.partition("/_history/")[0]
+        # a patient is found as one
+        if not key.startswith("Patient/") or key[len("Patient/") :] not in record.patients:
+            yield Kind.ENTITY, key
     who = record.who
     for kind, value in ((Kind.SUBJECT, who.subject), (Kind.CLIENT, who.client), (Kind.USER, who.user)):
         if value:

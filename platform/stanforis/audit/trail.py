@@ -142,12 +142,16 @@ class Trail:
                 done.set_result(None)
 
     async def _write_waiting(self, *, wait: bool) -> None:
-        for tenant in [*self._waiting]:
-            while records := self._waiting[tenant][:_MOST_TOGETHER]:
+        """Store what waits now; what comes meanwhile is gathered for the next time."""
+        for tenant, waiting in [*self._waiting.items()]:
+            left = len(waiting)
+            while left:
+                records = waiting[: min(left, _MOST_TOGETHER)]
                 await self.store.add(tenant, self.batch(tenant, records), wait=wait)
-                del self._waiting[tenant][: len(records)]
+                del waiting[: len(records)]
+                left -= len(records)
                 self._count -= len(records)
-            if not self._waiting[tenant]:
+            if not waiting:
                 del self._waiting[tenant]
 
     def _note(self, tenant: int) -> None:

@@ -1,0 +1,194 @@
+"""What the audit trail costs, and how long it takes to say who saw a record.
+
+    python -m benchmarks.audit writes [--seconds 5] [--at-once 8]
+    python -m benchmarks.audit who [--events 2000000]
+
+``writes`` sends creates and reads to the application, without HTTP, with the trail and without it by turns, on a
+PostgreSQL of its own. ``who`` fills a trail with invented accesses to invented patients and asks for those of some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+from stanforis.audit.batches import audit_key, make_batch
+from stanforis.audit.looking import Asked, look_up
+from stanforis.audit.postgres import PostgresAuditStore
+from stanforis.audit.records import Record, Who
+from stanforis.audit.sealing import Sealer
+from stanforis.audit.terms import Kind, said_by
+from stanforis.audit.verifying import verify
+from stanforis.settings import Settings
+from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
+from stanforis.storage.pool import Pool, PoolOptions
+from stanforis.tenancy.contexts import open_contexts
+
+from fhir_api.app import Application, create_app
+from fhir_api.store.postgres import migrations
+
+_ROUNDS = 4
+_WARM = 200
+_EVENTS_A_BATCH = 100
+_PATIENTS_PER_EVENT = 50
+_DAY = 86_400_000
+_KEY = audit_key(b"a secret for measurements only, of no installation")
+
+
+_HEADERS = [(b"host", b"127.0.0.1:8080"), (b"content-type", b"application/fhir+json"), (b"prefer", b"return=minimal")]
+
+
+async def _request(app: Application, method: str, path: str, body: bytes = b"") -> int:
+    """Send a request to the application and return the answer's status."""
+    status = 0
+    scope = {
+        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
+        "scheme": "http", "client": ("127.0.0.1", 1),
+        "headers": _HEADERS,
+    }  # fmt: skip
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: dict[str, object]) -> None:
+        nonlocal status
+        status = message.get("status", status)  # type: ignore[assignment] # ASGI says that it is a number
+
+    await app(scope, receive, send)  # type: ignore[arg-type] # a message is a mapping of any kind
+    return status
+
+
+async def _rate(at_once: int, seconds: float, one: Callable[[], Awaitable[None]]) -> float:
+    """Return how many of *one* are done in a second by so many at once."""
+    done = 0
+    end = time.perf_counter() + seconds
+
+    async def worker() -> None:
+        nonlocal done
+        while time.perf_counter() < end:
+            await one()
+            done += 1
+
+    started = time.perf_counter()
+    await asyncio.gather(*(worker() for _ in range(at_once)))
+    return done / (time.perf_counter() - started)
+
+
+def _observation(patient: int) -> bytes:
+    return orjson.dumps({
+        "resourceType": "Observation", "status": "final", "effectiveDateTime": "2026-11-23T08:00:00Z",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]},
+        "subject": {"reference": f"Patient/{patient}"},
+        "valueQuantity": {
+            "value": random.randint(50, 120), "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min",
+        },
+    })  # fmt: skip
+
+
+async def _writes(connection: ConnectionInfo, seconds: float, at_once: int) -> None:
+    settings = Settings(
+        base_url="http://127.0.0.1:8080/fhir", log_requests=False, secret="x" * 32, data=Path(tempfile.mkdtemp()),
+        database_url=connection.owner_dsn, database_app_url=connection.app_dsn,
+    )  # fmt: skip
+    apps = {mode: create_app(replace(settings, audit=mode)) for mode in ("off", "on")}
+    found: dict[tuple[str, str], list[float]] = {}
+    for app in apps.values():
+        await app.start()
+    for patient in range(_WARM):
+        body = orjson.dumps({"resourceType": "Patient", "id": str(patient)})
+        await _request(apps["off"], "PUT", f"/fhir/Patient/{patient}", body)
+
+    for _ in range(_ROUNDS):
+        for mode, app in apps.items():
+
+            async def create(app: Application = app) -> None:
+                await _request(app, "POST", "/fhir/Observation", _observation(random.randrange(_WARM)))
+
+            async def read(app: Application = app) -> None:
+                await _request(app, "GET", f"/fhir/Patient/{random.randrange(_WARM)}")
+
+            for name, one in (("create", create), ("read", read)):
+                found.setdefault((name, mode), []).append(await _rate(at_once, seconds, one))
+    for app in apps.values():
+        await app.stop()
+    for name in ("create", "read"):
+        off, on = (statistics.median(found[name, mode]) for mode in ("off", "on"))
+        print(f"{name}: {off:,.0f}/s without, {on:,.0f}/s with the trail ({100 * (1 - on / off):+.1f} % slower)")
+
+
+def _events(count: int, patients: int, at: int) -> list[Record]:
+    return [
+        Record(
+            at, "read", "R", 200, Who(f"subject-{number}", "practitioner", "ward", f"Practitioner/{number}"),
+            f"{random.getrandbits(64):016x}", "GET", "/{type}/{id}", "", (f"Patient/{patient}",), (), (str(patient),),
+        )
+        for number, patient in ((random.randrange(500), random.randrange(patients)) for _ in range(count))
+    ]  # fmt: skip
+
+
+async def _who(connection: ConnectionInfo, events: int) -> None:
+    pool = Pool(PoolOptions(connection.app_dsn, role="stanforis_app", settings=(("enable_seqscan", "off"),)))
+    store = PostgresAuditStore(pool, await open_contexts(connection.owner_dsn))
+    await store.prepare()
+    patients = events // _PATIENTS_PER_EVENT
+    now = time.time_ns() // 1_000_000
+    started = time.perf_counter()
+    for done in range(0, events, _EVENTS_A_BATCH):
+        # the events of 80 days, so that several months are looked at
+        at = now - 80 * _DAY + int(80 * _DAY * done / events)
+        batch = make_batch(_KEY, 1, _events(_EVENTS_A_BATCH, patients, at), at)
+        await store.add(1, batch, wait=False)
+    print(f"{events:,} events stored in {time.perf_counter() - started:.0f} s")
+    await Sealer(store, _KEY).seal(1)
+    async with pool.acquire() as session:
+        size = await session.fetchval(
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
+            "WHERE relnamespace = 'audit'::regnamespace AND relkind IN ('r', 'i') AND relkind = 'r'"
+        )
+    print(f"{size / events:.0f} bytes an event in the database")
+    for name in ("first", "again"):
+        random.seed(7)
+        times = [await _asked(store, str(random.randrange(patients))) for _ in range(50)]
+        print(f"who saw a record, {name}: p50 {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
+    started = time.perf_counter()
+    verdict = await verify(store, _KEY, 1, None, lambda _: None)
+    seconds = time.perf_counter() - started
+    print(f"verified {verdict.events:,} events in {seconds:.1f} s; sound: {verdict.is_sound}")
+    await pool.close()
+
+
+async def _asked(store: PostgresAuditStore, patient: str) -> float:
+    said = (Kind.PATIENT, patient)
+    started = time.perf_counter()
+    page = await look_up(store, 1, Asked((said,), fits=lambda found: said in said_by(found.record)), 1000)
+    if not page.found:
+        raise LookupError(patient)
+    return (time.perf_counter() - started) * 1000
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("writes", "who"))
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--events", type=int, default=2_000_000)
+    given = parser.parse_args()
+    with EmbeddedPostgres(Path(tempfile.mkdtemp())) as cluster:
+        migrations.upgrade(cluster.connection.owner_dsn)
+        if given.what == "writes":
+            asyncio.run(_writes(cluster.connection, given.seconds, given.at_once))
+        else:
+            asyncio.run(_who(cluster.connection, given.events))
+
+
+if __name__ == "__main__":
+    main()
