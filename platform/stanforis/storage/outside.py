@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -16,6 +17,13 @@ _FACTS = """
 SELECT current_setting('server_version_num')::int / 10000, r.rolsuper, r.rolbypassrls, d.datdba = r.oid
 FROM pg_roles r, pg_database d WHERE r.rolname = current_user AND d.datname = current_database()
 """
+
+_MAY_GO_BACK = """
+SELECT session_user <> current_user AND (r.rolsuper OR EXISTS (
+    SELECT FROM pg_namespace n WHERE n.nspname = 'tenancy' AND pg_has_role(r.oid, n.nspowner, 'MEMBER')
+)) FROM pg_roles r WHERE r.rolname = session_user
+"""
+_log = logging.getLogger(__name__)
 
 
 class OutsideDatabaseError(OperatorError):
@@ -60,12 +68,19 @@ def require_restricted(app_url: str) -> None:
     try:
         with psycopg.connect(app_url, autocommit=True, connect_timeout=10) as session:
             facts = session.execute(_FACTS).fetchone()
+            may_go_back = session.execute(_MAY_GO_BACK).fetchone()
     except psycopg.Error as error:
         raise OutsideDatabaseError(f"The server's own role cannot use the database: {error}") from error
     if facts is None or any(facts[1:]):
         raise OutsideDatabaseError(
             "The role the server works as is a superuser, bypasses row-level security or owns the database, so nothing "
             f"would keep tenants apart. Use one like {APPLICATION_ROLE}."
+        )
+    if may_go_back is not None and may_go_back[0]:
+        _log.warning(
+            "The server logs in to the database as a user that may take back the rights of the tables' owner: SQL that "
+            "somebody smuggles in could too. Set STANFORIS_DATABASE_APP_URL to a login of %s itself.",
+            APPLICATION_ROLE,
         )
 
 
