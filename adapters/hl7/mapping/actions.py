@@ -57,7 +57,9 @@ def direct(target: Target, table: Table | None, convert: functions.Convert) -> A
             if not looked_up:
                 run.refused.append((at, type_code))
             return False
-        put(content, scope, value)
+        if not put(content, scope, value):
+            # another row said something else first: this value stays unmapped, and is counted
+            return False
         run.used.append(at)
         return True
 
@@ -82,8 +84,7 @@ def scalar(target: Target, kind: DataType, table: Table | None, convert: functio
             if not target.is_looked_up:
                 run.refused.append((at, target.type))
             return False
-        target.put(content, scope, value)
-        return True
+        return target.put(content, scope, value)
 
     def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
         before = len(run.used)

@@ -103,13 +103,15 @@ class Target(NamedTuple):
             content = step(content, hop, scope)
         return content if self.last is None else step(content, self.last, scope)
 
-    def put(self, content: Building, scope: int, value: object) -> None:
-        """Set the primitive element; what is there already stays."""
+    def put(self, content: Building, scope: int, value: object) -> bool:
+        """Set the primitive element; what is there already stays. Tell whether it says *value* now."""
         for hop in self.hops:
             content = step(content, hop, scope)
         last = self.last
-        if last is not None and not (last.others and not content.keys().isdisjoint(last.others)):
-            content.setdefault(last.name if last.label is None else (last.name, last.label, scope), value)
+        if last is None or (last.others and not content.keys().isdisjoint(last.others)):
+            return False
+        key = last.name if last.label is None else (last.name, last.label, scope)
+        return bool(content.setdefault(key, value) == value)
 
 
 def step(content: Building, hop: Hop, scope: int) -> Building:

@@ -46,7 +46,7 @@ def test_without_them_the_code_is_told_and_the_segment_kept(folder: Path) -> Non
     mapped = plan_of("LAB1", folder).apply(Message.parse(MESSAGE))
     assert list(values(mapped.bundle, "Patient.gender")) == []
     assert [code.code for code in mapped.unmapped_codes] == ["2"]
-    assert {place.segment for place in mapped.ledger.unmapped} == {"ZIN"}
+    assert {place.segment for place in mapped.ledger.unmapped} == {"PID", "ZIN"}
 
 
 def test_a_code_keeps_the_system_of_its_table(folder: Path) -> None:
