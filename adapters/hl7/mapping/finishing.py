@@ -86,6 +86,8 @@ class Finisher:
         return found
 
     def _plain(self, content: Building) -> Json:
+        if _is_finished(content):
+            return content
         out: Json = {}
         for key, value in content.items():
             kind = type(value)
@@ -158,6 +160,14 @@ class Finisher:
             name = name if count == 1 else f"{name}#{count}"
         full_url = _urn(name)
         return Identity(full_url, (URI_SYSTEM, full_url) if "identifier" in elements(kind) else None)
+
+
+def _is_finished(content: Building) -> bool:
+    """Return whether an element has neither lists nor elements inside, such as a coding."""
+    for key, value in content.items():
+        if type(value) is dict or type(value) is Made or type(key) is tuple:
+            return False
+    return True
 
 
 def says_something(content: Building) -> bool:
