@@ -84,11 +84,11 @@ def belonging(definitions: SearchDefinitions, centre: str, ids: Sequence[str], r
     if resource_type == centre:
         # not those that merely link to it: whoever may write one could bring it in
         return IdClause(tuple(ids))
-    values = tuple(ReferenceValue((f"{centre}/{logical_id}",)) for logical_id in ids)
+    value = ReferenceValue(tuple(f"{centre}/{logical_id}" for logical_id in ids))
     inside = definitions.compartment(centre, resource_type)
     parameters = (definitions.parameter(resource_type, code) for code in inside or (*_POINTERS, centre.lower()))
     return some(
-        ValueClause(each, None, values)
+        ValueClause(each, None, (value,))
         for each in parameters
         if each is not None and (inside or centre in each.targets)
     )

@@ -127,6 +127,12 @@ class Conditions:
 
     def _has_row(self, clause: ValueClause, candidate: Candidate) -> str:
         rows = self.finder.rows(clause)
+        if isinstance(rows, Keys) and rows.is_many:
+            own = (
+                f"SELECT x.target FROM fhir.{rows.table} x WHERE x.tenant_id = c.tenant AND x.rid = {candidate.rid} "
+                f"AND x.param = {rows.parameter} {PROBED}"
+            )
+            return f"EXISTS (SELECT FROM ({own}) x WHERE x.target = ANY({rows.hashes}) {PROBED})"
         if isinstance(rows, Keys):
             # with the primary date the whole key of the row is known
             place = f"x.low = {candidate.low} AND x.rid = {candidate.rid}"

@@ -45,7 +45,8 @@ class Keys:
     """Rows of ``token`` or ``reference``: those of *parameter* with a value of *hashes*.
 
     *hashes* is SQL of a ``bigint[]``, or of one ``bigint`` when *is_one*. Where the rows are those of several
-    parameters, *parts* is SQL of an ``integer[]`` with their keys, and *parameter* is any of these.
+    parameters, *parts* is SQL of an ``integer[]`` with their keys, and *parameter* is any of these. *is_many* says that
+    there are more hashes than a resource usually has rows.
     """
 
     table: str
@@ -53,6 +54,7 @@ class Keys:
     hashes: str
     is_one: bool = False
     parts: str = ""
+    is_many: bool = False
 
     @property
     def condition(self) -> str:
@@ -69,6 +71,9 @@ class Keys:
         values = f"SELECT FROM (SELECT DISTINCT unnest({self.hashes})) h(hash) WHERE EXISTS ({one}) LIMIT 2"
         return f"(SELECT count(*) FROM ({values}) s) > 1"
 
+
+MANY_HASHES = 32
+"""From so many values on, looking at a resource's own rows costs less than looking for each value."""
 
 FEW = 8
 """Up to so many texts are an arm of the statement each; more are handed over as an array."""
@@ -230,7 +235,7 @@ class RowFinder:
         hashes = self.references.hashes(values, clause.parameter.only)
         if len(hashes) == 1:
             return Keys("reference", key, self._arguments.bind(hashes[0]), is_one=True)
-        return Keys("reference", key, self._hash_array(hashes))
+        return Keys("reference", key, self._hash_array(hashes), is_many=len(hashes) > MANY_HASHES)
 
     def _dates(self, key: int, values: Sequence[Value]) -> Ranges:
         narrow, wide = self._arguments.bind(key, "integer"), self._arguments.bind(-key, "integer")
