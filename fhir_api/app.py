@@ -14,12 +14,14 @@ import re
 from stanforis.audit import TenantTrail
 from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
+from stanforis.tenancy.directory import StoredDirectory
 from stanforis.tenancy.tenants import Tenant
 from stanforis.transport.limiting import Limiter
 
 from fhir_api.access.caller import Caller
 from fhir_api.audit.entrance import AuditedEntrance
 from fhir_api.audit.shown import ShowingStore
+from fhir_api.audit.sign_ins import noting
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
@@ -36,6 +38,7 @@ from fhir_api.rest.cursors import TenantCursors
 from fhir_api.rest.dispatch import compile_routes
 from fhir_api.rest.entrance import Entrance, OpenEntrance
 from fhir_api.rest.errors import refusal
+from fhir_api.rest.installation import PREFIX, Installation
 from fhir_api.rest.patients import StoredPatients
 from fhir_api.rest.receiving import Receive, Scope, Send
 from fhir_api.rest.response import Response
@@ -56,6 +59,7 @@ TENANT = 1
 _BASE = BASE_PATH.encode()
 _BELOW = _BASE + b"/"
 _TENANTS = b"/t/"
+_INSTALLATION = f"{PREFIX}/".encode()
 _TENANT_PATH = re.compile(rb"/t/([a-z0-9-]{1,63})(/fhir(?:/.*)?)")
 _SMART_CONFIGURATION = SMART_CONFIGURATION.encode()
 _READY_SECONDS = 2.0
@@ -91,6 +95,7 @@ class Application:
         self._root = compile_routes(ROUTES)
         self._describe = Statements(self._definitions.search, self._state)
         self._contexts: TenantContexts | None = None
+        self._installation: Installation | None = None
         self._stores: Stores | None = None
         self._tracing: Tracing | None = None
         self._fhir: FhirEndpoint | None = None
@@ -105,6 +110,8 @@ class Application:
                 is_fhir = path.startswith(_BELOW) or path == _BASE
                 if self._fhir is not None and is_fhir and not path.endswith(_SMART_CONFIGURATION):
                     await self._fhir(scope, receive, send)
+                elif self._installation is not None and path.startswith(_INSTALLATION):
+                    await self._installation(scope, receive, send)
                 elif self._mounts is None or not await self._mounts(scope, receive, send):
                     await _send(scope, await self._beside(scope, path), send)
             case "lifespan":
@@ -138,7 +145,11 @@ class Application:
     async def _entrance(self, contexts: TenantContexts, stores: Stores) -> Entrance:
         if self._access is None:
             return TenancyEntrance(OpenEntrance(contexts.of, TENANT), stores.directory)
+        if self._settings.audit != "off":
+            self._access.note = noting(stores.trail_of)
         await self._access.start()
+        if isinstance(stores.directory, StoredDirectory):
+            self._installation = Installation(stores.directory.registry, self._access.verify)
         entrance = TokenEntrance(contexts.of, self._access)
         if self._mounts is not None:
             self._mounts.let_choose(lambda server: StoredPatients(server, entrance))

@@ -76,7 +76,7 @@ async def client(app: Application) -> AsyncIterator[httpx.AsyncClient]:
 async def houses(app: Application, client: httpx.AsyncClient) -> list[House]:
     """The tenants, each with its resources."""
     directory = app._stores.directory
-    registry: Registry = directory._registry
+    registry: Registry = directory.registry
     made = []
     for letter in "abc":
         tenant = await registry.create(f"leaks-{next(_numbers)}-{letter}", {}, State.ACTIVE)

@@ -90,12 +90,16 @@ class DirectoryOfOne:
 
 
 class StoredDirectory:
-    """The tenants that the database has records of; see :class:`Directory`."""
+    """The tenants that the database has records of; see :class:`Directory`.
+
+    Attributes:
+        registry: those records.
+    """
 
     def __init__(self, registry: Registry, ledger: Ledger, contexts: Contexts) -> None:
         """Know nobody yet; *contexts* is told who may only read."""
         self.generation = 0
-        self._registry = registry
+        self.registry = registry
         self._ledger = ledger
         self._contexts = contexts
         self._tenants: dict[int, Tenant] = {}
@@ -145,11 +149,11 @@ class StoredDirectory:
 
     async def refresh(self) -> None:
         """Read the records again where one was changed."""
-        generation = await self._registry.generation()
+        generation = await self.registry.generation()
         if generation == self.generation:
             return
-        tenants = await self._registry.tenants()
-        self._plans = await self._registry.plans()
+        tenants = await self.registry.tenants()
+        self._plans = await self.registry.plans()
         self._tenants = {tenant.number: tenant for tenant in tenants}
         self._named = {tenant.slug: tenant for tenant in tenants}
         self._contexts.let_read_only(tenant.number for tenant in tenants if not tenant.state.may_write)
@@ -159,7 +163,7 @@ class StoredDirectory:
         """Learn what was used of plans that end."""
         for number, tenant in self._tenants.items():
             if not self._plans.get(tenant.plan, _UNLIMITED).is_unlimited:
-                self._consumed[number] = await self._registry.consumed(number)
+                self._consumed[number] = await self.registry.consumed(number)
 
     async def _keep_up(self) -> None:
         rounds = 0

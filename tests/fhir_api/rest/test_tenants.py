@@ -36,7 +36,7 @@ async def app(prepared) -> AsyncIterator[Application]:
 
 @pytest.fixture
 def registry(app):
-    return app._stores.directory._registry
+    return app._stores.directory.registry
 
 
 @pytest.fixture

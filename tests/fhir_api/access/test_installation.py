@@ -1,0 +1,48 @@
+"""All tenants are looked after by administrators of the default tenant, and by nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+WRITE = "access.read access.write"
+NEW = {"slug": "made-by-an-administrator"}
+URL = "http://127.0.0.1:8080/admin/installation"
+
+
+@pytest.fixture
+async def app(guarded_on_postgres):
+    """The application on PostgreSQL: in memory there is one tenant only."""
+    await guarded_on_postgres.start()
+    yield guarded_on_postgres
+    await guarded_on_postgres.stop()
+
+
+async def test_an_administrator_adds_and_lists_tenants(speak):
+    async with speak(WRITE, roles=("administrator",)) as client:
+        assert (await client.post(f"{URL}/tenants", json=NEW)).status_code in (201, 409)
+        assert NEW["slug"] in {each["slug"] for each in (await client.get(f"{URL}/tenants")).json()}
+        document = (await client.get(f"{URL}/openapi.json")).json()
+    assert "/tenants/{slug}/suspend" in document["paths"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "claims", "status"),
+    [
+        (None, {}, 401),
+        ("system/*.cruds", {"roles": ("administrator",)}, 403),
+        ("access.read", {"roles": ("administrator",)}, 403),
+        (WRITE, {"roles": ("nurse",)}, 403),
+        (WRITE, {"roles": ("administrator",), "tenant": 2, "issuer": "http://127.0.0.1:8080/t/2/auth",
+                 "audience": "http://127.0.0.1:8080/t/2/fhir"}, 403),
+    ],
+)  # fmt: skip
+async def test_nobody_else_does(speak, scope, claims, status):
+    async with speak(scope, **claims) as client:
+        refused = await client.post(f"{URL}/tenants", json={"slug": "smuggled"})
+        assert refused.status_code == status
+        assert (await client.get(f"{URL}/tenants/smuggled")).status_code in (401, 403, 404)
+
+
+async def test_a_token_that_is_not_ours_is_refused(speak):
+    async with speak(headers={"authorization": "Bearer a.b.c"}) as client:
+        assert (await client.get(f"{URL}/tenants")).status_code == 401
