@@ -77,7 +77,7 @@ def _profile(record: Record) -> str:
 
 
 def _type(record: Record) -> dict[str, str]:
-    if record.interaction in ("login", "logout"):
+    if record.interaction in ("login", "logout", "token"):
         return _coding(_DCM, "110114", "User Authentication")
     return _coding(_EVENT_TYPE, "rest", "RESTful Operation")
 

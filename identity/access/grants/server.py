@@ -10,6 +10,7 @@ from hmac import digest as hmac_digest
 from typing import Any
 
 from identity.access.clock import Clock, system_clock
+from identity.access.noting import Note, note_nothing
 from identity.access.store.port import AccessStore
 from identity.access.store.records import User
 from identity.access.tokens.compact import encode
@@ -71,6 +72,7 @@ class Server:
         fetch_keys: how key sets of clients are fetched.
         statement_keys: keys of those who vouch for software that registers itself, by ``kid``.
         revocations: what is revoked, as this process knows it.
+        note: takes note of sign-ins and tokens.
         verifier: verifies the server's own access tokens.
     """
 
@@ -86,6 +88,7 @@ class Server:
     fetch_keys: FetchKeys = no_fetching
     statement_keys: Mapping[str, VerificationKey] = field(default_factory=dict)
     revocations: Revocations = field(default_factory=Revocations)
+    note: Note = note_nothing
     verifier: Verifier = field(init=False)
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from identity.access.grants.parameters import Parameters
 from identity.access.grants.proof import proven_key
 from identity.access.grants.refresh import refresh
 from identity.access.grants.server import Server
+from identity.access.noting import Noted
 from identity.access.store.records import Client, GrantType
 
 _Issue = Callable[[Server, Client, Parameters, str | None], Awaitable[TokenResponse]]
@@ -52,13 +53,25 @@ async def token(
     Raises:
         OAuthError: the request is refused.
     """
+    try:
+        answer, client = await _answered(server, parameters, authorization, proof)
+    except OAuthError:
+        await server.note(server.tenant, Noted("token", is_granted=False, client=parameters.get("client_id", "")))
+        raise
+    await server.note(server.tenant, Noted("token", is_granted=True, client=client.client_id))
+    return answer
+
+
+async def _answered(
+    server: Server, parameters: Parameters, authorization: str | None, proof: str | None
+) -> tuple[TokenResponse, Client]:
     name = parameters.required("grant_type")
     if name not in list(GrantType):
         raise OAuthError(Refusal.UNSUPPORTED_GRANT_TYPE, "grant_type is not one of this server's")
     client = await authenticated_client(server, parameters, authorization)
     if name not in client.grant_types:
         raise OAuthError(Refusal.UNAUTHORIZED_CLIENT, "the client is not registered for this grant_type")
-    return await _GRANTS[GrantType(name)](server, client, parameters, await _key(server, client, proof))
+    return await _GRANTS[GrantType(name)](server, client, parameters, await _key(server, client, proof)), client
 
 
 async def _key(server: Server, client: Client, proof: str | None) -> str | None:

@@ -21,6 +21,7 @@ from identity.access.grants.server import Server
 from identity.access.hosting.addresses import DEFAULT_TENANT, Site
 from identity.access.hosting.key_sets import KeySets
 from identity.access.hosting.owner import owner_key, owner_verification
+from identity.access.noting import Note, Noted, note_nothing
 from identity.access.policy.policies import Policies
 from identity.access.store.port import AccessStores
 from identity.access.tokens.jwk import VerificationKey
@@ -46,6 +47,7 @@ class Authority:
     Attributes:
         site: what its URLs begin with.
         stores: what each tenant's server keeps; there is none before the start.
+        note: takes note of sign-ins and tokens.
     """
 
     stores: AccessStores
@@ -72,6 +74,7 @@ class Authority:
         self._verifier = Verifier(self._find_key, self._expected, self._revocations, clock=clock)
         self._outbound = Outbound(networks(settings.outbound_networks))
         self._key_sets = KeySets(self._outbound, clock)
+        self.note: Note = note_nothing
         self._servers: dict[int, Server] = {}
         self._policies: dict[int, Policies] = {}
         self._pool: Pool | None = None
@@ -99,6 +102,9 @@ class Authority:
         await self._outbound.close()
         if self._pool is not None:
             await self._pool.close()
+
+    async def _noted(self, tenant: int, noted: Noted) -> None:
+        await self.note(tenant, noted)
 
     def verify(self, token: str, proven_key: str | None = None) -> Verified:
         """Return what *token* says and allows; see :meth:`Verifier.verify`.
@@ -131,6 +137,7 @@ class Authority:
                 clock=self.clock,
                 revocations=self._revocations,
                 fetch_keys=self._key_sets,
+                note=self._noted,
             )
         return found
 

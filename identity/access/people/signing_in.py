@@ -12,6 +12,7 @@ from hmac import compare_digest
 import pyotp
 
 from identity.access.grants.server import Server
+from identity.access.noting import Noted
 from identity.access.people.passwords import is_right
 from identity.access.store.records import User
 
@@ -66,8 +67,11 @@ async def sign_in(server: Server, login_name: str, password: str, code: str, add
     is_good = is_good and not is_locked and not is_over
     if user is None or not is_good or not user.is_active or not await has_code(server, user, code):
         await server.store.note_failure(by_address, now, FORGET_AFTER)
+        await server.note(server.tenant, Noted("login", is_granted=False, subject=by_name, address=address))
         return None
     await server.store.forget_failures(by_name)
+    subject = server.hashed_subject(user)
+    await server.note(server.tenant, Noted("login", is_granted=True, subject=subject, address=address))
     return SignedIn(user, ("pwd",) if user.totp_secret is None else ("pwd", "otp", "mfa"))
 
 

@@ -1,0 +1,24 @@
+"""Sign-ins and tokens on record."""
+
+from __future__ import annotations
+
+from stanforis.audit import Record, Who
+from stanforis.audit.trail import now
+
+from fhir_api.audit.entrance import TrailOf
+from fhir_api.audit.visit import network
+from identity.access.noting import Note, Noted
+
+_GRANTED, _REFUSED = 200, 401
+
+
+def noting(trail_of: TrailOf) -> Note:
+    """Return what puts sign-ins and tokens on record."""
+
+    async def note(tenant: int, noted: Noted) -> None:
+        status = _GRANTED if noted.is_granted else _REFUSED
+        who = Who(noted.subject, "person" if noted.subject else "", noted.client)
+        record = Record(now(), noted.interaction, "E", status, who, network=network(noted.address))
+        await trail_of(tenant).keep(record)
+
+    return note
