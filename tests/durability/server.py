@@ -27,6 +27,7 @@ class Server:
         workers: API processes.
         base: FHIR base URL of the running server.
         is_open: whether it has no access control.
+        arguments: further ones of ``stanforis up``.
         started: every process that ever belonged to it.
     """
 
@@ -34,6 +35,7 @@ class Server:
     workers: int = 2
     base: str = ""
     is_open: bool = True
+    arguments: tuple[str, ...] = ()
     started: set[int] = field(default_factory=set)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -44,6 +46,7 @@ class Server:
         with log.open("ab") as output:
             arguments = ["up", "--data", str(self.folder), "--port", "0", "--workers", str(self.workers)]
             arguments += ["--open"] if self.is_open else []
+            arguments += self.arguments
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _COMMAND, *arguments], stdout=output, stderr=output, start_new_session=True
             )

@@ -18,8 +18,10 @@ Apply = Callable[[StoredMessage], Awaitable[Settlement]]
 
 AT_ONCE = 16
 """Messages in hand at a time."""
-LEASE_SECONDS = 60
-"""How long a message belongs to the worker that took it."""
+LEASE_SECONDS = 20
+"""How long a message belongs to the worker that took it: after a crash its lane stands still for so long."""
+APPLY_SECONDS = 10
+"""How long applying a message may take; it is well over before the lease is, so that no other worker has it too."""
 POLL_SECONDS = 1.0
 """How often the store is asked for messages that other processes put there, or whose time has come."""
 _FAULT_SECONDS = 30
@@ -86,7 +88,8 @@ class Worker:
 
     async def _carry_out(self, message: StoredMessage) -> None:
         try:
-            settlement = await self._apply(message)
+            async with asyncio.timeout(APPLY_SECONDS):
+                settlement = await self._apply(message)
         except Exception:  # noqa: BLE001 - one message must not end the work on the others
             _LOG.exception("message %d could not be worked on", message.number)
             later = self._now() + _FAULT_SECONDS * 1000

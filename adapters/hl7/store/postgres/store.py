@@ -44,7 +44,7 @@ _VERDICTS = {1: Verdict.STORED, 2: Verdict.REPLAYED, 3: Verdict.HELD, 4: Verdict
 _DUPLICATES = {Duplicates.ACCEPT_NEW: 1, Duplicates.REJECT: 2, Duplicates.HOLD: 3}
 _STATES = {State.RECEIVED: 1, State.PARKED: 2, State.MAPPED: 3, State.DEAD: 4}
 _STATE_OF = {number: state for state, number in _STATES.items()}
-_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeoutError)
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, PoolTimeoutError)
 
 
 async def open_message_stores(options: PoolOptions, contexts: Contexts) -> PostgresMessageStores:

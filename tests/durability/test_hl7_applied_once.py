@@ -1,0 +1,134 @@
+"""Each acknowledged HL7 v2 message is applied once and in its order, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.hl7.encoding import Message
+from adapters.hl7.mllp import MllpClient, MllpError
+from tests.durability.server import Server, kill
+
+CLIENTS = 4
+PATIENTS = 3
+"""Of each client."""
+PATIENCE = 90.0
+"""Seconds until all is applied: what a killed process had in hand waits for the end of its lease."""
+
+
+def adt(control_id: str, mrn: str, family: str) -> bytes:
+    return (
+        f"MSH|^~\\&|LAB1|CLINIC|EHR|HOSPITAL|20261123101500||ADT^A08^ADT_A01|{control_id}|P|2.5.1\r"
+        f"EVN|A08|20261123101500\rPID|1||{mrn}^^^CLINIC&1.2.3&ISO^MR||{family}^Diane||19900101|F\rPV1|1|O\r"
+    ).encode()
+
+
+class Load:
+    """Clients that send changes of their own patients, each until it is acknowledged."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._numbers = count()
+        self._stopping = False
+        self.sent: dict[str, list[str]] = defaultdict(list)
+
+    async def client(self, number: int) -> None:
+        async with MllpClient("127.0.0.1", self._port, answer_seconds=30) as client:
+            while not self._stopping:
+                step = next(self._numbers)
+                mrn, family = f"{number}-{step % PATIENTS}", f"N{step}"
+                self.sent[mrn].append(family)
+                await self._until_acknowledged(client, adt(f"M{step}", mrn, family))
+
+    async def _until_acknowledged(self, client: MllpClient, raw: bytes) -> None:
+        while True:
+            try:
+                answer = Message.parse(await client.send(raw))
+            except MllpError:
+                await asyncio.sleep(0.02)
+                continue
+            if answer["MSA-1"] == "AA":
+                return
+
+    def stop(self) -> None:
+        self._stopping = True
+
+
+def families(history: dict[str, Any]) -> list[str]:
+    """Return what a patient was called, the oldest first."""
+    return [entry["resource"]["name"][0]["family"] for entry in reversed(history["entry"])]
+
+
+async def applied(base: str, mrn: str) -> list[str]:
+    async with httpx.AsyncClient(base_url=base, timeout=20) as client:
+        found = (await client.get("/Patient", params={"identifier": mrn})).json().get("entry", [])
+        if not found:
+            return []
+        (entry,) = found
+        return families((await client.get(f"/Patient/{entry['resource']['id']}/_history?_count=1000")).json())
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def kill_a_process(server: Server, chance: Random) -> None:
+    kill([chance.choice(server.api_processes())])
+
+
+def kill_postgres(server: Server, _chance: Random) -> None:
+    kill([server.postmaster])
+
+
+def kill_everything(server: Server, _chance: Random) -> None:
+    server.kill_all()
+    server.until_nothing_is_left()
+    server.start()
+
+
+async def rounds(folder: Path, kills: list[Callable[[Server, Random], None]]) -> None:
+    chance = Random(len(kills))  # noqa: S311 - a repeatable course
+    port = free_port()
+    server = Server(folder, workers=1, arguments=("--hl7", str(port)))
+    await asyncio.to_thread(server.start)
+    load = Load(port)
+    clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
+    try:
+        for each in kills:
+            await asyncio.sleep(chance.uniform(0.3, 0.8))
+            await asyncio.to_thread(each, server, chance)
+            await asyncio.to_thread(server.until_ready)
+        await asyncio.sleep(0.3)
+    finally:
+        load.stop()
+        await asyncio.gather(*clients)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for mrn, sent in load.sent.items():
+                while len(await applied(server.base, mrn)) < len(sent):  # noqa: ASYNC110 - another process applies
+                    await asyncio.sleep(0.1)
+                assert await applied(server.base, mrn) == sent
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def test_every_acknowledged_message_is_applied_once_and_in_order(tmp_path):
+    await rounds(tmp_path / "data", [kill_a_process, kill_postgres, kill_a_process, kill_everything])
+
+
+@pytest.mark.nightly
+async def test_every_acknowledged_message_is_applied_once_over_200_kills(tmp_path):
+    await rounds(
+        tmp_path / "data", [kill_a_process, kill_a_process, kill_postgres, kill_a_process, kill_everything] * 40
+    )
