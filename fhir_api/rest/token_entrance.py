@@ -42,10 +42,15 @@ BREAK_GLASS: Final = b"x-break-glass"
 
 _PUBLIC: Final = ("metadata",)
 _REMEMBERED: Final = 4096
+_MOST_TENANTS: Final = 64
 _PURPOSE_CODE: Final = re.compile(rb"[A-Z][A-Za-z-]{1,30}")
 _BEARER: Final = "Bearer"
 _DPOP: Final = f'DPoP algs="{" ".join(ALGORITHMS)}"'
 _NOBODY: Final = Permissions(())
+
+
+_Shown = tuple[str, int | None, bytes | None, bytes | None, bytes | None]
+"""What a request shows: token, tenant of the URL, host, purpose, reason for breaking the glass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class _Known:
     """Somebody who was let in before, by what was in force then."""
 
     verified: Verified
+    contexts: Contexts
     policies: Policies
     in_force: InForce
     admitted: Admitted
@@ -65,8 +71,8 @@ class TokenEntrance:
         """Give callers whom *authority* knows what they may reach of the contexts of their tenant."""
         self._contexts_of = contexts_of
         self._authority = authority
-        self._registers: dict[int, Register] = {}
-        self._known: OrderedDict[tuple[str, bytes | None, bytes | None, bytes | None], _Known] = OrderedDict()
+        self._registers: dict[int, tuple[Contexts, Register]] = {}
+        self._known: OrderedDict[_Shown, _Known] = OrderedDict()
 
     async def admit(self, head: Head) -> Admitted:
         """Return what the caller may work with.
@@ -82,19 +88,21 @@ class TokenEntrance:
         token, verified = await self._verified(head)
         tenant = verified.claims.identity.tenant
         headers = head.headers
+        contexts = self._contexts(tenant)
         policies = await self._authority.policies(tenant, verified.claims.identity.policy_epoch)
-        in_force = await self._register(tenant).in_force()
-        key = (token, headers.get(b"host"), headers.get(PURPOSE), headers.get(BREAK_GLASS))
+        in_force = await self._register(tenant, contexts).in_force()
+        key = (token, head.tenant, headers.get(b"host"), headers.get(PURPOSE), headers.get(BREAK_GLASS))
         known = self._known.get(key)
         if (
             known is not None
             and known.verified is verified
+            and known.contexts is contexts
             and known.policies is policies
             and known.in_force is in_force
         ):
             return known.admitted
         admitted = await self._let_in(head, verified, policies, in_force)
-        self._known[key] = _Known(verified, policies, in_force, admitted)
+        self._known[key] = _Known(verified, contexts, policies, in_force, admitted)
         self._known.move_to_end(key)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
@@ -104,9 +112,9 @@ class TokenEntrance:
         """Look at consents and labels again when something may have been written."""
         if admitted is None or outcome.head is None or outcome.head.method in ("GET", "HEAD"):
             return
-        register = self._registers.get(admitted.context.caller.tenant)
-        if register is not None:
-            register.forget()
+        known = self._registers.get(admitted.context.caller.tenant)
+        if known is not None:
+            known[1].forget()
 
     def _stranger(self, head: Head) -> Admitted:
         """Let somebody in who may see nothing but what is for everybody."""
@@ -127,23 +135,32 @@ class TokenEntrance:
         return Admitted(replace(context, store=guarded(context.store, access), caller=caller, access=access))
 
     def _access(self, caller: Caller, policies: Policies, in_force: InForce) -> Access:
-        rules = self._any_context(caller.tenant).rules
+        rules = self._contexts(caller.tenant).for_host(None).rules
         return Access(
             caller, Rulebook(rules.search, TenantPolicy(policies), in_force.consents, in_force.labels, rules.zone)
         )
 
-    def _register(self, tenant: int) -> Register:
-        register = self._registers.get(tenant)
-        if register is None:
-            context = self._any_context(tenant)
-            register = self._registers[tenant] = Register(context.store, context.rules.search)
+    def _register(self, tenant: int, contexts: Contexts) -> Register:
+        known = self._registers.get(tenant)
+        if known is not None and known[0] is contexts:
+            return known[1]
+        if len(self._registers) >= _MOST_TENANTS:
+            del self._registers[next(iter(self._registers))]
+        context = contexts.for_host(None)
+        register = Register(context.store, context.rules.search)
+        self._registers[tenant] = (contexts, register)
         return register
 
-    def _any_context(self, tenant: int) -> Context:
+    def _contexts(self, tenant: int) -> Contexts:
+        """Return the contexts of the tenant of a token.
+
+        Raises:
+            FhirError: UNAUTHORIZED where there is none.
+        """
         contexts = self._contexts_of(tenant)
         if contexts is None:
             raise _unauthorized("The access token is of a tenant that is not here.", f'{_BEARER} error="invalid_token"')
-        return contexts.for_host(None)
+        return contexts
 
     def _context(self, head: Head, tenant: int) -> Context:
         """Return the context of a request, without limits.

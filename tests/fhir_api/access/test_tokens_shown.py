@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
+from hashlib import sha256
+from itertools import count
+from typing import Any
 
 import pytest
 from httpx import Response
 
 from identity.access.tokens.algorithms import ALGORITHMS
+from identity.access.tokens.claims import Confirmation
+from identity.access.tokens.compact import encode
+from identity.access.tokens.jwk import public_jwk, thumbprint
 from identity.access.tokens.keys import SigningKey
+from tests.support.applications import BASE
 
 pytestmark = pytest.mark.parametrize("app", ["memory"], indirect=True)
 EVERYTHING = "system/*.cruds"
@@ -63,8 +71,6 @@ async def test_a_token_that_is_not_for_here_and_now_is_refused(speak, wrong):
 async def test_a_token_of_another_key_is_refused(speak, issue, monkeypatch):
     stranger = SigningKey(ALGORITHMS["ES256"].generate(), ALGORITHMS["ES256"], 0, 2**40)
     header, payload, _ = issue(EVERYTHING).split(".")
-    from identity.access.tokens.compact import encode  # noqa: PLC0415 - only here
-
     forged = f"{header}.{payload}.{encode(stranger.sign(f'{header}.{payload}'.encode()))}"
     response = await speak(headers={"authorization": f"Bearer {forged}"}).get("/Patient")
     assert response.status_code == 401
@@ -96,11 +102,70 @@ async def test_headers_of_a_gateway_give_nothing(speak):
 
 
 async def test_a_token_bound_to_a_key_is_no_bearer_token(speak):
-    from identity.access.tokens.claims import Confirmation  # noqa: PLC0415 - only here
-
     bound = speak(EVERYTHING, roles=("owner",), confirmation=Confirmation(jkt="x" * 43))
     response = await bound.get("/Patient")
     assert response.status_code == 401
+
+
+DEVICE = SigningKey(ALGORITHMS["ES256"].generate(), ALGORITHMS["ES256"], 0, 2**40)
+OTHER = SigningKey(ALGORITHMS["ES256"].generate(), ALGORITHMS["ES256"], 0, 2**40)
+_proofs = count()
+
+
+def proof(token: str, url: str, method: str = "GET", *, key: SigningKey = DEVICE, **changed: Any) -> str:
+    """Return what proves that whoever shows *token* holds *key* (RFC 9449)."""
+    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": public_jwk(key.private.public_key())}
+    ath = encode(sha256(token.encode()).digest())
+    claims = {"jti": f"p{next(_proofs)}", "htm": method, "htu": url, "iat": time.time(), "ath": ath} | changed
+    content = f"{encode(json.dumps(header).encode())}.{encode(json.dumps(claims).encode())}"
+    return f"{content}.{encode(key.sign(content.encode()))}"
+
+
+def bound(issue: Any) -> str:
+    """Return a token that is bound to ``DEVICE``."""
+    confirmation = Confirmation(jkt=thumbprint(public_jwk(DEVICE.private.public_key())))
+    return str(issue(EVERYTHING, roles=("owner",), confirmation=confirmation))
+
+
+async def test_a_bound_token_is_shown_with_a_proof_that_is_good_once(speak, issue):
+    token, url = bound(issue), f"{BASE}/Patient/a"
+    shown = {"authorization": f"DPoP {token}", "dpop": proof(token, url)}
+    assert (await speak(headers=shown).get("/Patient/a")).status_code == 404
+    again = await speak(headers=shown).get("/Patient/a")
+    assert again.status_code == 401
+    assert challenge(again).startswith("DPoP algs=")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "POST"},
+        {"url": f"{BASE}/Patient/b"},
+        {"key": OTHER},
+        {"iat": 0},
+        {"ath": "x"},
+    ],
+    ids="-".join,
+)
+async def test_a_proof_for_something_else_is_none(speak, issue, wrong):
+    token = bound(issue)
+    made = proof(token, **({"url": f"{BASE}/Patient/a"} | wrong))
+    response = await speak(headers={"authorization": f"DPoP {token}", "dpop": made}).get("/Patient/a")
+    assert response.status_code == 401
+
+
+async def test_a_token_without_a_key_needs_no_proof_and_takes_none(speak, issue):
+    token = issue(EVERYTHING, roles=("owner",))
+    shown = {"authorization": f"DPoP {token}", "dpop": proof(token, f"{BASE}/Patient/a")}
+    assert (await speak(headers=shown).get("/Patient/a")).status_code == 401
+
+
+async def test_the_tenant_of_the_url_is_that_of_the_token(speak):
+    owner = speak(EVERYTHING, roles=("owner",))
+    assert (await owner.get("/Patient")).status_code == 200
+    other = await owner.get("http://127.0.0.1:8080/t/2/fhir/Patient")
+    assert other.status_code in (401, 403, 404)
+    assert (await owner.get("http://127.0.0.1:8080/t/1/fhir/Patient")).status_code == 200
 
 
 async def test_every_request_in_a_bundle_is_of_the_same_caller(speak):
