@@ -206,5 +206,5 @@ class KnownGrant(_Shown):
             grant_id=family.grant_id,
             client_id=family.client_id,
             user_id=family.user_id,
-            expires_at=int(family.expires_at),
+            expires_at=family.expires_at,
         )

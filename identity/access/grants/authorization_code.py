@@ -17,7 +17,7 @@ from identity.access.grants.parameters import Parameters
 from identity.access.grants.pkce import check_verifier
 from identity.access.grants.server import Server
 from identity.access.scopes.scope_set import read_scopes
-from identity.access.store.records import Client, Ticket, TicketKind, User, digest, new_id, new_secret
+from identity.access.store.records import Client, Ticket, TicketKind, User, digest, new_grant_id, new_secret
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ async def hand_out(server: Server, request: AuthorizationRequest, user: User, ag
     if not read_scopes(request.scope).covers(scope) or scope.narrowed_to(read_scopes(user.scope)) != scope:
         raise OAuthError(Refusal.INVALID_SCOPE, "more than was asked for, or than the person may allow")
     grant = Grant(
-        grant_id=new_id(),
+        grant_id=new_grant_id(),
         client_id=request.client_id,
         scope=str(scope),
         user_id=user.user_id,

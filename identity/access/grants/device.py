@@ -16,7 +16,7 @@ from identity.access.grants.parameters import Parameters
 from identity.access.grants.server import Server
 from identity.access.scopes.resource_scope import Context
 from identity.access.scopes.scope_set import LAUNCH, LAUNCH_ENCOUNTER, LAUNCH_PATIENT, read_scopes
-from identity.access.store.records import Client, Ticket, TicketKind, User, digest, new_id, new_secret
+from identity.access.store.records import Client, Ticket, TicketKind, User, digest, new_grant_id, new_secret
 
 # Consonants that are told apart in any handwriting; no vowels, so that no words come about (RFC 8628 section 6.1).
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
@@ -92,7 +92,7 @@ async def answer(
     _, good = await server.store.spend(TicketKind.DEVICE, _user_digest(user_code), server.clock())
     scope = read_scopes(request.scope).narrowed_to(read_scopes(user.scope))
     grant = Grant(
-        grant_id=new_id(),
+        grant_id=new_grant_id(),
         client_id=request.client_id,
         scope=str(scope),
         user_id=user.user_id,

@@ -14,8 +14,9 @@ from identity.access.errors import InvalidTokenError, OAuthError, Refusal
 from identity.access.grants.grant import Grant
 from identity.access.grants.issuing import end_grant
 from identity.access.grants.parameters import Parameters
+from identity.access.grants.sealing import opened
 from identity.access.grants.server import Server
-from identity.access.store.records import Client, ClientAuthentication, Family, digest
+from identity.access.store.records import Client, ClientAuthentication, Family, short_digest
 from identity.access.tokens.claims import AccessToken
 
 _INACTIVE = {"active": False}
@@ -34,7 +35,8 @@ async def introspect(server: Server, client: Client, parameters: Parameters) -> 
     token = parameters.required("token")
     await server.refresh_revocations()
     claims = _access_token(server, token)
-    family = None if claims is not None else await _newest_of(server, token)
+    found = None if claims is not None else await _newest_of(server, token)
+    family = None if found is None else found[0]
     owner = claims.client_id if claims is not None else family.client_id if family is not None else None
     if owner is None or not (client.may_introspect or owner == client.client_id):
         return _INACTIVE
@@ -42,7 +44,7 @@ async def introspect(server: Server, client: Client, parameters: Parameters) -> 
         kind = "Bearer" if claims.confirmation is None else "DPoP"
         members: dict[str, Any] = msgspec.to_builtins(claims)
         return {"active": True, "token_type": kind} | members
-    return _INACTIVE if family is None else _told(server, family)
+    return _INACTIVE if found is None else _told(server, *found)
 
 
 async def revoke(server: Server, client: Client, parameters: Parameters) -> None:
@@ -57,11 +59,13 @@ async def revoke(server: Server, client: Client, parameters: Parameters) -> None
         _check_owner(client, claims.client_id)
         await server.revoke(claims.token_id, claims.expires_at)
         return
-    family = await server.store.family(token.partition(".")[0], server.clock())
-    if family is not None and "." in token:
-        # Also by a token that was used up: whoever has one of the family may end it, and reuse would end it anyway.
-        _check_owner(client, family.client_id)
-        await end_grant(server, family.grant_id)
+    try:
+        grant, _ = opened(server, token)
+    except InvalidTokenError:
+        return
+    # Also by a token that was used up: whoever has one of the family may end it, and reuse would end it anyway.
+    _check_owner(client, grant.client_id)
+    await end_grant(server, grant.grant_id)
 
 
 def _check_owner(client: Client, owner: str) -> None:
@@ -76,20 +80,22 @@ def _access_token(server: Server, token: str) -> AccessToken | None:
         return None
 
 
-async def _newest_of(server: Server, token: str) -> Family | None:
-    grant_id, _, secret = token.partition(".")
-    family = await server.store.family(grant_id, server.clock())
-    is_newest = family is not None and compare_digest(family.current, digest(secret))
-    return family if is_newest else None
+async def _newest_of(server: Server, token: str) -> tuple[Family, Grant] | None:
+    try:
+        grant, secret = opened(server, token)
+    except InvalidTokenError:
+        return None
+    family = await server.store.family(grant.grant_id, server.clock())
+    is_newest = family is not None and compare_digest(family.current, short_digest(secret))
+    return (family, grant) if family is not None and is_newest else None
 
 
-def _told(server: Server, family: Family) -> dict[str, Any]:
-    grant = msgspec.json.decode(family.body, type=Grant)
+def _told(server: Server, family: Family, grant: Grant) -> dict[str, Any]:
     return {
         "active": True,
         "iss": server.issuer,
         "sub": family.user_id,
         "client_id": family.client_id,
         "scope": grant.scope,
-        "exp": int(family.expires_at),
+        "exp": family.expires_at,
     }

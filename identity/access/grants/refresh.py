@@ -5,15 +5,14 @@ Spec: https://datatracker.ietf.org/doc/html/rfc9700#section-4.14
 
 from __future__ import annotations
 
-import msgspec
-
-from identity.access.errors import OAuthError, Refusal
+from identity.access.errors import InvalidTokenError, OAuthError, Refusal
 from identity.access.grants.grant import Grant
-from identity.access.grants.issuing import TokenResponse, end_grant, refresh_token, respond
+from identity.access.grants.issuing import TokenResponse, end_grant, respond
 from identity.access.grants.parameters import Parameters
+from identity.access.grants.sealing import opened, refresh_token
 from identity.access.grants.server import Server
 from identity.access.scopes.scope_set import ScopeSet, read_scopes
-from identity.access.store.records import Client, Family, User, digest, new_secret
+from identity.access.store.records import Client, Family, User, new_secret, short_digest
 
 
 async def refresh(server: Server, client: Client, parameters: Parameters, key: str | None) -> TokenResponse:
@@ -29,23 +28,30 @@ async def refresh(server: Server, client: Client, parameters: Parameters, key: s
         OAuthError: the token is not the newest of a living family of this client (invalid_grant), or more is asked for
             than was granted (invalid_scope).
     """
-    grant_id, _, secret = parameters.required("refresh_token").partition(".")
-    family = await server.store.family(grant_id, server.clock())
+    grant, secret = _opened(server, parameters.required("refresh_token"))
+    family = await server.store.family(grant.grant_id, server.clock())
     if family is None or family.client_id != client.client_id:
         raise _refused()
-    grant = msgspec.json.decode(family.body, type=Grant)
     if grant.key != key:
         raise OAuthError(Refusal.INVALID_DPOP_PROOF, "the token is bound to another key, or to none")
     user = await _granter(server, family, grant)
     # What cannot be granted is refused before the token is used up.
     scope = _scope(grant, client, user, parameters)
     successor = new_secret()
-    _, good = await server.store.rotate(grant_id, digest(secret), digest(successor), server.clock())
+    kept = (short_digest(secret), short_digest(successor))
+    _, good = await server.store.rotate(grant.grant_id, *kept, server.clock())
     if not good:
-        await end_grant(server, grant_id)
+        await end_grant(server, grant.grant_id)
         raise _refused()
     answer = respond(server, client, grant, user, scope=scope)
-    return answer | {"refresh_token": refresh_token(grant_id, successor)}
+    return answer | {"refresh_token": refresh_token(server, grant, successor)}
+
+
+def _opened(server: Server, token: str) -> tuple[Grant, str]:
+    try:
+        return opened(server, token)
+    except InvalidTokenError:
+        raise _refused() from None
 
 
 async def _granter(server: Server, family: Family, grant: Grant) -> User:

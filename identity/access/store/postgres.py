@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import struct
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -12,6 +15,7 @@ from stanforis.tenancy.contexts import Contexts
 
 from identity.access.errors import UnavailableError
 from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
+from identity.access.tokens.compact import decode, encode
 
 Record = TypeVar("Record")
 _UNREACHABLE = (
@@ -22,6 +26,8 @@ _UNREACHABLE = (
     OSError,
     PoolTimeoutError,
 )
+_GRANT_ID = re.compile(r"[A-Za-z0-9_-]{16}")
+_HALVES = struct.Struct(">qi")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -124,22 +130,23 @@ class PostgresAccessStore:
         """See the port."""
         await self._value(
             "start_family",
-            family.grant_id,
+            *_halves(family.grant_id),
             family.client_id,
             family.user_id,
-            family.current,
-            family.body,
+            _uuid(family.current),
             family.expires_at,
         )
 
     async def rotate(self, grant_id: str, old: str, new: str, now: float) -> tuple[Family | None, bool]:
         """See the port."""
-        rows = await self._rows("rotate_family", grant_id, old, new, now)
-        return (_family(rows[0]), rows[0]["current"] == old) if rows else (None, False)
+        if not _is_grant_id(grant_id):
+            return None, False
+        rows = await self._rows("rotate_family", *_halves(grant_id), _uuid(old), _uuid(new), now)
+        return (_family(rows[0]), rows[0]["current"] == _uuid(old)) if rows else (None, False)
 
     async def family(self, grant_id: str, now: float) -> Family | None:
         """See the port."""
-        rows = await self._rows("find_family", grant_id, now)
+        rows = await self._rows("find_family", *_halves(grant_id), now) if _is_grant_id(grant_id) else ()
         return _family(rows[0]) if rows else None
 
     async def families(self, user_id: str, now: float, most: int) -> Sequence[Family]:
@@ -148,7 +155,8 @@ class PostgresAccessStore:
 
     async def end_family(self, grant_id: str) -> None:
         """See the port."""
-        await self._value("end_family", grant_id)
+        if _is_grant_id(grant_id):
+            await self._value("end_family", *_halves(grant_id))
 
     async def first_use(self, owner: str, token_id: str, until: float, now: float) -> bool:
         """See the port."""
@@ -253,4 +261,24 @@ def _ticket(kind: TicketKind, digest: str, row: asyncpg.Record) -> Ticket:
 
 
 def _family(row: asyncpg.Record) -> Family:
-    return Family(**{name: row[name] for name in Family.__struct_fields__})
+    return Family(
+        grant_id=encode(_HALVES.pack(row["high"], row["low"])),
+        client_id=row["client_id"],
+        user_id=row["user_id"],
+        current=encode(row["current"].bytes),
+        expires_at=row["expires_at"],
+    )
+
+
+def _is_grant_id(text: str) -> bool:
+    return _GRANT_ID.fullmatch(text) is not None
+
+
+def _halves(grant_id: str) -> tuple[int, int]:
+    """Return a grant's id as its two columns."""
+    high, low = _HALVES.unpack(decode(grant_id))
+    return high, low
+
+
+def _uuid(short_digest: str) -> UUID:
+    return UUID(bytes=decode(short_digest))

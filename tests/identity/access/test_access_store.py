@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import asyncpg
+import pytest
 from msgspec.structs import replace
 
 from identity.access.store.records import (
@@ -12,12 +13,18 @@ from identity.access.store.records import (
     ClientAuthentication,
     Family,
     GrantType,
+    Passkey,
+    Role,
+    Rule,
     Ticket,
     TicketKind,
     User,
     digest,
+    new_grant_id,
     new_secret,
+    short_digest,
 )
+from identity.access.tokens.compact import decode
 from tests.support.access import NOW
 
 CLIENT = Client(
@@ -31,7 +38,9 @@ CLIENT = Client(
 )
 USER = User(user_id="u1", login_name="alice", password_hash="x", fhir_user="Practitioner/1", scope="user/*.rs")
 TICKET = Ticket(kind=TicketKind.CODE, digest="d", body=b"{}", expires_at=NOW + 60)
-FAMILY = Family(grant_id="g", client_id="app", user_id="u1", current="first", body=b"{}", expires_at=NOW + 3600)
+G = new_grant_id()
+FIRST, SECOND, THIRD = (short_digest(each) for each in "123")
+FAMILY = Family(grant_id=G, client_id="app", user_id="u1", current=FIRST, expires_at=NOW + 3600)
 
 
 async def test_clients_and_users_come_back_as_they_were_kept(access_store):
@@ -88,24 +97,88 @@ async def test_a_ticket_expires(access_store):
 
 async def test_a_family_rotates_and_dies_of_reuse(access_store):
     await access_store.start_family(FAMILY)
-    assert await access_store.rotate("g", "first", "second", NOW) == (FAMILY, True)
-    now = replace(FAMILY, current="second")
-    assert await access_store.family("g", NOW) == now
-    assert await access_store.rotate("g", "first", "third", NOW) == (now, False)
-    assert await access_store.family("g", NOW) is None
-    assert await access_store.rotate("g", "second", "third", NOW) == (None, False)
+    assert await access_store.rotate(G, FIRST, SECOND, NOW) == (FAMILY, True)
+    now = replace(FAMILY, current=SECOND)
+    assert await access_store.family(G, NOW) == now
+    assert await access_store.rotate(G, FIRST, THIRD, NOW) == (now, False)
+    assert await access_store.family(G, NOW) is None
+    assert await access_store.rotate(G, SECOND, THIRD, NOW) == (None, False)
 
 
 async def test_of_many_that_rotate_at_once_none_is_left(access_store):
     await access_store.start_family(FAMILY)
-    rotated = await asyncio.gather(*(access_store.rotate("g", "first", f"n{n}", NOW) for n in range(8)))
+    rotated = await asyncio.gather(*(access_store.rotate(G, FIRST, short_digest(str(n)), NOW) for n in range(8)))
     assert [good for _, good in rotated].count(True) == 1
-    assert await access_store.family("g", NOW) is None
+    assert await access_store.family(G, NOW) is None
 
 
 async def test_a_family_expires(access_store):
     await access_store.start_family(FAMILY)
-    assert await access_store.rotate("g", "first", "second", NOW + 3600) == (None, False)
+    assert await access_store.rotate(G, FIRST, SECOND, NOW + 3600) == (None, False)
+
+
+@pytest.mark.parametrize("grant_id", ["", "g", "a" * 15, "a" * 17, "a" * 15 + "\0", "é" * 16])
+async def test_what_is_no_id_of_a_grant_is_unknown(access_store, grant_id):
+    assert await access_store.family(grant_id, NOW) is None
+    assert await access_store.rotate(grant_id, FIRST, SECOND, NOW) == (None, False)
+    await access_store.end_family(grant_id)
+
+
+async def test_families_are_told_by_user(access_store):
+    other = replace(FAMILY, grant_id=new_grant_id(), user_id="u2")
+    for family in (FAMILY, other):
+        await access_store.start_family(family)
+    assert await access_store.families("u2", NOW, 10) == [other]
+    assert len(await access_store.families("", NOW, 10)) == 2
+    assert len(await access_store.families("", NOW, 1)) == 1
+    assert await access_store.families("", NOW + 3600, 10) == []
+
+
+def test_ids_of_grants_are_ordered_by_time_and_differ():
+    made = [decode(new_grant_id()) for _ in range(100)]
+    assert len({*made}) == 100
+    assert [each[:5] for each in made] == sorted(each[:5] for each in made)
+
+
+async def test_the_first_user_is_the_first(access_store):
+    assert await access_store.keep_first_user(USER)
+    assert not await access_store.keep_first_user(replace(USER, user_id="u2", login_name="bob"))
+    assert await access_store.user("u2") is None
+
+
+async def test_lists_go_on_where_they_ended(access_store):
+    for name in "bac":
+        await access_store.keep_user(replace(USER, user_id=name, login_name=name))
+        await access_store.keep_client(replace(CLIENT, client_id=name))
+    assert [each.user_id for each in await access_store.users("", 2)] == ["a", "b"]
+    assert [each.user_id for each in await access_store.users("b", 2)] == ["c"]
+    assert [each.client_id for each in await access_store.clients("a", 9)] == ["b", "c"]
+
+
+async def test_roles_and_rules_change_the_generation(access_store):
+    assert await access_store.generation() == 0
+    await access_store.keep_role(Role(name="b", scope="user/*.rs"))
+    await access_store.keep_role(Role(name="a", scope="user/*.rs", labels=("HIV",)))
+    await access_store.keep_rule(Rule(name="r", text="forbid"))
+    assert await access_store.generation() == 3
+    assert [role.name for role in await access_store.roles()] == ["a", "b"]
+    assert await access_store.rules() == [Rule(name="r", text="forbid")]
+    assert await access_store.drop_role("a")
+    assert not await access_store.drop_role("a")
+    assert await access_store.drop_rule("r")
+    assert await access_store.generation() > 3
+
+
+async def test_passkeys_belong_to_somebody(access_store):
+    keys = [Passkey(credential_id=name, user_id=user, public_key="k") for name, user in (("a", "u1"), ("b", "u2"))]
+    for key in keys:
+        await access_store.keep_passkey(key)
+    await access_store.keep_passkey(replace(keys[0], sign_count=5))
+    assert await access_store.passkeys("u1") == [replace(keys[0], sign_count=5)]
+    assert await access_store.passkey("b") == keys[1]
+    assert await access_store.drop_passkey("b")
+    assert await access_store.passkey("b") is None
+    assert await access_store.generation() == 0
 
 
 async def test_a_token_id_is_new_once(access_store):
@@ -145,7 +218,7 @@ async def test_tenants_do_not_meet(new_access_store):
     assert await theirs.client("app") is None
     assert await theirs.user_named("alice") is None
     assert await theirs.spend(TicketKind.CODE, "d", NOW) == (None, False)
-    assert await theirs.rotate("g", "first", "second", NOW) == (None, False)
+    assert await theirs.rotate(G, FIRST, SECOND, NOW) == (None, False)
     assert await theirs.first_use("app", "j", NOW + 300, NOW)
     assert await theirs.revoked(NOW) == []
     await theirs.keep_user(USER)
@@ -158,7 +231,7 @@ async def test_tables_give_nothing_without_a_tenant(access_migrated):
             "SELECT relname, relrowsecurity AND relforcerowsecurity AS forced FROM pg_class c "
             "WHERE relnamespace = 'access'::regnamespace AND relkind = 'r'"
         )
-        assert len(tables) == 10
+        assert len(tables) == 11
         assert all(table["forced"] for table in tables)
         for table in tables:
             assert await connection.fetch(f"SELECT * FROM access.{table['relname']}") == []

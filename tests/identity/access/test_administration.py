@@ -241,7 +241,7 @@ async def test_grants_are_shown_and_ended(administered):
     store, until = administered.server.store, time.time() + 1000
     for number, user in enumerate(("u1", "u2")):
         await store.start_family(
-            Family(grant_id=f"g{number}", client_id="app", user_id=user, current="d", body=b"{}", expires_at=until)
+            Family(grant_id=f"g{number}", client_id="app", user_id=user, current="d", expires_at=int(until))
         )
     [grant] = (await administered.http.get("/grants?user_id=u1")).json()
     assert (grant["grant_id"], grant["client_id"]) == ("g0", "app")

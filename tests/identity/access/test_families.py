@@ -80,10 +80,19 @@ class Families(RuleBasedStateMachine):
 
     @rule(text=tokens)
     def guess(self, text):
-        """Whoever knows the grant's name and makes up the rest ends it, as somebody with an old token does."""
-        grant_id = text.partition(".")[0]
-        assert self.use(f"{grant_id}.guessed", "app") is None
+        """Whoever has what was sealed and makes up the secret ends the grant, as somebody with an old token does."""
+        grant_id, _, sealed = text.split(".")
+        assert self.use(f"{grant_id}.guessed.{sealed}", "app") is None
         self.dead.add(grant_id)
+
+    @rule(text=tokens, other=tokens)
+    def forge(self, text, other):
+        """What this server did not seal for this grant changes nothing."""
+        grant_id, secret, sealed = text.split(".")
+        assert self.use(f"{grant_id}.{secret}", "app") is None
+        assert self.use(f"{grant_id}.{secret}.{sealed[:-4]}AAAA", "app") is None
+        if grant_id != other.partition(".")[0]:
+            assert self.use(f"{grant_id}.{secret}.{other.split('.')[2]}", "app") is None
 
     @rule(text=tokens)
     def revoke(self, text):
