@@ -27,7 +27,7 @@ from fhir_api.rest.response import Body, Response
 from fhir_api.rest.wiring import Api, Route
 
 _log = logging.getLogger(__name__)
-TENANT_KEY = "stanforis.tenant"
+TENANT_KEY = "stanforis:tenant"
 """Where a scope says which tenant its address names."""
 _UNROUTED = "(none)"
 _CLIENT_LEFT = 499
