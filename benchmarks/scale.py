@@ -60,7 +60,7 @@ WANTED = (
     "two hops, rare",
     "2,000 identifiers",
     "_include and _revinclude",
-    "count, 100,000 hits",
+    "count, 150,000 hits",
     "page and estimate",
     "code and value-quantity",
     "patients by family",

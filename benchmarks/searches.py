@@ -144,7 +144,6 @@ def _across_types(values: Values) -> Kinds:
     practitioner, encounter = _one(values.practitioners), _one(values.encounters)
     many = ",".join(f"Patient/{each}" for each in values.patients[:200])
     observations = _OBSERVATIONS
-    about = ",".join(ranked[:2])
     return {
         "200 patients at once": lambda _: f"Encounter?_count=20&patient={many}",
         "chain: patient.family": lambda n: f"Encounter?_count=20&patient.family={family(n)}",
@@ -170,7 +169,7 @@ def _across_types(values: Values) -> Kinds:
         "code:missing": lambda _: f"{observations}code:missing=true",
         "newest of all": lambda _: f"{observations}_sort=-date",
         "count, frequent code": lambda _: f"Observation?code={frequent}&_summary=count",
-        "count, 100,000 hits": lambda _: f"Observation?code={about}&_summary=count",
+        "count, 150,000 hits": lambda _: "Procedure?status=completed&_summary=count",
         "count, status of nearly all": lambda _: "Observation?status=final&_summary=count",
         "page and estimate": lambda _: f"{observations}status=final&_total=estimate",
         "page and exact total": lambda _: f"{observations}code={middle}&_total=accurate",

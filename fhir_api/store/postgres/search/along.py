@@ -132,13 +132,13 @@ def walk_by_target(reference: str, targets: str, bound: str, tests: Sequence[str
 
 
 def walk_pointed_at(
-    counted: str, followed: str, candidates: str, known: str, asked: str, order: Order, limit: str
+    counted: str, followed: tuple[str, str], candidates: str, known: str, asked: str, order: Order, limit: str
 ) -> str:
     """Return a SELECT of the first resources that others point at.
 
     Args:
         counted: a SELECT of those that point.
-        followed: a SELECT of the ``rid`` of all that they point at.
+        followed: a SELECT of what they point at, ``t.key``, and the condition that it is ``b``.
         candidates: FROM and WHERE of what may be pointed at, ``b``.
         known: the condition that ``b`` is pointed at, by a set that is read once.
         asked: the same, asked for each.
@@ -151,10 +151,9 @@ def walk_pointed_at(
     few = f"({number} < {FEW_SOURCES} OR ({number} < {MANY_SOURCES} AND {found} < {limit}))"
     first = f"SELECT b.* FROM {candidates} AND {some} ORDER BY {order.expressions()} LIMIT {TRIED}"
     # read as a whole: else the planner may ask for each candidate whether it is among them
-    each = f"SELECT b.* FROM {candidates} AND b.rid = s.rid OFFSET 0"
-    all_followed = (
-        f"(SELECT DISTINCT s.rid FROM ({followed}) s (rid) WHERE {few} OFFSET 0) s CROSS JOIN LATERAL ({each}) b"
-    )
+    targets, is_target = followed
+    each = f"SELECT b.* FROM {candidates} AND {is_target} OFFSET 0"
+    all_followed = f"(SELECT DISTINCT t.key FROM ({targets}) t WHERE {few} OFFSET 0) t CROSS JOIN LATERAL ({each}) b"
     page = f"SELECT b.rid, {columns} FROM {{}} ORDER BY {by} LIMIT {limit}"
     return (
         f"WITH p AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT FROM ({counted}) s LIMIT {MANY_SOURCES}) f), "

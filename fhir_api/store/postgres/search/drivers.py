@@ -166,6 +166,17 @@ class Sets:
         ]
         return " UNION ALL ".join(f"({each})" for each in selects) or "SELECT NULL::bigint WHERE false"
 
+    def pointed_at(self, clause: HasClause) -> tuple[str, str]:
+        """Return a SELECT of what a ``_has`` leads to, ``t.key``, and the condition that ``b`` is there."""
+        if clause.reference.is_canonical:
+            return f"SELECT s.rid AS key FROM ({self.rids(clause)}) s (rid)", "b.rid = t.key"
+        key, _ = self._conditions.finder.place(clause.reference)
+        targets = (
+            "SELECT f.target AS key FROM fhir.reference f WHERE f.tenant_id = c.tenant "
+            f"AND f.param = {key} AND f.rid IN ({self.sources(clause)})"
+        )
+        return targets, f"{self._conditions.is_target(clause.reference, 'b.rid')}b.id_hash = t.key"
+
     def sources(self, clause: HasClause) -> str:
         """Return a SELECT of the ``rid`` of each resource that a ``_has`` starts from."""
         return self._inner(clause.source_type, clause.clause)

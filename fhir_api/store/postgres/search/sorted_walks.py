@@ -55,12 +55,12 @@ def along(parameter: Parameter, order: Order, arguments: Arguments, *, primary: 
         single: whether a resource has one value at most.
     """
     falls = order.keys[-1].descending
-    key = arguments.bind(parameter.key, "integer")
+    keys = [arguments.bind(number, "integer") for number in parameter.numbers]
     if parameter.type != "date":
-        arm = f"fhir.string d WHERE d.tenant_id = c.tenant AND d.param = {key}"
-        first = _first("string", f"x.param = {key}", ("folded", "exact"), falls=falls)
-        return Along((arm,), "d.folded", "" if single else first, ("1", "''::text"))
-    wide = arguments.bind(-parameter.key, "integer")
+        arms = tuple(f"fhir.string d WHERE d.tenant_id = c.tenant AND d.param = {key}" for key in keys)
+        first = _first("string", f"x.param IN ({', '.join(keys)})", ("folded", "exact", "param"), falls=falls)
+        return Along(arms, "d.folded", "" if single else first, ("1", "''::text"))
+    key, wide = keys[0], arguments.bind(-parameter.numbers[0], "integer")
     dated = f" AND d.low > {EARLIEST}" if primary else ""
     arms = tuple(f"fhir.date d WHERE d.tenant_id = c.tenant AND d.param = {each}{dated}" for each in (key, wide))
     undated = (

@@ -222,7 +222,7 @@ class Search(Matching):
         known = self._test(driver) if driver.reference.is_canonical else self._sets.is_pointed_at(driver, RESOURCE)
         return walk_pointed_at(
             self._sets.sources(driver),
-            self._sets.rids(driver),
+            self._sets.pointed_at(driver),
             candidates,
             known,
             self._test(driver),

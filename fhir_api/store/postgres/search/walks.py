@@ -128,7 +128,9 @@ def _dated_arm(table: str, arm: tuple[str, str, str], bounds: Sequence[str], tes
     ordered = "ORDER BY d.dated DESC, d.rid DESC"
     within = "".join(f" AND {bound}" for bound in bounds)
     tested = f" WHERE {' AND '.join(tests)}" if tests else ""
-    few = f"SELECT d.* FROM ({rows} AND NOT p.many AND {condition}) d WHERE true{within} OFFSET 0"
+    # the place of the row is asked for: else all of a frequent code are read in the index by date, which has values too
+    by_value = f"{rows} AND NOT p.many AND {condition} AND x.ctid <> '(0,0)'"
+    few = f"SELECT d.* FROM ({by_value}) d WHERE true{within} OFFSET 0"
     # read in order, and only then compared: else the planner may read what compares and sort it
     many = f"SELECT d.* FROM ({rows} AND p.many AND {place}) d WHERE true{within} {ordered} OFFSET 0"
     found = [f"({few})", f"(SELECT x.* FROM ({many}) x WHERE {condition})"]
