@@ -35,7 +35,7 @@ from identity.access.store import migrations
 from identity.access.store.memory import MemoryAccessStore
 from identity.access.store.port import AccessStore
 from identity.access.store.postgres import PostgresAccessStores
-from identity.access.store.records import Client, ClientAuthentication, GrantType, User
+from identity.access.store.records import Client, ClientAuthentication, GrantType, User, new_grant_id
 from identity.access.tokens.algorithms import ALGORITHMS
 from identity.access.tokens.keys import KeySet, SigningKey
 from identity.access.tokens.signing import signed_claims
@@ -110,7 +110,7 @@ class Bench:
     async def refreshable(self) -> Form:
         """Return a refresh request of a family of its own."""
         grant = Grant(
-            grant_id=secrets.token_hex(8), client_id="app", scope="offline_access user/Patient.rs", user_id="u"
+            grant_id=new_grant_id(), client_id="app", scope="offline_access user/Patient.rs", user_id="u"
         )
         token = await start_family(self.server, _app(), grant)
         return {"grant_type": "refresh_token", "client_id": "app", "refresh_token": token or ""}

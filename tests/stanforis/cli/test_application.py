@@ -9,6 +9,14 @@ import pytest
 from stanforis.cli.application import application
 
 COMMANDS = [["up"], ["load"], ["bench"], ["token"], ["doctor"], ["db", "upgrade"], ["db", "check"], ["db", "reindex"]]
+COMMANDS += [
+    *(["user", each] for each in ("add", "change", "list", "show", "link", "reset-password", "reset-second-factor")),
+    *(["user", each] for each in ("end-sessions", "let-try-again")),
+    *(["client", each] for each in ("add", "change", "list", "new-secret")),
+    *([group, each] for group in ("role", "rule") for each in ("set", "list", "remove")),
+    ["grant", "list"],
+    ["grant", "end"],
+]
 COMMANDS += [["package", "add"], ["package", "list"], ["package", "remove"], ["tenant", "set"], ["tenant", "equip"]]
 
 
