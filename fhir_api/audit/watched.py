@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from fhir_api.audit.visit import Visit
 from fhir_api.model.keys import ResourceKey
@@ -53,12 +52,14 @@ class _Watched(ForwardingReader):
         return page
 
 
-async def _on_record(reader: Reader, visit: Visit, writes: Sequence[Write]) -> list[Write]:
-    """Return writes that take their record along; whose a resource was that is deleted, only the store knows."""
+async def _on_record(reader: Reader, visit: Visit, writes: Sequence[Write]) -> Sequence[Write]:
+    """Let writes take their record along; whose a resource was that is deleted, only the store knows."""
     gone = [write.key for write in writes if write.change is Change.DELETE]
     if gone:
         visit.gave((await reader.currents(gone)).values())
-    return [replace(write, access=visit) for write in writes]
+    for write in writes:
+        write.access = visit
+    return writes
 
 
 class _WatchedTransaction(_Watched, ForwardingTransaction):

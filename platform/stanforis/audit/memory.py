@@ -78,9 +78,9 @@ class MemoryAuditStore:
         for seal in self._trails[tenant].seals:
             yield seal
 
-    async def between(self, tenant: int, low: int, high: int) -> Sequence[StoredBatch]:
+    async def between(self, tenant: int, low: int, high: int, behind: int, limit: int) -> Sequence[StoredBatch]:
         """See the port."""
-        return sorted(self._trails[tenant].batches[low:high])
+        return [each for each in sorted(self._trails[tenant].batches[low:high]) if each.number > behind][:limit]
 
     async def missing_terms(self, tenant: int, wanted: Sequence[tuple[int, int]]) -> int:
         """See the port."""

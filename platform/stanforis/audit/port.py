@@ -70,8 +70,8 @@ class AuditStore(Protocol):
     def seals(self, tenant: int) -> AsyncIterator[Seal]:
         """Give the seals in their order."""
 
-    async def between(self, tenant: int, low: int, high: int) -> Sequence[StoredBatch]:
-        """Return the batches with a marker from *low* to below *high*, by number."""
+    async def between(self, tenant: int, low: int, high: int, behind: int, limit: int) -> Sequence[StoredBatch]:
+        """Return up to *limit* batches with a marker from *low* to below *high*, by number, those behind a number."""
 
     async def missing_terms(self, tenant: int, wanted: Sequence[tuple[int, int]]) -> int:
         """Return how many of some pairs of term and batch number are not stored."""

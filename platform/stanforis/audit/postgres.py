@@ -41,7 +41,7 @@ def _of(function: str, *casts: str) -> str:
 _FIND = _of("find", "bigint[]", "bigint", "bigint", "integer")
 _ONE = _of("one", "bigint")
 _SEALS = _of("seals", "integer", "integer")
-_BETWEEN = _of("between", "bigint", "bigint")
+_BETWEEN = _of("between", "bigint", "bigint", "bigint", "integer")
 _MISSING_TERMS = _of("missing_terms", "bigint[]", "bigint[]")
 _BEGIN_SEAL = _of("begin_seal")
 _LAST_SEAL = _of("last_seal")
@@ -103,9 +103,9 @@ class PostgresAuditStore:
                 yield _seal_of(row)
             after = rows[-1]["number"]
 
-    async def between(self, tenant: int, low: int, high: int) -> Sequence[StoredBatch]:
+    async def between(self, tenant: int, low: int, high: int, behind: int, limit: int) -> Sequence[StoredBatch]:
         """See the port."""
-        rows = await self._fetch(tenant, _BETWEEN, low, high)
+        rows = await self._fetch(tenant, _BETWEEN, low, high, behind, limit)
         return [StoredBatch(*row) for row in rows]
 
     async def missing_terms(self, tenant: int, wanted: Sequence[tuple[int, int]]) -> int:

@@ -14,6 +14,7 @@ from xxhash import xxh3_64_intdigest
 from stanforis.audit.records import SUCCESS, Record
 
 _HALF = 1 << 63
+_CHANGES = frozenset("CUD")
 
 
 class Kind:
@@ -55,11 +56,12 @@ def said_by(record: Record) -> Iterator[Said]:
     """Yield what a record says, terms or not."""
     for patient in record.patients:
         yield Kind.PATIENT, patient
-    for entity in record.entities:
-        key = entity.partition("/_history/")[0]
-        # a patient is found as one
-        if not key.startswith("Patient/") or key[len("Patient/") :] not in record.patients:
-            yield Kind.ENTITY, key
+    # what was only read is found by the patients that it is about
+    if record.action in _CHANGES or not record.patients:
+        for entity in record.entities:
+            key = entity.partition("/_history/")[0]
+            if not key.startswith("Patient/") or key[len("Patient/") :] not in record.patients:
+                yield Kind.ENTITY, key
     who = record.who
     for kind, value in ((Kind.SUBJECT, who.subject), (Kind.CLIENT, who.client), (Kind.USER, who.user)):
         if value:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 import msgspec
 import zstandard
 
-from stanforis.audit.batches import GENESIS, Seal, batch_mac, seal_mac, unpacked
-from stanforis.audit.port import AuditStore, StoredBatch
+from stanforis.audit.batches import GENESIS, Seal, Sealed, batch_mac, seal_mac, unpacked
+from stanforis.audit.port import NUMBER_BITS, AuditStore, StoredBatch
 from stanforis.audit.sealing import Witness
 from stanforis.audit.terms import terms
 
 _ALL = (1 << 63) - 1
+_AT_ONCE = 500
+"""Batches that are in memory."""
 
 
 @dataclass(slots=True)
@@ -60,29 +62,46 @@ async def verify(
     Raises:
         AuditStoreError: the store does not answer.
     """
-    verdict = Verdict(tenant)
+    looking = _Looking(store, key, Verdict(tenant), progress)
+    verdict = looking.verdict
     before: Seal | None = None
     newest = witness.newest(tenant) if witness else None
     async for seal in store.seals(tenant):
-        batches = await store.between(tenant, seal.low, seal.high)
-        _check_seal(verdict, key, before, seal, batches)
+        _check_seal(verdict, key, before, seal, await looking.at_batches(seal.low, seal.high))
         if newest is not None and newest[0] == seal.number and newest[1] != seal.mac:
             verdict.found(f"Seal {seal.number} is not the one that was made then: the witness has another.")
-        await _check_batches(verdict, store, key, batches)
         verdict.seals += 1
-        progress(len(batches))
         before = seal
     if newest is not None and newest[0] > (before.number if before else 0):
         verdict.found(f"The newest seal is {before.number if before else 'none'}, but the witness knows {newest[0]}.")
-    rest = await store.between(tenant, before.high if before else 0, _ALL)
-    await _check_batches(verdict, store, key, rest)
+    rest = await looking.at_batches(before.high if before else 0, _ALL)
     verdict.unsealed = len(rest)
-    verdict.oldest_unsealed = rest[0].at if rest else 0
-    progress(len(rest))
+    verdict.oldest_unsealed = rest[0][0] >> NUMBER_BITS if rest else 0
     return verdict
 
 
-def _check_seal(verdict: Verdict, key: bytes, before: Seal | None, seal: Seal, batches: Sequence[StoredBatch]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """Looks at batches, some at a time."""
+
+    store: AuditStore
+    key: bytes
+    verdict: Verdict
+    progress: Callable[[int], None]
+
+    async def at_batches(self, low: int, high: int) -> list[Sealed]:
+        """Verify the batches with a marker from *low* to below *high*, and return what a seal says of them."""
+        found: list[Sealed] = []
+        behind = -1
+        while batches := await self.store.between(self.verdict.tenant, low, high, behind, _AT_ONCE):
+            await _check_batches(self.verdict, self.store, self.key, batches)
+            self.progress(len(batches))
+            found += [(each.number, each.mac) for each in batches]
+            behind = batches[-1].number
+        return found
+
+
+def _check_seal(verdict: Verdict, key: bytes, before: Seal | None, seal: Seal, batches: Sequence[Sealed]) -> None:
     number, low, mac = (before.number + 1, before.high, before.mac) if before else (1, 0, GENESIS)
     if seal.number != number:
         verdict.found(f"Seal {number} is missing; {seal.number} follows.")
@@ -90,7 +109,7 @@ def _check_seal(verdict: Verdict, key: bytes, before: Seal | None, seal: Seal, b
     if len(batches) != seal.batches:
         verdict.found(f"Seal {number} covers {seal.batches} batches; {len(batches)} are there.")
     facts = (seal.number, seal.at, seal.low, seal.high)
-    made = seal_mac(key, verdict.tenant, mac, facts, ((each.number, each.mac) for each in batches))
+    made = seal_mac(key, verdict.tenant, mac, facts, batches)
     if seal.low != low or not hmac.compare_digest(made, seal.mac):
         verdict.found(f"Seal {number} does not fit: it, the seal before it, or what it covers was changed.")
 

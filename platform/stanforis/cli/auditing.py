@@ -29,6 +29,7 @@ from stanforis.tenancy.contexts import open_contexts
 
 _HOLDER = "stanforis audit"
 _ROLE = "stanforis_app"
+_MOST_WRITES = 1000
 
 
 class AuditCommandError(OperatorError):
@@ -83,14 +84,13 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
     resource_type, slash, logical_id = resource.partition("/")
     if not slash or not resource_type or not logical_id:
         raise AuditCommandError(f"'{resource}' is not a resource: expected is Type/id, such as Patient/1.")
-    said: list[Said] = [(Kind.ENTITY, resource)]
-    if resource_type == "Patient":
-        said.append((Kind.PATIENT, logical_id))
-    asked = Asked(said, fits=lambda found: not frozenset(said).isdisjoint(said_by(found.record)))
 
     async def run(settings: Settings) -> Sequence[Found]:
         async with _opened(settings) as found:
             (number,) = found.named(tenant)
+            asked = _of_patient(logical_id)
+            if resource_type != "Patient":
+                asked = await _of_resource(found.store, number, resource)
             return (await look_up(found.store, number, asked, count)).found
 
     with databases.reached(settings, _HOLDER) as database:
@@ -98,6 +98,20 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
     console = Console(highlight=False, soft_wrap=True)
     for found in accesses:
         console.out(_as_json(found) if as_json else _line(found), highlight=False)
+
+
+def _of_patient(logical_id: str) -> Asked:
+    said: Said = (Kind.PATIENT, logical_id)
+    return Asked([said], fits=lambda found: said in said_by(found.record))
+
+
+async def _of_resource(store: PostgresAuditStore, tenant: int, key: str) -> Asked:
+    """Return what asks for accesses to a resource: by itself, and by the patients whose it was when it was written."""
+    itself: Said = (Kind.ENTITY, key)
+    written = await look_up(store, tenant, Asked([itself]), _MOST_WRITES)
+    patients = {patient for found in written.found if found.record.touches(key) for patient in found.record.patients}
+    said = [itself, *((Kind.PATIENT, patient) for patient in patients)]
+    return Asked(said, fits=lambda found: found.record.touches(key))
 
 
 @asynccontextmanager

@@ -115,7 +115,8 @@ END $$;
 
 -- Each function takes the tenant from the signed context that is put in force beside it: audit.add(tenancy.enter($1), ...).
 
--- Store a batch. *waits* is false where the answer need not wait for the disk.
+-- Store a batch. *waits* is false where the answer need not wait for the disk. The month's partitions are there: each
+-- process of the server calls audit.prepare every hour, which makes them two months ahead.
 CREATE FUNCTION audit.add(
     t integer, at_ms bigint, event_count integer, content bytea, content_mac bytea, terms bigint[], waits boolean
 ) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -124,9 +125,6 @@ DECLARE
 BEGIN
     IF NOT waits THEN
         PERFORM set_config('synchronous_commit', 'off', true);
-    END IF;
-    IF NOT EXISTS (SELECT FROM audit.month m WHERE m.first = audit.month_of(at_ms)) THEN
-        PERFORM audit.make_month(at_ms);
     END IF;
     INSERT INTO audit.batch VALUES
         (t, made, pg_current_xact_id()::text::bigint + (SELECT e.added FROM audit.era e), event_count, content_mac, content);
@@ -165,12 +163,13 @@ BEGIN
 END $$;
 
 -- Batches by their markers, for seals: complete where every transaction below *high* has ended.
-CREATE FUNCTION audit.between(t integer, low bigint, high bigint)
+CREATE FUNCTION audit.between(t integer, low bigint, high bigint, behind bigint, most integer)
 RETURNS TABLE (batch_id bigint, mac bytea, body bytea) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY SELECT b.batch_id, b.mac, b.body FROM audit.batch b
-        WHERE b.tenant_id = t AND b.marker >= low AND b.marker < high ORDER BY b.batch_id;
+        WHERE b.tenant_id = t AND b.marker >= low AND b.marker < high AND b.batch_id > behind
+        ORDER BY b.batch_id LIMIT most;
 END $$;
 
 -- Begin to seal: false where another process does. The lock is held until the transaction ends.
