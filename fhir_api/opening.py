@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Protocol
 
 from stanforis.audit import TenantTrail, Trail
@@ -10,7 +11,9 @@ from stanforis.audit.batches import audit_key
 from stanforis.audit.port import AuditStore
 from stanforis.audit.sealing import WITNESS, FileWitness, Sealer
 from stanforis.settings import Settings
+from stanforis.storage.secrets import kept_secret
 from stanforis.tenancy.directory import Directory
+from stanforis.tenancy.keys import FileKeyEncryption, Vault
 
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.store.limits import Limit, Limits, RequestClass
@@ -47,6 +50,7 @@ class Stores(Protocol):
         """Give back what the stores hold."""
 
 
+_KEY_FILE = "key-encryption-key"
 OpenStores = Callable[[Settings, CompiledDefinitions], Awaitable[Stores]]
 """Opens the stores of an installation."""
 
@@ -78,8 +82,22 @@ async def open_postgres(settings: Settings, definitions: CompiledDefinitions) ->
     )
     contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
     stores = await open_stores(options, definitions.search, definitions.extractor, limits(settings), contexts=contexts)
+    kept = vault(settings)
+    if kept is not None:
+        await stores.keep_keys(kept)
     stores.trail = _trail(settings, stores.audit, settings.secret.encode() or stores.cursor_key)
     return stores
+
+
+def vault(settings: Settings) -> Vault | None:
+    """Return what keeps the tenants' keys; None where nothing was ever sealed."""
+    from fhir_api.store.postgres.bodies import KEYS  # noqa: PLC0415 - tests on memory need no driver
+
+    path = Path(settings.key_file) if settings.key_file else settings.data / _KEY_FILE
+    seals = settings.encryption == "tenant"
+    if not seals and not path.exists():
+        return None
+    return Vault(KEYS, FileKeyEncryption(bytes.fromhex(kept_secret(path))), seals)
 
 
 def _trail(settings: Settings, store: AuditStore, secret: bytes) -> Trail:

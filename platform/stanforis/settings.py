@@ -166,8 +166,8 @@ class Settings:
     )
     database_sessions_shared: bool = _switch(
         default=False,
-        doc="A pooler such as PgBouncer in transaction mode stands in front of the database, so that what is signed for "
-        "one session cannot name its database process; it is then good for a few seconds only.",
+        doc="A pooler such as PgBouncer in transaction mode stands in front of the database, so that what is signed "
+        "for one session cannot name its database process; it is then good for a few seconds only.",
     )
     database_pool_size: int = _number(8, 1, 1000, "connections", "Most database connections of one API process.")
     database_wait: int = _number(
@@ -256,6 +256,17 @@ class Settings:
         "Key that signs page cursors, the same on every host (32 characters or more); by default in the data folder.",
     )
 
+    encryption: str = _choice(
+        "off",
+        ("off", "tenant"),
+        "What bodies of resources are sealed with in the database: nothing, or a key of the tenant, which is itself "
+        "wrapped with the key of `STANFORIS_KEY_FILE`. Who loses that file loses the resources.",
+    )
+    key_file: str = _text(
+        "",
+        "File with the key that wraps the tenants' keys, the same on every host; by default in the data folder.",
+        "a path",
+    )
     audit: str = _choice(
         "on",
         ("on", "strict", "off"),

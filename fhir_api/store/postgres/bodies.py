@@ -1,6 +1,7 @@
 """Bodies as they lie in the database: zstd frames under a shared dictionary.
 
-A frame names its dictionary, so later dictionaries can join without touching what is stored.
+A frame names its dictionary, so later dictionaries can join without touching what is stored. The frames of a tenant
+that has a key are sealed with it.
 """
 
 from __future__ import annotations
@@ -8,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
 import zstandard
+from stanforis.tenancy.keys import SEALED, Keys
 
+KEYS: Final = Keys()
+"""The keys that this process knows, whichever stores it has open: a sealed frame names its key."""
 _LEVEL = 3
 
 
@@ -30,12 +35,17 @@ def _compressor() -> zstandard.ZstdCompressor:
 @cache
 def unpacking() -> Callable[[bytes], bytes]:
     """Return what :func:`unpack` does to bodies that are not empty, for whoever has many."""
-    return zstandard.ZstdDecompressor(dict_data=_dictionary()).decompress
+    decompress, unsealed = zstandard.ZstdDecompressor(dict_data=_dictionary()).decompress, KEYS.open
+
+    def unpacked(packed: bytes) -> bytes:
+        return decompress(packed if packed[0] != SEALED else unsealed(packed))
+
+    return unpacked
 
 
-def pack(body: bytes) -> bytes:
-    """Return *body* compressed; a deletion's empty body stays empty."""
-    return _compressor().compress(body) if body else b""
+def pack(body: bytes, tenant: int) -> bytes:
+    """Return *body* compressed, and sealed where *tenant* has a key; a deletion's empty body stays empty."""
+    return KEYS.seal(tenant, _compressor().compress(body)) if body else b""
 
 
 def unpack(packed: bytes) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import psycopg
 from stanforis.storage.pool import PoolOptions
 from stanforis.tenancy.contexts import open_contexts
+from stanforis.tenancy.keys import Vault
 
 from conformance.manifest import manifest
 from fhir_api.search.definitions import SearchDefinitions
@@ -63,7 +64,12 @@ def require_index(dsn: str, zone: str, *, full_text: bool = False) -> None:
 
 
 async def reindex(
-    owner_dsn: str, options: PoolOptions, definitions: SearchDefinitions, extractor: Extractor, progress: Progress
+    owner_dsn: str,
+    options: PoolOptions,
+    definitions: SearchDefinitions,
+    extractor: Extractor,
+    progress: Progress,
+    vault: Vault | None = None,
 ) -> None:
     """Make the whole index anew; no server may run on the database meanwhile.
 
@@ -74,6 +80,8 @@ async def reindex(
         connection.execute(f"TRUNCATE {', '.join(f'fhir.{table}' for table in _INDEX_TABLES)}")
         tenants = [tenant_id for (tenant_id,) in connection.execute("SELECT tenant_id FROM fhir.tenant ORDER BY 1")]
     stores = await open_stores(options, definitions, extractor, contexts=await open_contexts(owner_dsn))
+    if vault is not None:
+        await stores.keep_keys(vault)
     try:
         for tenant_id in tenants:
             await _reindex_tenant(stores.shared, tenant_id, progress)
@@ -92,7 +100,9 @@ async def _reindex_tenant(shared: Shared, tenant_id: int, progress: Progress) ->
     encoder = indexing.encoder
     async with shared.pool.acquire() as connection:
         while rows := await connection.fetch(_BODIES, shared.contexts.of(connection, tenant_id), last, _BATCH):
-            plan = Plan(indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
+            plan = Plan(
+                tenant_id, indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id)
+            )
             changed = []
             for rid, type_id, packed in rows:
                 resource_type = type_names()[type_id]

@@ -19,6 +19,7 @@ from stanforis.audit.batches import audit_key
 from stanforis.audit.postgres import PostgresAuditStore
 from stanforis.storage.pool import Connection
 from stanforis.tenancy.directory import Directory, StoredDirectory
+from stanforis.tenancy.keys import Vault
 from stanforis.tenancy.ledger import Ledger
 from stanforis.tenancy.registry import Registry
 
@@ -289,10 +290,15 @@ class PostgresStores:
         self.shared = shared
         self.audit = PostgresAuditStore(shared.pool, shared.contexts)
         self.trail = Trail(self.audit, audit_key(cursor_key))
-        self.directory: Directory = StoredDirectory(
-            Registry(shared.pool, shared.contexts), Ledger(shared.pool, shared.contexts), shared.contexts
-        )
+        registry, ledger = Registry(shared.pool, shared.contexts), Ledger(shared.pool, shared.contexts)
+        self._directory = StoredDirectory(registry, ledger, shared.contexts)
+        self.directory: Directory = self._directory
         self.cursor_key = cursor_key
+
+    async def keep_keys(self, vault: Vault) -> None:
+        """Seal and open what is stored with the keys of *vault*."""
+        self._directory.vault = vault
+        await self._directory.refresh()
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""

@@ -105,6 +105,7 @@ class Indexing:
 class Plan:
     """The arguments of one write, collected."""
 
+    tenant: int
     indexing: Indexing
     codes: Codes
     own: Own = NONE
@@ -139,7 +140,7 @@ class Plan:
         self._index_own(write, rid, low, None)
         self.new.append((
             rid, hasher.key(write.key), low, index_hash(rows, hasher), type_numbers()[write.key.resource_type],
-            int(write.change), write.key.logical_id, present, pack(write.body),
+            int(write.change), write.key.logical_id, present, pack(write.body, self.tenant),
         ))  # fmt: skip
         return StoredVersion(write.key, 1, self.now, write.change, write.body, is_new=True)
 
@@ -152,7 +153,9 @@ class Plan:
             self.added.extend(rows.minus(before))
         self._index_own(write, stored.rid, low, stored)
         version = stored.version + 1
-        self.following.append((stored.rid, version, low, hashed, int(write.change), present, pack(write.body)))
+        self.following.append(
+            (stored.rid, version, low, hashed, int(write.change), present, pack(write.body, self.tenant))
+        )
         updated = max(self.now, stored.last_updated + 1)
         is_new = stored.change is Change.DELETE
         return StoredVersion(write.key, version, updated, write.change, write.body, is_new=is_new)

@@ -34,7 +34,9 @@ async def write_all(
 
     With *look*, keys that are said to be absent are looked up too (as after a collision).
     """
-    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
+    plan = Plan(
+        tenant_id, shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id)
+    )
     places = await _places(shared, tenant_id, connection, writes, look=look)
     versions = [plan.add(write, *place) for write, place in zip(writes, places, strict=True)]
     await _send(shared, plan, tenant_id, connection, batch_of(writes, versions))
@@ -45,7 +47,9 @@ async def write_each(
     shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write]
 ) -> tuple[list[Outcome], Iterable[CodeKey]]:
     """As :func:`write_all`, but a write that is refused does not keep the others from being carried out."""
-    plan = Plan(shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id))
+    plan = Plan(
+        tenant_id, shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id)
+    )
     places = await _places(shared, tenant_id, connection, writes, look=False)
     outcomes = [_added(plan, write, place) for write, place in zip(writes, places, strict=True)]
     await _send(shared, plan, tenant_id, connection, batch_of(writes, outcomes))

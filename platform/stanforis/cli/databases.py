@@ -129,13 +129,18 @@ def make_ready(database: Database) -> None:
 def reindex(database: Database, progress: Callable[[int], None]) -> None:
     """Make the search index anew; *progress* is told how many resources were indexed since it was told last."""
     from fhir_api.definitions import CompiledDefinitions  # noqa: PLC0415 - the same
+    from fhir_api.opening import vault  # noqa: PLC0415 - the same
     from fhir_api.store.postgres import reindex as index  # noqa: PLC0415 - the same
     from stanforis.storage.pool import PoolOptions  # noqa: PLC0415 - heavy, and needed here only
 
     settings = database.settings
     definitions = CompiledDefinitions(settings)
     options = PoolOptions(settings.database_app_url, statement_milliseconds=0)
-    asyncio.run(index.reindex(settings.database_url, options, definitions.search, definitions.extractor, progress))
+    asyncio.run(
+        index.reindex(
+            settings.database_url, options, definitions.search, definitions.extractor, progress, vault(settings)
+        )
+    )
 
 
 def problem(database: Database) -> str | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Final, Protocol
 
 from stanforis.tenancy.contexts import Contexts
+from stanforis.tenancy.keys import Vault, new_key
 from stanforis.tenancy.ledger import Ledger
 from stanforis.tenancy.quotas import NOTHING, Consumed, Quota, used_up
 from stanforis.tenancy.registry import Registry
@@ -94,12 +95,14 @@ class StoredDirectory:
 
     Attributes:
         registry: those records.
+        vault: keeps the tenants' keys; None where nothing is sealed.
     """
 
     def __init__(self, registry: Registry, ledger: Ledger, contexts: Contexts) -> None:
         """Know nobody yet; *contexts* is told who may only read."""
         self.generation = 0
         self.registry = registry
+        self.vault: Vault | None = None
         self._ledger = ledger
         self._contexts = contexts
         self._tenants: dict[int, Tenant] = {}
@@ -153,11 +156,26 @@ class StoredDirectory:
         if generation == self.generation:
             return
         tenants = await self.registry.tenants()
+        # the keys first: whoever is served has one
+        await self._know_keys(tenants)
         self._plans = await self.registry.plans()
         self._tenants = {tenant.number: tenant for tenant in tenants}
         self._named = {tenant.slug: tenant for tenant in tenants}
         self._contexts.let_read_only(tenant.number for tenant in tenants if not tenant.state.may_write)
         self.generation = generation
+
+    async def _know_keys(self, tenants: Iterable[Tenant]) -> None:
+        """Learn the keys of tenants, and make those that are missing."""
+        if self.vault is None:
+            return
+        known = await self.registry.wrapped_keys()
+        without = {tenant.number for tenant in tenants if tenant.state.may_write} - {key.tenant for key in known}
+        if self.vault.seals and without:
+            for tenant in sorted(without):
+                await self.registry.add_key(new_key(self.vault.encryption, tenant))
+            # another process may have been faster
+            known = await self.registry.wrapped_keys()
+        self.vault.keys.know(self.vault.encryption, known, seals=self.vault.seals)
 
     async def _learn(self) -> None:
         """Learn what was used of plans that end."""

@@ -8,6 +8,7 @@ import asyncpg
 
 from stanforis.storage.pool import Pool
 from stanforis.tenancy.contexts import DIRECTORY, Contexts
+from stanforis.tenancy.keys import WrappedKey
 from stanforis.tenancy.quotas import NOTHING, Consumed
 from stanforis.tenancy.tenants import (
     PASSAGES,
@@ -38,6 +39,12 @@ SELECT u.* {_FENCE}(
     FROM tenancy.consumed u WHERE u.tenant_id = $2 OFFSET 0
 ) u (requests, resources, bytes)
 """
+_KEYS = f"SELECT k.* {_FENCE}(SELECT k.tenant_id, k.identity, k.wrapped FROM tenancy.wrapped_key k OFFSET 0) k"
+_ADD_KEY = (
+    "INSERT INTO tenancy.wrapped_key (tenant_id, identity, wrapped) SELECT k.* "
+    f"{_FENCE}(SELECT $2::integer, $3::bytea, $4::bytea WHERE c.installation = 0 OFFSET 0) k "
+    "ON CONFLICT (tenant_id) DO NOTHING"
+)
 _CREATE = f"""
 INSERT INTO tenancy.tenant AS t (slug, name, state, plan, profiles, time_zone, languages, packages, cors_origins)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {_COLUMNS}
@@ -119,6 +126,16 @@ class Registry:
         require_passage(tenant, wanted)
         before = [state for state, after in PASSAGES.items() if wanted in after]
         return await self._changed(_PASS, tenant.number, wanted, before)
+
+    async def wrapped_keys(self) -> list[WrappedKey]:
+        """Return the keys of all tenants that have one."""
+        async with self._pool.acquire() as connection:
+            return [WrappedKey(*row) for row in await connection.fetch(_KEYS, self._contexts.of(connection, DIRECTORY))]
+
+    async def add_key(self, key: WrappedKey) -> None:
+        """Keep a tenant's key, unless it has one already."""
+        async with self._pool.acquire() as connection:
+            await connection.execute(_ADD_KEY, self._contexts.of(connection, DIRECTORY), *key)
 
     async def consumed(self, tenant: int) -> Consumed:
         """Return what a tenant used."""
