@@ -103,10 +103,10 @@ class WritePath:
         """Go the whole way and return how many resources the transaction has."""
         entries = self.named(raw)
         links = self.links(entries)
-        plan = Plan(self.indexing, Codes(set()))
+        plan = Plan(_TENANT, self.indexing, Codes(set()))
         for rid, entry in enumerate(entries):
             plan.add(self.write(entry.key, self.resource(entry, links)), None, rid)
-        plan.statement(_TENANT)
+        plan.statement(str(_TENANT))
         return len(entries)
 
 

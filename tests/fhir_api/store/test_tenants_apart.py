@@ -9,14 +9,15 @@ from itertools import count
 import asyncpg
 import pytest
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import Connection
+from stanforis.storage.pool import Connection, PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 
 from fhir_api.model.keys import ResourceKey
 from fhir_api.search.query import Include, Query, Total
 from fhir_api.store.port import HistoryQuery, TenantStore
-from fhir_api.store.postgres.opening import ROLE
+from fhir_api.store.postgres.opening import ROLE, open_stores
 from fhir_api.store.postgres.store import PostgresStores
-from tests.support.stores import DEFINITIONS, write
+from tests.support.stores import DEFINITIONS, EXTRACTOR, write
 
 _numbers = count(5_000_001, 2)
 PATIENT, OBSERVATION = ResourceKey("Patient", "p"), ResourceKey("Observation", "o")
@@ -155,3 +156,16 @@ async def test_the_role_owns_nothing_and_is_bound(migrated: ConnectionInfo) -> N
         assert leading == []
     finally:
         await connection.close()
+
+
+async def test_behind_a_pooler_each_sees_its_own(migrated: ConnectionInfo, pair: tuple[int, int]) -> None:
+    mine, other = pair
+    contexts = await open_contexts(migrated.owner_dsn, shared_sessions=True)
+    pooled = await open_stores(PoolOptions(migrated.app_dsn, size=1), DEFINITIONS, EXTRACTOR, contexts=contexts)
+    for _ in range(2):
+        assert not any(b"Other" in body for body in await _search(pooled.for_tenant(mine)))
+        assert not any(b"Mine" in body for body in await _search(pooled.for_tenant(other)))
+    await pooled.for_tenant(mine).write([write({"resourceType": "Patient", "id": "pooled"})])
+    async with pooled.for_tenant(mine).transaction(["a lock"]) as transaction:
+        assert await transaction.current(ResourceKey("Patient", "pooled")) is not None
+    await pooled.close()

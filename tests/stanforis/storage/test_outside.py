@@ -41,6 +41,18 @@ def test_an_ordinary_owner_can_take_a_role_a_superuser_made(cluster: EmbeddedPos
     require_restricted(with_application_role(owner_url))
 
 
+def test_a_login_that_may_go_back_is_warned_of(cluster: EmbeddedPostgres, caplog: pytest.LogCaptureFixture):
+    database = cluster.connection
+    with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
+        owner.execute("CREATE SCHEMA IF NOT EXISTS tenancy")
+    require_restricted(database.app_dsn)
+    assert caplog.text == ""
+    with psycopg.connect(database.owner_dsn.replace("stanforis_owner@", "postgres@"), autocommit=True) as superuser:
+        superuser.execute("GRANT stanforis_app TO stanforis_owner")
+    require_restricted(with_application_role(database.owner_dsn))
+    assert "STANFORIS_DATABASE_APP_URL" in caplog.text
+
+
 @pytest.mark.parametrize("role", ["postgres", "stanforis_owner"])
 def test_a_role_that_row_security_does_not_bind_is_refused(cluster: EmbeddedPostgres, role: str):
     with pytest.raises(OutsideDatabaseError, match="keep tenants apart"):
