@@ -199,6 +199,8 @@ class Application:
             search,
             OPERATIONS,
             deletes_multiple=self._settings.conditional_delete_limit > 1,
+            is_open=self._access is None,
+            cors=bool(self._settings.cors_origins),
         )
 
     def _api(self, cursors: TenantCursors) -> Api:

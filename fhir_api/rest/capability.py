@@ -32,6 +32,7 @@ from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Parameter
 
 _CANONICAL = "http://hl7.org/fhir/"
+_TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _OF_TYPE = (
     "read",
     "vread",
@@ -117,6 +118,18 @@ def _as_xml(body: bytes) -> bytes:
     return to_xml(body)
 
 
+def _security(*, is_open: bool, cors: bool) -> dict[str, Any]:
+    """Return who is let in, and how to find where tokens are had (SMART 2.2: by ``.well-known``)."""
+    if is_open:
+        return {"cors": cors, "description": "None: everybody on this machine is let in (--open)."}
+    service = {"system": f"{_TERMINOLOGY}restful-security-service", "code": "SMART-on-FHIR"}
+    return {
+        "cors": cors,
+        "service": [{"coding": [service]}],
+        "description": "OAuth 2.1 and SMART App Launch 2.2: see .well-known/smart-configuration below this base.",
+    }
+
+
 def statement(
     routes: Iterable[Route],
     types: Iterable[str],
@@ -124,8 +137,20 @@ def statement(
     operations: Sequence[Operation] = (),
     *,
     deletes_multiple: bool,
+    is_open: bool = True,
+    cors: bool = False,
 ) -> Statement:
-    """Return the statement of a server with these *routes*, resource *types*, *search* parameters and *operations*."""
+    """Return the statement of a server.
+
+    Args:
+        routes: what it answers.
+        types: its resource types.
+        search: its search parameters.
+        operations: its operations.
+        deletes_multiple: whether a conditional delete may remove several resources.
+        is_open: whether it lets everybody in.
+        cors: whether apps in browsers may call it.
+    """
     interactions = {route.interaction for route in routes}
     if "transaction" in interactions:
         interactions.add("batch")
@@ -134,7 +159,7 @@ def statement(
     general = _general(interactions, deletes_multiple=deletes_multiple)
     rest = {
         "mode": "server",
-        "security": {"cors": False, "description": "None yet: the server listens on loopback only."},
+        "security": _security(is_open=is_open, cors=cors),
         "resource": [
             {
                 "type": name,

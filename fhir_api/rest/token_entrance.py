@@ -116,6 +116,14 @@ class TokenEntrance:
         if known is not None:
             known[1].forget()
 
+    async def context_for(self, caller: Caller) -> Context:
+        """Return what *caller*, whom this server knows by other means than a token, may work with in their tenant."""
+        contexts = self._contexts(caller.tenant)
+        policies = await self._authority.policies(caller.tenant)
+        access = self._access(caller, policies, await self._register(caller.tenant, contexts).in_force())
+        context = contexts.for_host(None)
+        return replace(context, store=guarded(context.store, access), caller=caller, access=access)
+
     def _stranger(self, head: Head) -> Admitted:
         """Let somebody in who may see nothing but what is for everybody."""
         context = self._context(head, head.tenant or DEFAULT_TENANT)
