@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import Any
 
 import httpx
 import pytest
@@ -73,7 +74,7 @@ async def client(app: Application) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def houses(app: Application, client: httpx.AsyncClient) -> list[House]:
+async def houses(app: Any, client: httpx.AsyncClient) -> list[House]:
     """The tenants, each with its resources."""
     directory = app._stores.directory
     registry: Registry = directory.registry
@@ -97,7 +98,7 @@ async def _fill(client: httpx.AsyncClient, house: House) -> None:
                 assert stored.status_code in (200, 201), stored.text
 
 
-def _resources(house: House, name: str) -> list[dict]:
+def _resources(house: House, name: str) -> list[dict[str, Any]]:
     subject = {"reference": f"Patient/{name}"}
     text = {"text": house.secret}
     code = {"coding": [{"system": "http://codes.example.org", "code": house.secret}]}

@@ -110,6 +110,7 @@ async def test_another_process_opens_what_this_one_sealed(stores, settings, defi
     unsealing = await open_postgres(replace(settings, encryption="off"), definitions)
     version = await unsealing.for_tenant(number).current(ResourceKey("Patient", "p"))
     await unsealing.close()
+    assert version is not None
     assert b"Secret street" in version.body
 
 

@@ -59,7 +59,7 @@ async def fill(database, tenant):
 def rows(database, tenant):
     with psycopg.connect(database.owner_dsn) as connection:
         speak_for(connection, tenant)
-        return [connection.execute(f"SELECT count(*) FROM fhir.{table}").fetchone()[0]
+        return [connection.execute(f"SELECT count(*) FROM fhir.{table}").fetchall()[0][0]
                 for table in ("resource", "history", "token", "string")]  # fmt: skip
 
 

@@ -1,0 +1,83 @@
+"""A token is for one tenant, by whatever name its base is called."""
+
+from __future__ import annotations
+
+import pytest
+from stanforis.tenancy.tenants import SlugTakenError, State
+
+SITE = "http://127.0.0.1:8080"
+JSON = {"content-type": "application/fhir+json"}
+
+
+@pytest.fixture
+async def app(guarded_on_postgres):
+    """The application on PostgreSQL: in memory there is one tenant only."""
+    await guarded_on_postgres.start()
+    yield guarded_on_postgres
+    await guarded_on_postgres.stop()
+
+
+@pytest.fixture
+async def tenant(app):
+    """A second tenant."""
+    registry = app._stores.directory.registry
+    try:
+        found = await registry.create("second-house", {}, State.ACTIVE)
+    except SlugTakenError:
+        found = await registry.move("second-house", State.ACTIVE)
+    await app._stores.directory.refresh()
+    return found
+
+
+@pytest.fixture
+def theirs(speak, tenant):
+    """Speaks as an owner of the second tenant."""
+    base = f"{SITE}/t/{tenant.number}"
+    claims = {"tenant": tenant.number, "issuer": f"{base}/auth", "audience": f"{base}/fhir"}
+    return speak("system/*.cruds", roles=("owner",), **claims)
+
+
+async def test_its_own_base_is_open_by_name_and_number(tenant, theirs):
+    patient = {"resourceType": "Patient", "id": "p"}
+    put = await theirs.put(f"{SITE}/t/{tenant.slug}/fhir/Patient/p", json=patient, headers=JSON)
+    assert put.status_code in (200, 201), put.text
+    for base in (f"{SITE}/t/{tenant.slug}/fhir", f"{SITE}/t/{tenant.number}/fhir"):
+        assert (await theirs.get(f"{base}/Patient/p")).status_code == 200
+
+
+async def test_the_base_of_another_tenant_is_closed(speak, tenant, theirs):
+    ours = speak("system/*.cruds", roles=("owner",))
+    for base in (f"{SITE}/t/{tenant.slug}/fhir", f"{SITE}/t/{tenant.number}/fhir"):
+        for path in ("Patient", "Patient/p", "metadata/x", "_history"):
+            assert (await ours.get(f"{base}/{path}")).status_code == 403
+        assert (
+            await ours.post(base, json={"resourceType": "Bundle", "type": "batch"}, headers=JSON)
+        ).status_code == 403
+    assert (await theirs.get(f"{SITE}/t/1/fhir/Patient")).status_code == 403
+
+
+async def test_a_base_without_a_name_is_that_of_the_default_tenant(theirs):
+    assert (await theirs.get(f"{SITE}/fhir/Patient")).status_code == 403
+
+
+async def test_without_a_token_only_the_capabilities_are_shown(speak, tenant):
+    nobody = speak()
+    base = f"{SITE}/t/{tenant.slug}/fhir"
+    assert (await nobody.get(f"{base}/metadata")).status_code == 200
+    assert (await nobody.get(f"{base}/Patient")).status_code == 401
+    smart = await nobody.get(f"{base}/.well-known/smart-configuration")
+    assert smart.json()["issuer"] == f"{SITE}/t/{tenant.number}/auth"
+
+
+async def test_a_tenant_that_is_served_no_more_lets_nobody_in(app, tenant, theirs):
+    registry, directory = app._stores.directory.registry, app._stores.directory
+    base = f"{SITE}/t/{tenant.number}/fhir"
+    assert (await theirs.get(f"{base}/Patient")).status_code == 200
+    await registry.move(tenant.slug, State.SUSPENDED)
+    await directory.refresh()
+    assert (await theirs.get(f"{base}/Patient")).status_code == 200
+    await registry.move(tenant.slug, State.EXPORTED)
+    await directory.refresh()
+    assert (await theirs.get(f"{base}/Patient")).status_code in (401, 403, 404)
+    await registry.move(tenant.slug, State.SUSPENDED)
+    await registry.move(tenant.slug, State.ACTIVE)
