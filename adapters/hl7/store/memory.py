@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 
 from adapters.hl7.senders import Duplicates
+from adapters.hl7.store.looking import OPEN, REPLAYED, Criteria, Listed, Replay, Standing, State
 from adapters.hl7.store.port import (
     WINDOW_SECONDS,
     Arrival,
     Receipt,
     Settlement,
-    State,
     StoredMessage,
     Verdict,
     Work,
@@ -137,3 +137,118 @@ class MemoryMessageStore:
         """Return how many messages are in each state."""
         states = [message.state for message in self._messages.values()]
         return {state: states.count(state) for state in State}
+
+    async def listed(self, criteria: Criteria, *, before: int | None = None, count: int = 50) -> list[Listed]:
+        """Return messages that fit, the newest first."""
+        fitting = (each for number, each in reversed(self._messages.items()) if before is None or number < before)
+        return [_listed(each) for each in fitting if _fits(each, criteria)][:count]
+
+    async def standings(self, since: int) -> list[Standing]:
+        """Return how each sender stands."""
+        senders = sorted({each.sender for each in self._messages.values()})
+        return [_standing([each for each in self._messages.values() if each.sender == name], since) for name in senders]
+
+    async def later(self, number: int) -> int:
+        """Return how many messages of its lanes came later and are mapped."""
+        return len(self._followers({number})) if number in self._messages else 0
+
+    async def corrections(self, number: int) -> list[int]:
+        """Return the numbers of the messages that stand in for this one."""
+        return [each.number for each in self._messages.values() if each.corrects == number]
+
+    async def works(self, numbers: Sequence[int]) -> Mapping[int, Work]:
+        """Return what was made of messages."""
+        return {number: self._work[number] for number in numbers if number in self._work}
+
+    async def correct(self, number: int, arrival: Arrival) -> Receipt:
+        """Store a message in place of another."""
+        original = self._messages.get(number)
+        if original is None or original.state not in OPEN:
+            return Receipt(Verdict.REFUSED, None, b"")
+        receipt = await self.receive(replace(arrival, duplicates=Duplicates.ACCEPT_NEW))
+        if receipt.verdict is Verdict.STORED and receipt.number is not None:
+            self._messages[receipt.number] = replace(self._messages[receipt.number], corrects=number)
+            self._close(number, f"corrected by message {receipt.number}")
+        return receipt
+
+    async def close_message(self, number: int, reason: str) -> bool:
+        """Have nothing more done with a message."""
+        message = self._messages.get(number)
+        if message is None or message.state not in OPEN:
+            return False
+        self._close(number, reason)
+        return True
+
+    def _close(self, number: int, reason: str) -> None:
+        self._questions.pop(number, None)
+        self._messages[number] = replace(self._messages[number], state=State.CLOSED, reason=reason)
+
+    async def replay(self, replay: Replay) -> int:
+        """Have messages worked on again."""
+        meant = self._meant(replay)
+        for place, number in enumerate(meant):
+            self._leases[number] = replay.begin + place * replay.gap
+            self._questions.pop(number, None)
+            self._messages[number] = replace(self._messages[number], state=State.RECEIVED, reason="", attempts=0)
+        return len(meant)
+
+    async def replayed(self, replay: Replay) -> int:
+        """Return how many messages would be worked on again."""
+        return len(self._meant(replay))
+
+    def _meant(self, replay: Replay) -> list[int]:
+        numbers, criteria = replay.numbers, replay.criteria
+        states = REPLAYED[bool(numbers)] if criteria.state is None else frozenset({criteria.state}) - {State.RECEIVED}
+        chosen = {
+            number
+            for number, each in self._messages.items()
+            if each.state in states and (not numbers or number in numbers) and _fits(each, criteria)
+        }
+        return sorted(chosen | (self._followers(chosen) if replay.later else set()))[: replay.most]
+
+    def _followers(self, numbers: set[int]) -> set[int]:
+        return {
+            later
+            for number in numbers
+            for later, each in self._messages.items()
+            if later > number
+            and each.state is State.MAPPED
+            and set(self._lanes[number]).intersection(self._lanes[later])
+        }
+
+
+def _fits(message: StoredMessage, criteria: Criteria) -> bool:
+    sender, message_type, state, control_id, since, until = criteria
+    is_type = message_type in {"", message.message_type, message.message_type.partition("^")[0]}
+    is_named = sender in {"", message.sender} and control_id in {"", message.control_id}
+    is_then = message.received_at >= since and (not until or message.received_at < until)
+    return is_type and is_named and is_then and state in {None, message.state}
+
+
+def _listed(message: StoredMessage) -> Listed:
+    return Listed(
+        message.number,
+        message.sender,
+        message.control_id,
+        message.message_type,
+        message.received_at,
+        message.state,
+        message.reason,
+        message.attempts,
+        len(message.raw),
+        message.corrects,
+    )
+
+
+def _standing(messages: Sequence[StoredMessage], since: int) -> Standing:
+    states = [each.state for each in messages]
+    waiting = [each.received_at for each in messages if each.state is State.RECEIVED]
+    return Standing(
+        messages[0].sender,
+        messages[-1].received_at,
+        sum(each.received_at >= since for each in messages),
+        len(waiting),
+        min(waiting, default=None),
+        states.count(State.PARKED),
+        states.count(State.DEAD),
+    )

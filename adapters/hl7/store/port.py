@@ -1,31 +1,37 @@
 """What a message store does; memory and PostgreSQL keep the same contract.
 
 A message is *received* when it is on disk. It is then *mapped*, or *parked* until a person has decided something, or
-*dead* when nothing more will be done with it. Messages of one lane are worked on in the order they came: the first one
-that is neither mapped nor dead holds up all others of its lanes, also while it is parked.
+*dead* when it cannot be worked on, or *closed* when a person has decided that nothing more is done with it. Messages of
+one lane are worked on in the order they came: one that is received or parked holds up those that came after it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 from adapters.hl7.senders import Duplicates
+from adapters.hl7.store.looking import Criteria, Listed, Replay, Standing, State
+
+__all__ = [
+    "WINDOW_SECONDS",
+    "Arrival",
+    "MessageStore",
+    "MessageStores",
+    "Receipt",
+    "Settlement",
+    "State",
+    "StoredMessage",
+    "UnavailableError",
+    "Verdict",
+    "Work",
+]
 
 WINDOW_SECONDS = 7 * 24 * 3600
 """How long a message is known to have come before."""
-
-
-class State(Enum):
-    """What became of a message."""
-
-    RECEIVED = "received"
-    PARKED = "parked"
-    MAPPED = "mapped"
-    DEAD = "dead"
 
 
 class Verdict(Enum):
@@ -98,6 +104,7 @@ class StoredMessage:
         state: what became of it.
         reason: why it is parked or dead.
         attempts: how often it was worked on.
+        corrects: number of the message that it stands in for; None where it came from a sender.
     """
 
     number: int
@@ -111,6 +118,7 @@ class StoredMessage:
     state: State
     reason: str
     attempts: int
+    corrects: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +196,46 @@ class MessageStore(Protocol):
 
     async def counts(self) -> dict[State, int]:
         """Return how many messages are in each state."""
+        ...
+
+    async def listed(self, criteria: Criteria, *, before: int | None = None, count: int = 50) -> list[Listed]:
+        """Return messages that fit, the newest first, *count* at most, those with a number below *before*."""
+        ...
+
+    async def standings(self, since: int) -> list[Standing]:
+        """Return how each sender stands that ever sent something, by name; *since* as in :class:`Standing`."""
+        ...
+
+    async def later(self, number: int) -> int:
+        """Return how many messages came after this one, stand in a lane with it and are mapped."""
+        ...
+
+    async def corrections(self, number: int) -> list[int]:
+        """Return the numbers of the messages that stand in for this one, in their order."""
+        ...
+
+    async def works(self, numbers: Sequence[int]) -> Mapping[int, Work]:
+        """Return what was made of messages, by number; of those that were never mapped nothing."""
+        ...
+
+    async def correct(self, number: int, arrival: Arrival) -> Receipt:
+        """Store *arrival* in place of a message, which is closed; both or nothing.
+
+        The verdict is ``REFUSED`` where that one is neither parked nor dead, and ``REPLAYED`` where these bytes came
+        before: nothing is changed then.
+        """
+        ...
+
+    async def close_message(self, number: int, reason: str) -> bool:
+        """Have nothing more done with a message; False, and nothing changes, unless it is parked or dead."""
+        ...
+
+    async def replay(self, replay: Replay) -> int:
+        """Have messages worked on again; return how many."""
+        ...
+
+    async def replayed(self, replay: Replay) -> int:
+        """Return how many messages :meth:`replay` would have worked on again; nothing changes."""
         ...
 
 

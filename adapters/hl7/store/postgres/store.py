@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import asyncpg
@@ -11,18 +11,20 @@ from stanforis.storage.pool import Pool, PoolOptions, PoolTimeoutError
 from stanforis.tenancy.contexts import Contexts
 
 from adapters.hl7.senders import Duplicates
+from adapters.hl7.store.looking import Criteria, Listed, Replay, Standing, State
 from adapters.hl7.store.port import (
     WINDOW_SECONDS,
     Arrival,
     Receipt,
     Settlement,
-    State,
     StoredMessage,
     UnavailableError,
     Verdict,
     Work,
 )
+from adapters.hl7.store.postgres import looking
 from adapters.hl7.store.postgres.committing import Committing
+from adapters.hl7.store.postgres.looking import STATE_OF, STATES
 
 ROLE = "stanforis_app"
 """The role the server works as: it owns nothing, and row security binds it."""
@@ -42,8 +44,6 @@ _COUNTS = "SELECT * FROM hl7.counts(tenancy.enter($1))"
 
 _VERDICTS = {1: Verdict.STORED, 2: Verdict.REPLAYED, 3: Verdict.HELD, 4: Verdict.REFUSED}
 _DUPLICATES = {Duplicates.ACCEPT_NEW: 1, Duplicates.REJECT: 2, Duplicates.HOLD: 3}
-_STATES = {State.RECEIVED: 1, State.PARKED: 2, State.MAPPED: 3, State.DEAD: 4}
-_STATE_OF = {number: state for state, number in _STATES.items()}
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, PoolTimeoutError)
 
 
@@ -129,7 +129,7 @@ class PostgresMessageStore:
         rows = await self._fetch(
             _SETTLE,
             [each.number for each in settlements],
-            [_STATES[each.state] for each in settlements],
+            [STATES[each.state] for each in settlements],
             [each.reason for each in settlements],
             [each.not_before for each in settlements],
             [each.plan for each in settlements],
@@ -157,7 +157,65 @@ class PostgresMessageStore:
     async def counts(self) -> dict[State, int]:
         """Return how many messages are in each state."""
         rows = await self._fetch(_COUNTS)
-        return dict.fromkeys(State, 0) | {_STATE_OF[row["state"]]: row["messages"] for row in rows}
+        return dict.fromkeys(State, 0) | {STATE_OF[row["state"]]: row["messages"] for row in rows}
+
+    async def listed(self, criteria: Criteria, *, before: int | None = None, count: int = 50) -> list[Listed]:
+        """Return messages that fit, the newest first."""
+        statement, values = looking.listing(criteria, before, count)
+        return [looking.listed(row) for row in await self._fetch(statement, *values)]
+
+    async def standings(self, since: int) -> list[Standing]:
+        """Return how each sender stands."""
+        return [looking.standing(row) for row in await self._fetch(looking.STANDINGS, since)]
+
+    async def later(self, number: int) -> int:
+        """Return how many messages of its lanes came later and are mapped."""
+        rows = await self._fetch(looking.LATER, number)
+        return int(rows[0][0])
+
+    async def corrections(self, number: int) -> list[int]:
+        """Return the numbers of the messages that stand in for this one."""
+        return [row["number"] for row in await self._fetch(looking.CORRECTIONS, number)]
+
+    async def works(self, numbers: Sequence[int]) -> Mapping[int, Work]:
+        """Return what was made of messages."""
+        rows = await self._fetch(looking.WORKS, list(numbers), len(numbers))
+        return {row["number"]: Work(row["plan"], zlib.decompress(row["made"])) for row in rows}
+
+    async def correct(self, number: int, arrival: Arrival) -> Receipt:
+        """Store a message in place of another."""
+        rows = await self._fetch(
+            looking.CORRECT,
+            number,
+            arrival.sender,
+            arrival.control_id,
+            arrival.message_type,
+            arrival.version,
+            arrival.charset,
+            arrival.received_at,
+            arrival.digest,
+            arrival.lanes,
+            arrival.answer,
+            arrival.raw,
+            WINDOW_SECONDS * 1000,
+        )
+        verdict, stored, answer = rows[0]
+        return Receipt(_VERDICTS[verdict], stored, answer or b"")
+
+    async def close_message(self, number: int, reason: str) -> bool:
+        """Have nothing more done with a message."""
+        rows = await self._fetch(looking.CLOSE, number, reason)
+        return bool(rows[0][0])
+
+    async def replay(self, replay: Replay) -> int:
+        """Have messages worked on again."""
+        rows = await self._fetch(looking.REPLAY, *looking.replaying(replay, dry=False))
+        return int(rows[0][0])
+
+    async def replayed(self, replay: Replay) -> int:
+        """Return how many messages would be worked on again."""
+        rows = await self._fetch(looking.REPLAY, *looking.replaying(replay, dry=True))
+        return int(rows[0][0])
 
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         try:
@@ -177,7 +235,8 @@ def _stored(row: asyncpg.Record) -> StoredMessage:
         answer=row["answer"],
         charset=row["charset"],
         received_at=row["received_at"],
-        state=_STATE_OF[row["state"]],
+        state=STATE_OF[row["state"]],
         reason=row["reason"],
         attempts=row["attempts"],
+        corrects=row["corrects"],
     )

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from random import Random
 
 import psycopg
 import pytest
-from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import PoolOptions
 from stanforis.tenancy.contexts import Contexts, open_contexts
 
 from adapters.hl7.senders import Duplicates
-from adapters.hl7.store.memory import MemoryMessageStores
 from adapters.hl7.store.port import (
     WINDOW_SECONDS,
     Arrival,
     MessageStore,
-    MessageStores,
     Receipt,
     Settlement,
     State,
@@ -26,38 +22,11 @@ from adapters.hl7.store.port import (
     Verdict,
     Work,
 )
-from adapters.hl7.store.postgres import migrations
 from adapters.hl7.store.postgres.committing import Committing
 from adapters.hl7.store.postgres.store import open_message_stores
 from tests.support.tenants import new_tenant
 
 _LEASE = 60_000
-
-
-@pytest.fixture(scope="session")
-def hl7_database(postgres: ConnectionInfo) -> ConnectionInfo:
-    """The private PostgreSQL with the schema ``hl7``."""
-    migrations.upgrade(postgres.owner_dsn)
-    migrations.upgrade(postgres.owner_dsn)
-    return postgres
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[MessageStores]:
-    """The stores of both kinds."""
-    if request.param == "memory":
-        yield MemoryMessageStores()
-        return
-    connection: ConnectionInfo = request.getfixturevalue("hl7_database")
-    opened = await open_message_stores(PoolOptions(dsn=connection.app_dsn), await open_contexts(connection.owner_dsn))
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def store(stores: MessageStores) -> MessageStore:
-    """An empty store: a tenant of its own for each test."""
-    return stores.for_tenant(new_tenant())
 
 
 def arrival(
