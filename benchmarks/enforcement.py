@@ -37,6 +37,8 @@ BASE = "http://127.0.0.1:8080/fhir"
 _EACH = 20
 _ROUNDS = 5
 _AT_ONCE = 8
+_DONE = 200
+_EXPECTED = (_DONE, 403, 404)
 
 
 class Caller:
@@ -142,6 +144,7 @@ def kinds(patients: int) -> dict[str, list[str]]:
         "by code": codes,
         "by code, counted": [f"{url}&_total=accurate" for url in codes],
         "include": [f"{url}&_include=Observation:subject" for url in codes],
+        "everything": ["Patient/p1/$everything?_count=20"] * 50,
     }
 
 
@@ -152,7 +155,7 @@ async def rate(caller: Caller, urls: Sequence[str], requests: int) -> float:
     async def work() -> None:
         while waiting:
             status = await caller.get(waiting.pop())
-            if status not in (200, 403, 404):
+            if status not in _EXPECTED:
                 raise RuntimeError(f"unexpected status {status}")
 
     started = time.perf_counter()
@@ -171,7 +174,7 @@ async def run(folder: Path, dsn: tuple[str, str], patients: int, requests: int) 
     await guarded.start()
     callers = {"open": Caller(plain, None)} | {name: Caller(guarded, each) for name, each in tokens(folder).items()}
     for number in range(patients):
-        if await callers["open"].post(_bundle(number)) != 200:
+        if await callers["open"].post(_bundle(number)) != _DONE:
             raise RuntimeError("a Bundle was refused")
     found: dict[str, dict[str, float]] = {}
     for kind, urls in kinds(patients).items():

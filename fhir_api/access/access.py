@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Final
 
 from conformance.types import resource_types
 from fhir_api.access.caller import Caller
+from fhir_api.access.clauses import every
 from fhir_api.access.decision import Decision, Rulebook
+from fhir_api.access.implied import tells_type
 from fhir_api.access.judging import Judge
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
-from fhir_api.search.query import EVERYTHING, NOTHING, AllClause, AnyClause, Clause, TypeClause
+from fhir_api.search.query import EVERYTHING, NOTHING, AnyClause, Clause, TypeClause
 from identity.access.scopes.permissions import LETTERS
+
+_MOST_JOINED: Final = 32
 
 
 class Access:
@@ -30,6 +35,7 @@ class Access:
         self.caller = caller
         self.rules = rules
         self._judges: dict[tuple[str, str], Judge] = {}
+        self._across: dict[tuple[str, ...], Clause] = {}
 
     def decide(self, interaction: str, resource_type: str) -> Decision:
         """Return the decision with its reasons."""
@@ -88,15 +94,23 @@ class Access:
 
     def across(self, names: tuple[str, ...]) -> Clause:
         """Return what has to hold in a search over several types, all of which may be searched."""
+        known = self._across.get(names)
+        if known is None:
+            if len(self._across) >= _MOST_JOINED:
+                self._across.clear()
+            known = self._across[names] = self._joined(names)
+        return known
+
+    def _joined(self, names: tuple[str, ...]) -> Clause:
         found = {name: self.searched[name] for name in names}
         if all(clause is EVERYTHING for clause in found.values()):
             return EVERYTHING
-        return AnyClause(
-            tuple(
-                TypeClause(name) if clause is EVERYTHING else AllClause((TypeClause(name), clause))
-                for name, clause in found.items()
-            )
-        )
+        # alternatives side by side, as those of a compartment are, so that it is seen when both are the same
+        alternatives: dict[Clause, None] = {}
+        for name, clause in found.items():
+            seen = clause if tells_type(clause, name) else every((TypeClause(name), clause))
+            alternatives |= dict.fromkeys(seen.clauses if isinstance(seen, AnyClause) else (seen,))
+        return AnyClause(tuple(alternatives))
 
 
 def refused(interaction: str, resource_type: str) -> FhirError:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import inf
 from typing import Any, Final
 
@@ -139,9 +140,11 @@ class ConsentsInForce:
         self._definitions = definitions
         self._now = now
         # nearly all consents of a country say one of a few things
-        self._alike: dict[Provision, set[str]] = {}
+        alike: dict[Provision, set[str]] = {}
         for consent in consents:
-            self._alike.setdefault(consent.root, set()).add(consent.patient)
+            alike.setdefault(consent.root, set()).add(consent.patient)
+        self._alike = {root: frozenset(patients) for root, patients in alike.items()}
+        self._belonging = cache(self._belonging_to)
         bounds = (bound for root in self._alike for bound in _bounds(root) if bound > now)
         self.until = min(bounds, default=inf)
 
@@ -155,11 +158,16 @@ class ConsentsInForce:
             if (withheld := self._withheld(root, caller, resource_type)) != NOTHING
         )
 
-    def _of(self, patients: set[str], caller: Caller, resource_type: str) -> Clause:
+    def _belonging_to(self, patients: frozenset[str], resource_type: str) -> Clause:
+        return belonging(self._definitions, "Patient", sorted(patients), resource_type)
+
+    def _of(self, patients: frozenset[str], caller: Caller, resource_type: str) -> Clause:
         """Return what holds for resources of those patients who are not the caller."""
         own = (caller.fhir_user or "").removeprefix("Patient/")
-        others = sorted(patients - {own})
-        return belonging(self._definitions, "Patient", others, resource_type) if others else NOTHING
+        if own not in patients:
+            return self._belonging(patients, resource_type)
+        others = patients - {own}
+        return belonging(self._definitions, "Patient", sorted(others), resource_type) if others else NOTHING
 
     def _withheld(self, provision: Provision, caller: Caller, resource_type: str) -> Clause:
         """Return what holds for the resources that a provision, if it denies, or its exceptions withhold."""

@@ -14,15 +14,18 @@ from typing import Final
 from msgspec.structs import replace as with_fields
 
 from fhir_api.access.access import Access, refused
+from fhir_api.access.clauses import every, never, some
+from fhir_api.access.implied import asked_of, is_implied
 from fhir_api.access.judging import Judge
 from fhir_api.access.visibility import narrowed
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.query import EVERYTHING, NOTHING, Clause, Include, Parameter, Query
+from fhir_api.search.query import EVERYTHING, NOTHING, Clause, Include, Parameter, Query, TypeClause
 from fhir_api.store.parameters import Job, OwnParameters
 from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, Reader, ValueInUse
 
+_FEW_TYPES: Final = 4
 MOST_SCANNED: Final = 1000
 """Versions that are looked at for one page of a history; a page with fewer has a next one."""
 
@@ -100,27 +103,38 @@ class GuardedReader:
         Raises:
             FhirError: FORBIDDEN where none of its types may be searched.
         """
-        access = self._access
-        types, seen = self._searched_types(query)
+        types = self._searched_types(query.resource_types)
         clauses = tuple(narrowed(clause, self._reach) for clause in query.clauses)
+        seen = self._seen(types, clauses)
         if seen is not EVERYTHING:
             clauses = (*clauses, seen)
         includes = tuple(include for include in query.includes if self._may_follow(include))
-        visible = access.shown if includes else None
+        visible = self._access.shown if includes else None
         return with_fields(query, resource_types=types, clauses=clauses, includes=includes, visible=visible)
 
-    def _searched_types(self, query: Query) -> tuple[tuple[str, ...], Clause]:
-        """Return the types that a search is to be made over, and what has to hold for what it finds."""
-        access, types = self._access, query.resource_types
+    def _searched_types(self, types: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the types of a search that may be searched; none where all are meant, and may be."""
+        access = self._access
         if len(types) == 1:
-            return types, access.admitted("search-type", types[0]).clause
+            access.admitted("search-type", types[0])
+            return types
         if not types and access.sees_all:
-            return types, EVERYTHING
+            return types
         allowed = tuple(name for name in types or access.searched if name in access.searched)
         if not allowed:
             raise refused("search-type", types[0]) if types else refuse(ErrorKind.FORBIDDEN, "You may search no type.")
-        seen = access.reach("search-type", allowed[0]) if len(allowed) == 1 else access.across(allowed)
-        return allowed, seen
+        return allowed
+
+    def _seen(self, types: tuple[str, ...], asked: Sequence[Clause]) -> Clause:
+        """Return what has to hold for what a search over *types* finds, beside what it asks for."""
+        if len(types) == 1:
+            seen = self._reach(types[0])
+            return EVERYTHING if seen is EVERYTHING or is_implied(seen, asked) else seen
+        narrowing = {name: seen for name in types if (seen := self._access.searched[name]) is not EVERYTHING}
+        left = {name: seen for name, seen in narrowing.items() if not is_implied(seen, asked_of(name, asked))}
+        if len(left) > _FEW_TYPES:
+            return self._access.across(types)
+        return every(some((never(TypeClause(name)), seen)) for name, seen in left.items())
 
     def _may_follow(self, include: Include) -> bool:
         """Tell whether an include adds only what could be found by a search or a read as well."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from conformance.compartments import compartments
 from fhir_api.access.guarded import GuardedStore
 from fhir_api.model.errors import ErrorKind, FhirError
 from fhir_api.store.memory.store import MemoryStores
@@ -27,7 +28,7 @@ from tests.support.oracle.population import POPULATIONS
 from tests.support.stores import key_of, query
 
 UTC = ZoneInfo("UTC")
-QUESTIONS = 12
+QUESTIONS = 15
 MODIFIERS = ("", ":not", ":missing", ":exact", ":contains")
 
 Compared = settings(
@@ -47,7 +48,9 @@ class Narrowed:
         self.oracle = Oracle(resources, UTC)
         self._asker = Asker(self.oracle, chance)
         self._chance = chance
-        self._patient = chance.choice(list(self.oracle.resources)).partition("/")[2]
+        keys = sorted(self.oracle.resources)
+        patients = [key for key in keys if key.startswith("Patient/")] or keys
+        self._patient = chance.choice(patients).partition("/")[2]
         scopes: list[ResourceScope] = []
         seen: set[str] = set()
         for name in sorted({key.partition("/")[0] for key in self.oracle.resources}):
@@ -63,6 +66,9 @@ class Narrowed:
             return []
         if way < 0.45:
             return [(ResourceScope(Context.USER, name, "rs"), Question((name,), ()))]
+        if way < 0.6 and name != "Patient" and name in compartments()["Patient"]:
+            scope = ResourceScope(Context.PATIENT, name, "rs")
+            return [(scope, Question((name,), (), f"Patient/{self._patient}"))]
         return [found for _ in range(self._chance.choice((1, 2))) if (found := self._constrained(name)) is not None]
 
     def _constrained(self, name: str) -> tuple[ResourceScope, Question] | None:

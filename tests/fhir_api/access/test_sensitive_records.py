@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ OPT_OUT: dict[str, Any] = {"policyRule": {"coding": [{"system": ACT_CODE, "code"
 
 
 @pytest.fixture
-def clinician(speak):
+def clinician(speak: Callable[..., AsyncClient]) -> Callable[..., AsyncClient]:
     """Speaks as somebody who treats patients; *headers* may be added."""
 
     def client(**headers: str) -> AsyncClient:
