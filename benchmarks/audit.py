@@ -18,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from stanforis.audit.batches import audit_key, make_batch
@@ -32,6 +33,7 @@ from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.pool import Pool, PoolOptions
 from stanforis.tenancy.contexts import open_contexts
 
+from benchmarks.cost import cpu_seconds
 from fhir_api.app import Application, create_app
 from fhir_api.store.postgres import migrations
 
@@ -66,9 +68,29 @@ async def _request(app: Application, method: str, path: str, body: bytes = b"") 
     return status
 
 
-async def _rate(at_once: int, seconds: float, one: Callable[[], Awaitable[None]]) -> float:
-    """Return how many of *one* are done in a second by so many at once."""
+class _Measured(NamedTuple):
+    """What so many at once come to: how many in a second, and milliseconds of CPU for one, here and in PostgreSQL."""
+
+    rate: float
+    python: float
+    postgres: float
+
+
+def _backends(cluster: EmbeddedPostgres) -> dict[int, float]:
+    """Return the CPU seconds that each process of the database has used."""
+    parent = cluster.pid
+    if parent is None:
+        raise LookupError("PostgreSQL does not run.")
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {pid: cpu_seconds(pid) for pid in map(int, children)}
+
+
+async def _rate(
+    cluster: EmbeddedPostgres, at_once: int, seconds: float, one: Callable[[], Awaitable[None]]
+) -> _Measured:
+    """Measure *one*, done by so many at once."""
     done = 0
+    before, python = _backends(cluster), time.process_time()
     end = time.perf_counter() + seconds
 
     async def worker() -> None:
@@ -79,7 +101,10 @@ async def _rate(at_once: int, seconds: float, one: Callable[[], Awaitable[None]]
 
     started = time.perf_counter()
     await asyncio.gather(*(worker() for _ in range(at_once)))
-    return done / (time.perf_counter() - started)
+    taken = time.perf_counter() - started
+    python = time.process_time() - python
+    postgres = sum(used - before.get(pid, 0.0) for pid, used in _backends(cluster).items())
+    return _Measured(done / taken, python / done * 1e3, postgres / done * 1e3)
 
 
 def _observation(patient: int) -> bytes:
@@ -93,13 +118,14 @@ def _observation(patient: int) -> bytes:
     })  # fmt: skip
 
 
-async def _writes(connection: ConnectionInfo, seconds: float, at_once: int) -> None:
+async def _writes(cluster: EmbeddedPostgres, seconds: float, at_once: int) -> None:
+    connection = cluster.connection
     settings = Settings(
         base_url="http://127.0.0.1:8080/fhir", log_requests=False, secret="x" * 32, data=Path(tempfile.mkdtemp()),
         database_url=connection.owner_dsn, database_app_url=connection.app_dsn,
     )  # fmt: skip
     apps = {mode: create_app(replace(settings, audit=mode)) for mode in ("off", "on")}
-    found: dict[tuple[str, str], list[float]] = {}
+    found: dict[tuple[str, str], list[_Measured]] = {}
     for app in apps.values():
         await app.start()
     for patient in range(_WARM):
@@ -116,12 +142,13 @@ async def _writes(connection: ConnectionInfo, seconds: float, at_once: int) -> N
                 await _request(app, "GET", f"/fhir/Patient/{random.randrange(_WARM)}")
 
             for name, one in (("create", create), ("read", read)):
-                found.setdefault((name, mode), []).append(await _rate(at_once, seconds, one))
+                found.setdefault((name, mode), []).append(await _rate(cluster, at_once, seconds, one))
     for app in apps.values():
         await app.stop()
     for name in ("create", "read"):
-        off, on = (statistics.median(found[name, mode]) for mode in ("off", "on"))
-        print(f"{name}: {off:,.0f}/s without, {on:,.0f}/s with the trail ({100 * (1 - on / off):+.1f} % slower)")
+        for mode in ("off", "on"):
+            rate, python, postgres = (statistics.median(column) for column in zip(*found[name, mode], strict=True))
+            print(f"{name}, trail {mode}: {rate:,.0f}/s, CPU {python:.3f} ms Python, {postgres:.3f} ms PostgreSQL")
 
 
 def _events(count: int, patients: int, at: int) -> list[Record]:
@@ -185,7 +212,7 @@ def main() -> None:
     with EmbeddedPostgres(Path(tempfile.mkdtemp())) as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
         if given.what == "writes":
-            asyncio.run(_writes(cluster.connection, given.seconds, given.at_once))
+            asyncio.run(_writes(cluster, given.seconds, given.at_once))
         else:
             asyncio.run(_who(cluster.connection, given.events))
 
