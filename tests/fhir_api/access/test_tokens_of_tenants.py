@@ -56,8 +56,12 @@ async def test_the_base_of_another_tenant_is_closed(speak, tenant, theirs):
     assert (await theirs.get(f"{SITE}/t/1/fhir/Patient")).status_code == 403
 
 
-async def test_a_base_without_a_name_is_that_of_the_default_tenant(theirs):
-    assert (await theirs.get(f"{SITE}/fhir/Patient")).status_code == 403
+async def test_at_a_base_without_a_name_the_token_says_which_tenant(speak, theirs):
+    for client, name in ((theirs, "theirs"), (speak("system/*.cruds", roles=("owner",)), "ours")):
+        patient = {"resourceType": "Patient", "id": name}
+        assert (await client.put(f"{SITE}/fhir/Patient/{name}", json=patient, headers=JSON)).status_code in (200, 201)
+    assert (await theirs.get(f"{SITE}/fhir/Patient/theirs")).status_code == 200
+    assert (await theirs.get(f"{SITE}/fhir/Patient/ours")).status_code == 404
 
 
 async def test_without_a_token_only_the_capabilities_are_shown(speak, tenant):
