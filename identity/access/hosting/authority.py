@@ -16,7 +16,7 @@ from stanforis.settings import Settings
 from stanforis.storage.secrets import installation_secret
 
 from identity.access.clock import Clock, system_clock
-from identity.access.errors import UnavailableError
+from identity.access.errors import OAuthError, UnavailableError
 from identity.access.grants.server import Server
 from identity.access.hosting.addresses import DEFAULT_TENANT, Site
 from identity.access.hosting.key_sets import KeySets
@@ -185,7 +185,7 @@ class Authority:
                 await self.tend()
                 if rounds % _TIDY_EVERY == 0:
                     await self.tidy()
-            except (UnavailableError, OperatorError) as error:
+            except (UnavailableError, OperatorError, OAuthError) as error:
                 _log.warning("access: what changed elsewhere could not be read (%s); trying again", error)
 
     async def _read_policies(self, tenant: int) -> Policies:

@@ -5,8 +5,10 @@ Spec: https://docs.cedarpolicy.com/policies/syntax-policy.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from stanforis.errors import OperatorError
 
 from identity.access.policy.asked import Asked
 from identity.access.scopes.permissions import LETTERS
@@ -30,7 +32,7 @@ LONGEST = 20_000
 """Characters of the longest rule."""
 
 
-class RuleError(ValueError):
+class RuleError(OperatorError):
     """A text is no rule; the message says why."""
 
 
@@ -43,28 +45,33 @@ class Rules:
         Raises:
             RuleError: one of them is no rule.
         """
-        self._rules = tuple(rules)
-        self._parsed: Sequence[tuple[str, PolicySet]] = [(rule.name, _parsed(rule.text)) for rule in self._rules]
+        texts = {rule.name: rule.text for rule in rules}
+        self._each = {name: _parsed(text) for name, text in texts.items()}
+        self._together = _parsed("\n".join(texts.values()), len(texts) * (LONGEST + 1)) if texts else None
 
     def __bool__(self) -> bool:
         """Tell whether there is any."""
-        return bool(self._parsed)
+        return self._together is not None
 
     def forbidding(self, asked: Asked) -> str | None:
         """Return the name of the first rule that forbids what is asked; None where none does.
 
         A rule that cannot be evaluated forbids: it may be the one that protects.
         """
-        if not self._parsed:
+        if self._together is None:
             return None
-        from cedarpy import Decision, is_authorized  # noqa: PLC0415 - only where there are rules
-
         request, entities = _request(asked), [_subject(asked)]
-        for name, policies in self._parsed:
-            result = is_authorized(request, policies, entities)
-            if result.decision != Decision.Allow or result.diagnostics.errors:
-                return name
-        return None
+        if not _forbids(self._together, request, entities):
+            return None
+        # Only who is refused waits for the name.
+        return next((name for name, policies in self._each.items() if _forbids(policies, request, entities)), "")
+
+
+def _forbids(policies: PolicySet, request: dict[str, Any], entities: list[dict[str, Any]]) -> bool:
+    from cedarpy import Decision, is_authorized  # noqa: PLC0415 - only where there are rules
+
+    result = is_authorized(request, policies, entities)
+    return result.decision != Decision.Allow or bool(result.diagnostics.errors)
 
 
 def check_rule(text: str) -> None:
@@ -81,11 +88,11 @@ def check_rule(text: str) -> None:
         raise RuleError("; ".join(str(getattr(each, "error", each)) for each in result.errors))
 
 
-def _parsed(text: str) -> PolicySet:
+def _parsed(text: str, longest: int = LONGEST) -> PolicySet:
     from cedarpy import PolicySet  # noqa: PLC0415 - only where there are rules
 
-    if len(text) > LONGEST:
-        raise RuleError(f"a rule has {LONGEST:,} characters at most")
+    if len(text) > longest:
+        raise RuleError(f"a rule has {longest:,} characters at most")
     try:
         own = PolicySet.from_str(text)
         is_forbidding = all(each.effect == "forbid" for each in own.to_pst().static_policies.values())

@@ -88,7 +88,7 @@ async def test_nobody_takes_a_patient_they_may_not_see(app, browser, patient):
     assert 'name="search"' in page.text
 
 
-@pytest.mark.parametrize("text", ["", "u", "%", "\\", "a,b|c$d", "x" * 5000, "uwase\u2028"])
+@pytest.mark.parametrize("text", ["", "u", "%", "\\", "a,b|c$d", "x" * 5000, "uw\u2028ase"])
 async def test_what_finds_nobody(app, browser, text):
     page = await signed_in(app, browser, "nurse")
     found = await browser.post(str(page.url), data=fields_of(page.text) | {"search": text})
@@ -100,3 +100,9 @@ async def test_who_may_see_no_patients_finds_none(app, browser):
     page = await signed_in(app, browser, "auditor")
     found = await browser.post(str(page.url), data=fields_of(page.text) | {"search": "uwase"})
     assert 'name="patient"' not in found.text
+
+
+async def test_metadata_says_who_is_let_in(speak):
+    statement = (await speak().get("/metadata")).json()
+    [service] = statement["rest"][0]["security"]["service"]
+    assert service["coding"][0]["code"] == "SMART-on-FHIR"

@@ -60,3 +60,9 @@ async def test_it_comes_in_parts(client):
     assert summary["fhirVersion"] == "4.0.1"
     assert "rest" in summary
     assert set((await client.get("/metadata?_elements=software")).json()) >= {"software", "status", "kind"}
+
+
+async def test_a_server_that_lets_everybody_in_says_so(statement):
+    security = statement["rest"][0]["security"]
+    assert "--open" in security["description"]
+    assert "service" not in security

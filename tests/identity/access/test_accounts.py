@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from hashlib import sha256
 
 import pyotp
 import pytest
@@ -19,7 +20,8 @@ from identity.access.people.passkeys import MOST
 from identity.access.people.signing_in import MOST_FAILURES
 from identity.access.people.way_in import link_for
 from identity.access.store.records import Passkey
-from tests.support.access import ISSUER, PASSWORD, Access, a_user, answer_of, fields_of
+from identity.access.tokens.compact import encode
+from tests.support.access import FHIR, ISSUER, PASSWORD, Access, a_user, answer_of, client_key, fields_of
 from tests.support.authenticator import PRESENT, Authenticator
 
 NEW = "another long pass phrase"
@@ -275,6 +277,40 @@ async def test_signing_out_everywhere(access):
     assert "signed out" in (await do(access, shown, 'value="everywhere"', do="everywhere")).text
     assert 'name="password"' in (await access.follow(await access.http.get("account"))).text
     assert access.server.revocations.include("u1")
+
+
+async def test_userinfo_tells_what_was_granted(access):
+    tokens = await access.tokens(scope="openid profile fhirUser user/Patient.rs")
+    shown = {"Authorization": f"Bearer {tokens['access_token']}"}
+    told = await access.http.get("userinfo", headers=shown)
+    assert told.json() == {"sub": "u1", "name": "Alice U.", "fhirUser": f"{FHIR}/Practitioner/1"}
+    assert (await access.post("userinfo", headers=shown)).status_code == 200
+    access.clock.advance(1)
+    await end_sessions(access.server, a_user())
+    assert (await access.http.get("userinfo", headers=shown)).status_code == 401
+
+
+async def test_userinfo_is_for_tokens_of_persons_with_openid(access):
+    narrow = (await access.tokens(scope="user/Patient.rs"))["access_token"]
+    form = access.as_system() | {"grant_type": "client_credentials", "scope": "system/Patient.rs"}
+    system = (await access.token(form)).json()["access_token"]
+    for shown in ("", "Bearer", "Bearer x", f"Bearer {narrow}", f"Bearer {system}"):
+        answer = await access.http.get("userinfo", headers={"Authorization": shown})
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_bound_token_needs_its_key_at_userinfo(access):
+    key = client_key("ES256")
+    code = await access.code(scope="openid user/Patient.rs")
+    answer = await access.token(access.redeemed(code), headers={"DPoP": access.proof(key)})
+    token = answer.json()["access_token"]
+    url, shown = f"{ISSUER}/userinfo", {"Authorization": f"DPoP {token}"}
+    ath = encode(sha256(token.encode()).digest())
+    assert (await access.http.get("userinfo", headers=shown)).status_code == 401
+    proof = access.proof(key, url, htm="GET", ath=ath)
+    assert (await access.http.get("userinfo", headers=shown | {"DPoP": proof})).status_code == 200
+    assert (await access.http.get("userinfo", headers=shown | {"DPoP": proof})).status_code == 401
 
 
 def test_set_password_forgets_that_it_had_to_change():
