@@ -7,8 +7,9 @@ Spec: https://hl7.org/fhir/R4/search.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from fhir_api.access.clauses import some
 from fhir_api.search.query import NOTHING, AllClause, AnyClause, Clause, NotClause, ValueClause
 
 
@@ -43,22 +44,28 @@ def _is_one_of(clauses: Sequence[Clause], asked: Sequence[Clause]) -> bool:
     return any(isinstance(each, AnyClause) and known.issuperset(each.clauses) for each in asked)
 
 
-def asked_of(resource_type: str, asked: Sequence[Clause]) -> list[Clause]:
-    """Return what a search over several types asks of resources of one: alternatives of other types left out."""
-    return [_of_type(resource_type, each) if isinstance(each, AnyClause) else each for each in asked]
+def asked_by_type(asked: Sequence[Clause]) -> Callable[[str], list[Clause]]:
+    """Return what gives what a search over several types asks of one: alternatives of other types are left out."""
+    parts = [_parts(each) if isinstance(each, AnyClause) else each for each in asked]
+
+    def of(resource_type: str) -> list[Clause]:
+        return [_joined(each, resource_type) if isinstance(each, dict) else each for each in parts]
+
+    return of
 
 
-def _of_type(resource_type: str, clause: AnyClause) -> Clause:
-    kept = tuple(each for each in clause.clauses if not _is_of_other(resource_type, each))
-    return clause if len(kept) == len(clause.clauses) else AnyClause(kept)
+def _parts(clause: AnyClause) -> dict[str, list[Clause]]:
+    """Return the alternatives that are about what resources of a type point at, by the type; "" has all others."""
+    found: dict[str, list[Clause]] = {"": []}
+    for each in clause.clauses:
+        is_plain = isinstance(each, ValueClause) and each.modifier is None and each.parameter.type == "reference"
+        name = each.parameter.resource_type if isinstance(each, ValueClause) and is_plain else ""
+        found.setdefault("" if name == "Resource" else name, []).append(each)
+    return found
 
 
-def _is_of_other(resource_type: str, clause: Clause) -> bool:
-    """Tell whether *clause* is about what resources of another type point at."""
-    if not isinstance(clause, ValueClause) or clause.modifier is not None:
-        return False
-    parameter = clause.parameter
-    return parameter.type == "reference" and parameter.resource_type not in (resource_type, "Resource")
+def _joined(parts: dict[str, list[Clause]], resource_type: str) -> Clause:
+    return some((*parts[""], *parts.get(resource_type, ())))
 
 
 def tells_type(clause: Clause, resource_type: str) -> bool:

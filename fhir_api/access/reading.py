@@ -15,7 +15,7 @@ from msgspec.structs import replace as with_fields
 
 from fhir_api.access.access import Access, refused
 from fhir_api.access.clauses import every, never, some
-from fhir_api.access.implied import asked_of, is_implied
+from fhir_api.access.implied import asked_by_type, is_implied
 from fhir_api.access.judging import Judge
 from fhir_api.access.visibility import narrowed
 from fhir_api.model.errors import ErrorKind, refuse
@@ -131,7 +131,10 @@ class GuardedReader:
             seen = self._reach(types[0])
             return EVERYTHING if seen is EVERYTHING or is_implied(seen, asked) else seen
         narrowing = {name: seen for name in types if (seen := self._access.searched[name]) is not EVERYTHING}
-        left = {name: seen for name, seen in narrowing.items() if not is_implied(seen, asked_of(name, asked))}
+        if not narrowing:
+            return EVERYTHING
+        asked_of = asked_by_type(asked)
+        left = {name: seen for name, seen in narrowing.items() if not is_implied(seen, asked_of(name))}
         if len(left) > _FEW_TYPES:
             return self._access.across(types)
         return every(some((never(TypeClause(name)), seen)) for name, seen in left.items())
