@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from stanforis.audit.batches import make_batch
 from stanforis.audit.looking import Asked, Place, look_at, look_up
 from stanforis.audit.port import AuditStore, AuditStoreError
 from stanforis.audit.records import Record, Who
@@ -145,3 +146,10 @@ async def test_a_strict_trail_returns_when_the_record_is_stored(store, tenant):
     await trail.keep(tenant, [a_read("1")])
     assert len((await look_up(store, tenant, Asked(), 9)).found) == 1
     await trail.stop()
+
+
+async def test_a_month_that_nobody_made_ahead_is_made_when_it_is_needed(store, tenant):
+    half_a_year = 182 * 86_400_000
+    for at in (now() + half_a_year, now() - half_a_year):
+        await store.add(tenant, make_batch(KEY, tenant, [a_read("1")], at), wait=True)
+    assert len(await store.find(tenant, None, 0, (1 << 63) - 1, 9)) == 2

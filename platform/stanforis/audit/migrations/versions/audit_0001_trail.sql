@@ -37,8 +37,8 @@ CREATE TABLE audit.seal (
     PRIMARY KEY (tenant_id, number)
 );
 
--- The months that have partitions, by the first number of a batch in them.
-CREATE TABLE audit.month (first bigint PRIMARY KEY);
+-- The months that have partitions: from the first number of a batch in them to the first behind them.
+CREATE TABLE audit.month (first bigint PRIMARY KEY, behind bigint NOT NULL);
 
 -- A database that is restored elsewhere counts transactions from anew. What is added to their numbers keeps markers
 -- growing all the same.
@@ -87,7 +87,7 @@ BEGIN
         EXECUTE format('ALTER TABLE audit.%I SET (autovacuum_vacuum_insert_scale_factor = 0.1, '
                        'autovacuum_analyze_scale_factor = 0.05)', name);
     END LOOP;
-    INSERT INTO audit.month VALUES (low);
+    INSERT INTO audit.month VALUES (low, high);
 END $$;
 
 -- Make room for this month and the next two, and let markers grow on after a restore. The context of each tenant is in
@@ -115,8 +115,8 @@ END $$;
 
 -- Each function takes the tenant from the signed context that is put in force beside it: audit.add(tenancy.enter($1), ...).
 
--- Store a batch. *waits* is false where the answer need not wait for the disk. The month's partitions are there: each
--- process of the server calls audit.prepare every hour, which makes them two months ahead.
+-- Store a batch. *waits* is false where the answer need not wait for the disk. The month's partitions were made ahead, but
+-- for a server that slept for months.
 CREATE FUNCTION audit.add(
     t integer, at_ms bigint, event_count integer, content bytea, content_mac bytea, terms bigint[], waits boolean
 ) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -125,6 +125,9 @@ DECLARE
 BEGIN
     IF NOT waits THEN
         PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
+    IF NOT EXISTS (SELECT FROM audit.month m WHERE m.first <= made AND made < m.behind) THEN
+        PERFORM audit.make_month(at_ms);
     END IF;
     INSERT INTO audit.batch VALUES
         (t, made, pg_current_xact_id()::text::bigint + (SELECT e.added FROM audit.era e), event_count, content_mac, content);
