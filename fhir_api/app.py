@@ -128,6 +128,7 @@ class Application:
         self._contexts = TenantContexts(self._stores.directory, self._context)
         # the search parameters of the default tenant are looked after from the start
         self._contexts.of(TENANT)
+        self._contexts.start()
         self._fhir = FhirEndpoint(
             self._api(TenantCursors(self._stores.cursor_key, settings.page_lifetime)),
             self._on_record(await self._entrance(self._contexts, self._stores), self._stores),

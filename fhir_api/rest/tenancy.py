@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,9 +24,13 @@ MOST_TENANTS: Final = 64
 """Tenants whose definitions one process keeps in memory; the one asked for longest ago makes room."""
 _UPKEEP_SHARE: Final = 0.5
 """How much of the time a job on the search index may work, in all processes together."""
+_SWEEP_EVERY: Final = 60.0
+_BETWEEN: Final = 0.1
+"""Seconds between rounds over the tenants that are not in memory, and between two of them."""
 _CAPABILITIES: Final = ("metadata",)
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
+_log = logging.getLogger(__name__)
 MakeContext = Callable[[Tenant], Context]
 
 
@@ -48,6 +53,11 @@ class TenantContexts:
         self._most = most
         self._worlds: OrderedDict[int, _World] = OrderedDict()
         self._ending: set[asyncio.Task[None]] = set()
+        self._sweeping: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look after tenants that nobody asks for as well."""
+        self._sweeping = asyncio.create_task(self._sweep())
 
     def of(self, number: int) -> Contexts | None:
         """Return the contexts of a tenant; None where there is none, or it is not served any more."""
@@ -62,9 +72,30 @@ class TenantContexts:
 
     async def stop(self) -> None:
         """End what looks after the tenants."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.gather(self._sweeping, return_exceptions=True)
+            self._sweeping = None
         for number in list(self._worlds):
             self._forget(number)
         await asyncio.gather(*self._ending)
+
+    async def sweep(self) -> None:
+        """Do a little of what is due for each tenant that is not in memory, such as a job that another process left."""
+        for number in self._directory.active():
+            tenant = self._directory.tenant(number)
+            if tenant is None or number in self._worlds:
+                continue
+            try:
+                await self._make(tenant).store.look_after(_UPKEEP_SHARE)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next round may find it gone
+                _log.warning("a tenant could not be looked after: %s", type(error).__name__)
+            await asyncio.sleep(_BETWEEN)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            await self.sweep()
 
     def _made(self, tenant: Tenant) -> _World:
         self._forget(tenant.number)

@@ -15,6 +15,7 @@ from stanforis.tenancy.tenants import State
 from fhir_api.app import Application, create_app
 from fhir_api.store.postgres import migrations
 from tests.support.applications import SETTINGS
+from tests.support.stores import write
 
 ORIGIN = "http://127.0.0.1:8080"
 JSON = {"content-type": "application/fhir+json"}
@@ -71,7 +72,8 @@ async def test_each_tenant_has_a_base_by_name_and_number(client, tenant):
 
 
 @pytest.mark.parametrize(
-    "path", ["/t/nobody/fhir/Patient", "/t/0/fhir/Patient", "/t/999999999/fhir", "/t//fhir", "/t/%31/fhir/x", "/t/nobody"]
+    "path",
+    ["/t/nobody/fhir/Patient", "/t/0/fhir/Patient", "/t/999999999/fhir", "/t//fhir", "/t/%31/fhir/x", "/t/nobody"],
 )
 async def test_who_is_not_there_is_not_found(client, path):
     assert (await client.get(path)).status_code == 404
@@ -150,6 +152,31 @@ async def test_a_plan_ends(client, app, registry, tenant, postgres):
     assert (await registry.consumed(tenant.number))[:2] == (6, 2)
     assert [(await client.get(f"{base}/Patient/c")).status_code for _ in range(3)] == [200, 200, 429]
     assert (await client.get(f"{base}/metadata")).status_code == 200
+
+
+async def test_a_tenant_nobody_asks_for_is_looked_after(client, app, tenant):
+    base = f"/t/{tenant.slug}/fhir"
+    own = {
+        "resourceType": "SearchParameter", "id": "own", "url": "http://example.org/own", "status": "active", "name": "o",
+        "description": "d", "code": "own", "base": ["Patient"], "type": "string", "expression": "Patient.name.family",
+    }  # fmt: skip
+    await put(client, base)
+    app._contexts._forget(tenant.number)
+    await asyncio.gather(*app._contexts._ending)
+    store = app._stores.for_tenant(tenant.number)
+    await store.write([write(own)])
+    app._contexts._directory = Only(app._stores.directory, tenant.number)
+    for _ in range(6):
+        await app._contexts.sweep()
+    assert [each.state for each in (await store.own_parameters()).parameters] == ["live"]
+
+
+class Only:
+    """A directory in which only one tenant is active."""
+
+    def __init__(self, directory, number):
+        self.tenant = directory.tenant
+        self.active = lambda: [number]
 
 
 async def test_few_tenants_are_in_memory_at_once(app, registry):
