@@ -36,7 +36,7 @@ def allowed(server: Server, verify: Verify) -> Callable[[Request], Coroutine[Any
     """Return what checks each request: reading needs ``access.read``, changing ``access.write``."""
 
     async def check(request: Request) -> None:
-        verified = await _verified(server, verify, request)
+        verified = await verified_caller(server, verify, request)
         claims = verified.claims
         needed = ACCESS_READ if request.method in ("GET", "HEAD") else ACCESS_WRITE
         named = read_scopes(claims.scope).named
@@ -52,7 +52,12 @@ def allowed(server: Server, verify: Verify) -> Callable[[Request], Coroutine[Any
     return check
 
 
-async def _verified(server: Server, verify: Verify, request: Request) -> Verified:
+async def verified_caller(server: Server, verify: Verify, request: Request) -> Verified:
+    """Return what the access token of a request says.
+
+    Raises:
+        NotAllowedError: there is none, or it is not good (401).
+    """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() not in ("bearer", "dpop") or not token:
         raise NotAllowedError(401, "An access token is needed.", "Bearer")

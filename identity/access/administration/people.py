@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from identity.access.administration.errors import AdministrationError, TakenError, UnknownError
+from identity.access.administration.roles import OWNER
 from identity.access.administration.shown import KnownPerson, Link, Most, Name, OneTime, Person, PersonChange
 from identity.access.errors import OAuthError
 from identity.access.grants.server import Server
@@ -152,6 +153,8 @@ def _check(person: Person | PersonChange) -> None:
         raise AdministrationError(f"scope: {error.description}.") from None
     if not _REFERENCE.fullmatch(person.fhir_user or ""):
         raise AdministrationError("fhir_user: expected is a reference such as Practitioner/1.")
+    if OWNER in (person.roles or ()):
+        raise AdministrationError("roles: owner is the role of the data folder's key, and nobody's else.")
     texts = (getattr(person, "login_name", ""), person.name, person.patient, person.organisation, person.facility)
     if any("\0" in (text or "") for text in (*texts, *(person.roles or ()))):
         raise AdministrationError("A text has a character that cannot be kept (NUL).")

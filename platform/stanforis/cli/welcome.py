@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from stanforis.cli.demonstration import load_demonstration
 from stanforis.cli.listening import is_loopback
 from stanforis.settings import Settings
 
 _DEMO_SCOPE = "system/*.cruds"
+_HERE = ("127.0.0.1", "::1", "localhost")
 
 
 def welcome(settings: Settings, announce: Callable[[str], None], *, demo: bool, is_open: bool) -> None:
@@ -25,8 +27,9 @@ def welcome(settings: Settings, announce: Callable[[str], None], *, demo: bool, 
     token = None if is_open or not demo else _demo_token(settings)
     if demo:
         load_demonstration(settings.base_url, announce, token=token)
-    # A token is shown where only this machine can use it.
-    if token is not None and is_loopback(settings.host):
+    # A token is shown where only this machine can use it, and no proxy stands in front.
+    is_here = is_loopback(settings.host) and urlsplit(settings.base_url).hostname in _HERE
+    if token is not None and is_here:
         announce(f'Good for 10 minutes; `stanforis token` gives another:\nTOKEN="{token}"')
         announce(f'curl -H "Authorization: Bearer $TOKEN" "{settings.base_url}/Patient?_count=5"')
 

@@ -118,6 +118,7 @@ async def test_who_is_changed_loses_tokens(administered):
         ({"subject_type": "system"}, 422),
         ({"password_hash": "x"}, 422),
         ({"roles": ["a\0"]}, 422),
+        ({"roles": ["nurse", "owner"]}, 422),
     ],
 )
 async def test_what_cannot_be_is_refused(administered, changed, status):

@@ -95,7 +95,7 @@ def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
 
 
 def test_fhirclient_is_launched_alone_and_by_an_ehr(server, nurse):
-    records = [
+    records: list[dict[str, Any]] = [
         {"resourceType": "Patient", "id": "uwase", "name": [{"family": "Uwase", "given": ["Aline"]}]},
         {"resourceType": "Patient", "id": "mugisha", "name": [{"family": "Mugisha"}]},
         *(
