@@ -157,9 +157,17 @@ async def test_a_plan_ends(client, app, registry, tenant, postgres):
 async def test_a_tenant_nobody_asks_for_is_looked_after(client, app, tenant):
     base = f"/t/{tenant.slug}/fhir"
     own = {
-        "resourceType": "SearchParameter", "id": "own", "url": "http://example.org/own", "status": "active", "name": "o",
-        "description": "d", "code": "own", "base": ["Patient"], "type": "string", "expression": "Patient.name.family",
-    }  # fmt: skip
+        "resourceType": "SearchParameter",
+        "id": "own",
+        "url": "http://example.org/own",
+        "status": "active",
+        "name": "own",
+        "description": "own",
+        "code": "own",
+        "base": ["Patient"],
+        "type": "string",
+        "expression": "Patient.name.family",
+    }
     await put(client, base)
     app._contexts._forget(tenant.number)
     await asyncio.gather(*app._contexts._ending)
