@@ -17,12 +17,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from mappings.corrections import linked
+from mappings.destinations import DestinationFile
 from mappings.errors import MappingError
 from mappings.merging import Sheets, common, read_codes, read_rows
 from mappings.rows import CodeRow, Row
@@ -49,6 +51,7 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
         duplicates: ``accept_new | reject | hold``.
         lane: places whose values together are kept in order.
         certificates: SHA-256 fingerprints of the client certificates it may come with.
+        expected_seconds: it is silent when nothing came for so long; 0: nothing is expected.
     """
 
     name: str
@@ -60,6 +63,7 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
     duplicates: str = "accept_new"
     lane: tuple[str, ...] = ("PID-3.1", "PID-3.4")
     certificates: tuple[str, ...] = ()
+    expected_seconds: Annotated[int, Meta(ge=0)] = 0
 
 
 class SiteFile(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,11 +73,13 @@ class SiteFile(Struct, frozen=True, forbid_unknown_fields=True):
         name: of the site.
         zone: IANA zone of times without an offset.
         senders: who sends.
+        destinations: who is sent to.
     """
 
     name: str
     zone: str = "UTC"
     senders: tuple[SenderFile, ...] = ()
+    destinations: tuple[DestinationFile, ...] = ()
 
 
 class Site:

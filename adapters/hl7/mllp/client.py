@@ -18,6 +18,10 @@ class MllpError(Exception):
     """A message was not answered: it may or may not have been stored, and has to be sent again."""
 
 
+class MllpUnreachableError(MllpError):
+    """There is no connection: the message was not sent."""
+
+
 class MllpClient:
     """A connection to a listener; opened when it is first needed, and again after it broke.
 
@@ -62,7 +66,10 @@ class MllpClient:
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None:
-            self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+            try:
+                self._streams = await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+            except OSError as error:
+                raise MllpUnreachableError(f"no connection: {type(error).__name__}") from error
             self._frames = FrameReader(_MOST)
         return self._streams
 

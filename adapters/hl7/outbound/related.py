@@ -15,6 +15,8 @@ from fhir_api import fhirpath
 
 _OK = 200
 _ABSENT = frozenset({404, 410})
+_LATER = frozenset({401, 408, 429})
+_FAULT = 500
 _FARTHEST = 8
 """Steps of references that are followed one from another, such as the places that a bed is in."""
 _MOST_FOUND = 50
@@ -28,7 +30,7 @@ class Library(Protocol):
     """Gives resources."""
 
     async def read(self, reference: str) -> Json | None:
-        """Return the resource that ``Patient/1`` means; None where it does not exist any more.
+        """Return what ``Patient/1`` or ``Patient/1/_history/2`` means; None where it does not exist any more.
 
         Raises:
             UnreadableError: the server does not say.
@@ -52,20 +54,27 @@ class FromServer:
 
     async def read(self, reference: str) -> Json | None:
         """Return a resource."""
-        answer = await self._server.send("GET", reference.partition("/_history/")[0])
+        answer = await self._server.send("GET", reference)
         if answer.status == _OK:
             return answer.resource
         if answer.status in _ABSENT:
             return None
-        raise UnreadableError(f"the FHIR server answered {answer.status}")
+        raise _refused(answer.status, "a related resource")
 
     async def search(self, query: str) -> list[Json]:
         """Return what a search finds, the first page."""
         answer = await self._server.send("GET", f"{query}&_count={_MOST_FOUND}")
         if answer.status != _OK:
-            raise UnreadableError(f"the FHIR server answered {answer.status} to a search of related resources")
+            raise _refused(answer.status, "a search of related resources")
         entries = answer.resource.get("entry", [])
         return [entry["resource"] for entry in entries if entry.get("search", {}).get("mode", "match") == "match"]
+
+
+def _refused(status: int, what: str) -> Exception:
+    """Make the error of a refusal: one that may be another the next time, or one that stays."""
+    if status in _LATER or status >= _FAULT:
+        return UnreadableError(f"the FHIR server answered {status} to {what}")
+    return BuildError("related", f"the FHIR server answered {status} to {what}")
 
 
 async def with_related(plan: MessagePlan, subject: Subject, library: Library) -> Subject:
@@ -129,7 +138,8 @@ class _Reading:
     async def _read(self, references: Sequence[str]) -> list[Json]:
         wanted = list(dict.fromkeys(references))
         new = [each for each in wanted if each not in self.known]
-        for reference, resource in zip(new, await asyncio.gather(*map(self._library.read, new)), strict=True):
+        read = (self._library.read(each.partition("/_history/")[0]) for each in new)
+        for reference, resource in zip(new, await asyncio.gather(*read), strict=True):
             if resource is not None:
                 self.known[reference] = resource
         return [self.known[each] for each in wanted if each in self.known]

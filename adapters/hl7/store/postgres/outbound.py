@@ -1,0 +1,137 @@
+"""Queues of messages that are sent, in PostgreSQL: calls of the functions in the schema ``hl7``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import asyncpg
+from stanforis.storage.pool import Pool, PoolOptions, PoolTimeoutError
+from stanforis.tenancy.contexts import Contexts
+
+from adapters.hl7.outbound.queue import Fate, Outgoing, Queued, UnavailableQueueError
+from adapters.hl7.store.postgres.store import ROLE
+from fhir_api.store.postgres.changes import ChangeLog, Position
+
+_POSITION = "SELECT marker, rid, version FROM hl7.followed(tenancy.enter($1), $2, $3, $4, $5)"
+_ENQUEUE = (
+    "SELECT hl7.enqueue(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::smallint[], $15, "
+    "$16, $17, $18)"
+)
+_CLAIM = "SELECT * FROM hl7.outbound_claim(tenancy.enter($1), $2, $3, $4, $5)"
+_SETTLE = "SELECT hl7.outbound_settle(tenancy.enter($1), $2, $3, $4::smallint, $5, $6, $7, $8)"
+_REVIVE = "SELECT hl7.outbound_revive(tenancy.enter($1), $2, $3)"
+_READ = (
+    "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT * FROM hl7.outbound o "
+    "WHERE o.tenant_id = c.tenant AND o.destination = $2 AND o.number = $3 LIMIT 1) x"
+)
+_COUNTS = (
+    "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT o.state, count(*) AS messages "
+    "FROM hl7.outbound o WHERE o.tenant_id = c.tenant AND o.destination = $2 GROUP BY o.state OFFSET 0) x"
+)
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeoutError)
+
+
+class PostgresQueues:
+    """The queues of all tenants, and the change logs that fill them."""
+
+    def __init__(self, options: PoolOptions, contexts: Contexts) -> None:
+        """Open connections when they are needed; the database is migrated already."""
+        self._pool = Pool(replace(options, role=ROLE))
+        self._contexts = contexts
+
+    def queue(self, tenant: int, destination: str) -> PostgresQueue:
+        """Return the queue of a destination."""
+        return PostgresQueue(self._pool, self._contexts, tenant, destination)
+
+    def log(self, tenant: int) -> ChangeLog:
+        """Return the change log of a tenant."""
+        return ChangeLog(self._pool, self._contexts, tenant)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()
+
+
+class PostgresQueue:
+    """The messages for one destination; see :class:`adapters.hl7.outbound.queue.Queue`."""
+
+    def __init__(self, pool: Pool, contexts: Contexts, tenant: int, destination: str) -> None:
+        self._pool = pool
+        self._contexts = contexts
+        self._tenant = tenant
+        self._destination = destination
+
+    async def position(self, first: Position) -> Position:
+        """Return how far the change log was read."""
+        rows = await self._fetch(_POSITION, *first)
+        return Position(*rows[0])
+
+    async def enqueue(self, start: Position, end: Position, messages: Sequence[Outgoing]) -> bool:
+        """Queue what was made of the versions between two positions."""
+        rows = await self._fetch(
+            _ENQUEUE,
+            *start,
+            *end,
+            [each.control_id for each in messages],
+            [each.message_type for each in messages],
+            [each.resource for each in messages],
+            [each.version for each in messages],
+            [each.made_at for each in messages],
+            [each.fate.value for each in messages],
+            [each.reason for each in messages],
+            [len(each.lanes) for each in messages],
+            [lane for each in messages for lane in each.lanes],
+            [each.raw for each in messages],
+        )
+        return bool(rows[0][0])
+
+    async def claim(self, limit: int, *, now: int, lease_milliseconds: int) -> list[Queued]:
+        """Return messages to send."""
+        return [_queued(row) for row in await self._fetch(_CLAIM, limit, now, lease_milliseconds)]
+
+    async def settle(
+        self, number: int, fate: Fate, *, now: int, reason: str = "", not_before: int = 0, answer: bytes = b""
+    ) -> bool:
+        """Say what became of a message."""
+        rows = await self._fetch(_SETTLE, number, fate.value, reason, not_before, now, answer)
+        return bool(rows[0][0])
+
+    async def revive(self, number: int) -> bool:
+        """Have a dead message sent again."""
+        rows = await self._fetch(_REVIVE, number)
+        return bool(rows[0][0])
+
+    async def read(self, number: int) -> Queued | None:
+        """Return a message, or None."""
+        rows = await self._fetch(_READ, number)
+        return _queued(rows[0]) if rows else None
+
+    async def counts(self) -> dict[Fate, int]:
+        """Return how many messages are waiting, done and dead."""
+        rows = await self._fetch(_COUNTS)
+        return dict.fromkeys(Fate, 0) | {Fate(row["state"]): row["messages"] for row in rows}
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        try:
+            async with self._pool.acquire() as connection:
+                context = self._contexts.of(connection, self._tenant)
+                return await connection.fetch(statement, context, self._destination, *arguments)
+        except _FAILURES as error:
+            raise UnavailableQueueError(type(error).__name__) from error
+
+
+def _queued(row: asyncpg.Record) -> Queued:
+    return Queued(
+        number=row["number"],
+        control_id=row["control_id"],
+        message_type=row["message_type"],
+        resource=row["resource"],
+        version=row["resource_version"],
+        raw=row["raw"],
+        fate=Fate(row["state"]),
+        reason=row["reason"],
+        attempts=row["attempts"],
+        first_sent_at=row["first_sent_at"],
+        answer=row["answer"],
+    )
