@@ -192,6 +192,8 @@ class Matching:
         driver = self._chosen.driver
         is_keyed = driver is not None and len(self.query.resource_types) == 1 and not has_parts(driver)
         keys = self._sets.keys(driver) if driver is not None and is_keyed else None
+        if not self.query.clauses and len(self.query.resource_types) == 1:
+            return Counting(presence.all_of(self._conditions.type_number(self.query.resource_types[0])))
         if driver is None and len(self._chosen.others) == 1:
             present = self._presence(self._chosen.others[0])
             if present is not None:

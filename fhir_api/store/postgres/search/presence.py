@@ -23,6 +23,12 @@ def has_bit(present: str, bit: str) -> str:
     return f"CASE WHEN octet_length({present}) * 8 > {bit} THEN get_bit({present}, {bit}) ELSE 0 END = 1"
 
 
+def all_of(resource_type: str) -> str:
+    """Return a SELECT of the ``rid`` of each resource of a type, by its number; the index alone counts them."""
+    of_type = f"r.tenant_id = c.tenant AND r.type_id = {resource_type} AND r.change <> 3"
+    return f"SELECT r.rid FROM fhir.resource r WHERE {of_type}"
+
+
 def resources(resource_type: str, bit: str, *, missing: bool) -> str:
     """Return a SELECT of the ``rid`` of each resource of a type, by its number, that has a parameter, or has not."""
     of_type = f"r.tenant_id = c.tenant AND r.type_id = {resource_type} AND r.change <> 3"

@@ -271,12 +271,12 @@ class RowFinder:
 
     def _starts_behind(self, key: int, end: int, low: str) -> str:
         """Return the bound of intervals that end behind *end*: a narrow one starts a month before at most."""
-        earliest_wide = (
-            f"SELECT min(x.low) FROM fhir.date x WHERE x.tenant_id = c.tenant "
-            f"AND x.param = {self._arguments.bind(-key, 'integer')} AND x.high > {self._arguments.bind(end)}"
+        narrow, wide = self._arguments.bind(end - NARROW - 1), self._arguments.bind(-key, "integer")
+        # as a whole in a subquery: beside it, least() would keep row security from taking the bound into an index
+        return (
+            f"{low} >= (SELECT least({narrow}, min(x.low)) FROM fhir.date x WHERE x.tenant_id = c.tenant "
+            f"AND x.param = {wide} AND x.high > {self._arguments.bind(end)})"
         )
-        narrow = self._arguments.bind(end - NARROW - 1)
-        return f"{low} >= least({narrow}, coalesce(({earliest_wide}), {narrow}))"
 
     def _date(self, value: DateValue) -> tuple[str, int | None]:
         """Return the condition, and what ``low`` must exceed for a narrow interval (None: the condition says it)."""
