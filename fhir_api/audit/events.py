@@ -5,6 +5,7 @@ Spec: https://hl7.org/fhir/R4/auditevent.html, https://profiles.ihe.net/ITI/BALP
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +22,6 @@ _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _EVENT_TYPE = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
 _ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
-_OBJECT_TYPE = "http://hl7.org/fhir/resource-types"
 _OBJECT_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 _REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 _ROLE = "urn:stanforis:role"
@@ -30,6 +30,8 @@ _CLIENT = "urn:stanforis:client"
 _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _PROFILES = {"C": "Create", "R": "Read", "U": "Update", "D": "Delete", "E": "Query"}
 _SEARCHES = frozenset({"search-type", "search-system", "search-compartment"})
+_GENERAL = {"C": "create", "R": "read", "U": "update", "D": "delete"}
+_SOURCE, _DESTINATION = ("110153", "Source Role ID"), ("110152", "Destination Role ID")
 _SUBTYPES = {
     "conditional-update": "update",
     "conditional-patch": "patch",
@@ -38,7 +40,7 @@ _SUBTYPES = {
 }
 _KNOWN = frozenset(
     {"read", "vread", "update", "patch", "delete", "history-instance", "history-type", "history-system", "create"}
-    | {"search-type", "search-system", "capabilities", "transaction", "batch", "operation"}
+    | {"search", "search-type", "search-system", "capabilities", "transaction", "batch", "operation"}
 )
 _SERVER = {"display": "Stanforis Health"}
 
@@ -51,7 +53,7 @@ def audit_event(found: Found) -> dict[str, Any]:
         "id": f"{PREFIX}{found.place}",
         "meta": {"profile": [profile]} if (profile := _profile(record)) else {},
         "type": _type(record),
-        "subtype": [_subtype(record)] if record.interaction else [],
+        "subtype": [*_subtypes(record)],
         "action": record.action,
         "recorded": instant(record.at),
         "outcome": record.outcome,
@@ -82,15 +84,20 @@ def _type(record: Record) -> dict[str, str]:
     return _coding(_EVENT_TYPE, "rest", "RESTful Operation")
 
 
-def _subtype(record: Record) -> dict[str, str]:
+def _subtypes(record: Record) -> Iterator[dict[str, str]]:
+    """Yield what BALP asks for (read, search), and which read or search it was."""
     match record.interaction:
+        case "":
+            return
         case "login":
-            return _coding(_DCM, "110122", "Login")
+            yield _coding(_DCM, "110122", "Login")
         case "logout":
-            return _coding(_DCM, "110123", "Logout")
+            yield _coding(_DCM, "110123", "Logout")
         case other:
             code = _SUBTYPES.get(other, other)
-            return _coding(_INTERACTION if code in _KNOWN else "urn:stanforis:interaction", code)
+            general = "search" if other in _SEARCHES else _GENERAL.get(record.action, code)
+            for each in dict.fromkeys((general, code)):
+                yield _coding(_INTERACTION if each in _KNOWN else "urn:stanforis:interaction", each)
 
 
 def _agents(record: Record) -> Iterator[dict[str, Any]]:
@@ -107,14 +114,16 @@ def _agents(record: Record) -> Iterator[dict[str, Any]]:
             "requestor": True,
             "purposeOfUse": [_coded(_REASON, record.purpose)] if record.purpose else [],
         })  # fmt: skip
+    # what is read goes from the server to the client, everything else the other way
+    client, server = (_DESTINATION, _SOURCE) if record.action == "R" else (_SOURCE, _DESTINATION)
     yield _without_empty({
-        "type": {"coding": [_coding(_DCM, "110153", "Source Role ID")]},
+        "type": {"coding": [_coding(_DCM, *client)]},
         "who": {"identifier": {"system": _CLIENT, "value": who.client}} if who.client else {"display": "unknown"},
         "requestor": not (who.subject or who.user),
-        "network": {"address": record.network, "type": "5"} if record.network else {},
+        "network": {"address": record.network} if record.network else {},
     })  # fmt: skip
     yield {
-        "type": {"coding": [_coding(_DCM, "110152", "Destination Role ID")]},
+        "type": {"coding": [_coding(_DCM, *server)]},
         "who": _SERVER,
         "requestor": False,
     }
@@ -127,18 +136,18 @@ def _entities(record: Record) -> Iterator[dict[str, Any]]:
             "type": _coding(_ENTITY_TYPE, "1", "Person"),
             "role": _coding(_OBJECT_ROLE, "1", "Patient"),
         }
-    for key in (*record.entities, *record.found):
-        if not key.startswith("Patient/") or key[len("Patient/") :] not in record.patients:
-            yield {
-                "what": {"reference": key},
-                "type": _coding(_ENTITY_TYPE, "2", "System Object"),
-                "role": _coding(_OBJECT_ROLE, "4", "Domain Resource"),
-            }
+    named = {f"Patient/{patient}" for patient in record.patients}
+    for key in (*record.entities, *(key for key in record.found if key not in named)):
+        yield {
+            "what": {"reference": key},
+            "type": _coding(_ENTITY_TYPE, "2", "System Object"),
+            "role": _coding(_OBJECT_ROLE, "4", "Domain Resource"),
+        }
     if record.search:
         yield {
             "type": _coding(_ENTITY_TYPE, "2", "System Object"),
             "role": _coding(_OBJECT_ROLE, "24", "Query"),
-            "description": record.search,
+            "query": b64encode(record.search.encode()).decode(),
         }
     if record.request:
         yield {

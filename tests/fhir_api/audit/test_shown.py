@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
 import httpx
@@ -118,3 +119,21 @@ async def test_the_trail_cannot_be_changed(accessed, method):
 @pytest.mark.parametrize("params", [{"_sort": "action"}, {"_include": "AuditEvent:patient"}, {"patient.name": "One"}])
 async def test_what_the_trail_cannot_do_is_refused(accessed, params):
     assert (await accessed.get("/AuditEvent", params=params)).status_code == 400
+
+
+async def test_a_read_has_the_shape_of_balp(accessed):
+    (read,) = await found(accessed, "/AuditEvent", patient="Patient/1", action="R")
+    assert read["meta"]["profile"] == [
+        "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientRead"
+    ]
+    assert [agent["type"]["coding"][0]["code"] for agent in read["agent"]] == ["110152", "110153"]
+    roles = [entity["role"]["code"] for entity in read["entity"] if "role" in entity]
+    assert sorted(roles) == ["1", "4"]
+    assert [each["code"] for each in read["subtype"]] == ["read"]
+
+
+async def test_a_search_has_the_shape_of_balp_and_tells_no_value(accessed):
+    (search,) = await found(accessed, "/AuditEvent", patient="Patient/1", action="E")
+    assert [each["code"] for each in search["subtype"]] == ["search", "search-type"]
+    (query,) = [entity["query"] for entity in search["entity"] if entity.get("role", {}).get("code") == "24"]
+    assert b64decode(query) == b"Observation?code:text"
