@@ -1,4 +1,4 @@
-"""The HL7 v2 process: a listener, and for each tenant a worker that makes what was stored FHIR.
+"""The HL7 v2 process: a listener, for each tenant a worker that makes what was stored FHIR, and what is sent.
 
 It holds the FHIR server itself: messages go through its front door, in process, as requests with a token of their own.
 """
@@ -26,16 +26,21 @@ from adapters.hl7.applying.worker import Worker, milliseconds
 from adapters.hl7.mapping.plans import Plans
 from adapters.hl7.mllp.listener import Limits, Listener
 from adapters.hl7.mllp.tls import server_context
+from adapters.hl7.outbound import service as outbound
+from adapters.hl7.outbound.destinations import destinations
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.sites import senders
 from adapters.hl7.store.port import MessageStores
+from adapters.hl7.store.postgres.outbound import PostgresQueues
 from adapters.hl7.store.postgres.store import open_message_stores
 from mappings.sites import SITES
 
 DEFAULT_TENANT = 1
 _CONNECTIONS = 4
 """Database connections for messages; the FHIR server has its own."""
+_STOP_SECONDS = 10
+"""How long a stop waits for the answers to messages that were sent."""
 
 Authorization = Callable[[int], str]
 """Gives the header ``Authorization`` of requests for a tenant."""
@@ -90,10 +95,14 @@ class Service:
         self.receiver = Receiver(stores, Senders(served), stored=lambda tenant: self._tenants[tenant].worker.wake())
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _tenant(self, number: int) -> Tenant:
+    def server(self, number: int) -> InProcess:
+        """Return the FHIR server as a client of a tenant sees it."""
         base = "/fhir" if number == DEFAULT_TENANT else f"/t/{number}/fhir"
         header = self._authorization
-        server = InProcess(self._application, base, None if header is None else lambda: header(number))
+        return InProcess(self._application, base, None if header is None else lambda: header(number))
+
+    def _tenant(self, number: int) -> Tenant:
+        server = self.server(number)
         store = self._stores.for_tenant(number)
         worker = Worker(store, Application(server, self._plans.of, milliseconds).apply)
         return Tenant(worker, Answering(server, self._plans, store, worker))
@@ -136,7 +145,7 @@ async def serve(
         MappingError: a file of a site cannot be used.
     """
     folder = Path(settings.hl7_sites) if settings.hl7_sites else SITES
-    known, plans = senders(folder), AnsweredPlans(Plans(folder).of)
+    known, plans, sent_to = senders(folder), AnsweredPlans(Plans(folder).of), destinations(folder)
     await application.start()
     contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
     options = PoolOptions(
@@ -145,7 +154,9 @@ async def serve(
         acquire_seconds=settings.database_wait,
     )
     stores = await open_message_stores(options, contexts)
+    queues = PostgresQueues(options, contexts)
     service = Service(application, stores, known, plans, authorization)
+    sending = asyncio.create_task(outbound.run(sent_to, queues, service.server, until))
     listener = Listener(service.receiver.receive, Limits(), commit_bytes=False)
     try:
         await service.start()
@@ -153,10 +164,21 @@ async def serve(
         on_ready()
         await until.wait()
     finally:
+        until.set()
         await listener.stop()
         await service.stop()
+        await _ended(sending)
+        await queues.close()
         await stores.close()
         await application.stop()
+
+
+async def _ended(sending: asyncio.Task[None]) -> None:
+    """Wait for messages that are on their way, and for no more than that."""
+    await asyncio.wait({sending}, timeout=_STOP_SECONDS)
+    sending.cancel()
+    with suppress(asyncio.CancelledError):
+        await sending
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:
