@@ -5,12 +5,11 @@ Spec: https://hl7.org/fhir/R4/security.html#binding
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fhir_api.access.caller import Caller
-from identity.access.scopes.permissions import Permissions, compile_scope
+from identity.access.scopes.permissions import Permissions
 
 ANY_LABEL = "*"
 """Stands for every label."""
@@ -59,68 +58,6 @@ class Policy(Protocol):
 
     def permits(self, caller: Caller, interaction: str, resource_type: str) -> Verdict:
         """Return what rules by attributes say of an interaction on a type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """What people or systems of one kind may do.
-
-    Attributes:
-        scope: what may be reached, in the notation of scopes for resources.
-        purposes: codes of purposes of use for which it may be; empty for any.
-        labels, breaks_glass, administers: see :class:`Rights`.
-        own: only resources in the compartment of the caller's own resource may be reached.
-    """
-
-    scope: str
-    purposes: frozenset[str] = frozenset()
-    labels: frozenset[str] = frozenset()
-    breaks_glass: bool = False
-    administers: bool = False
-    own: bool = False
-
-
-class RolePolicy:
-    """Rules that are roles only."""
-
-    def __init__(self, roles: Mapping[str, Role], generation: int = 0) -> None:
-        """Decide by *roles*, by their names."""
-        self._roles = roles
-        self._generation = generation
-
-    @property
-    def generation(self) -> int:
-        """What was given."""
-        return self._generation
-
-    def rights(self, caller: Caller) -> Rights:
-        """Return what the caller's roles give together.
-
-        Whoever has no role gets what the scopes of the token say, but for practitioners: they get nothing.
-        """
-        held = [self._roles[name] for name in caller.roles if name in self._roles]
-        if not caller.roles and caller.subject_type != "practitioner":
-            return Rights()
-        held = [role for role in held if not role.purposes or caller.purpose in role.purposes]
-        scope = " ".join(role.scope for role in held)
-        own = bool(held) and all(role.own for role in held)
-        return Rights(
-            compile_scope(scope, caller.patient),
-            frozenset(label for role in held for label in role.labels),
-            breaks_glass=any(role.breaks_glass for role in held),
-            compartment=_own(caller) if own else None,
-            administers=any(role.administers for role in held),
-        )
-
-    def permits(self, caller: Caller, interaction: str, resource_type: str) -> Verdict:
-        """Say nothing against it."""
-        return Verdict(allows=True)
-
-
-def _own(caller: Caller) -> tuple[str, str]:
-    """Return the compartment of the caller's own resource; one that nothing is in where there is no such resource."""
-    centre, _, logical_id = (caller.fhir_user or "").partition("/")
-    return (centre, logical_id) if logical_id else ("Patient", "")
 
 
 class ScopesAlone:

@@ -62,6 +62,7 @@ class Register:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._looked: float | None = None
+        self._written = 0
         self._newest: tuple[ResourceKey, int] | None = None
         self._since: int | None = None
         self._consents: dict[ResourceKey, Consent] = {}
@@ -81,6 +82,7 @@ class Register:
     def forget(self) -> None:
         """Look again at once: something was written."""
         self._looked = None
+        self._written += 1
 
     def _is_fresh(self) -> bool:
         now = self._clock()
@@ -91,7 +93,7 @@ class Register:
         return self._in_force.consents.until
 
     async def _look(self) -> None:
-        now = self._clock()
+        now, written = self._clock(), self._written
         labels = await self._labels()
         page = await self._reader.history(HistoryQuery("Consent", None, count=1))
         newest = (page.matches[0].key, page.matches[0].version_id) if page.matches else None
@@ -104,7 +106,8 @@ class Register:
             consents = ConsentsInForce(self._consents.values(), self._definitions, now * 1000)
         if consents is not self._in_force.consents or labels != self._in_force.labels:
             self._in_force = InForce(consents, labels)
-        self._looked = now
+        # what was written meanwhile may have been missed
+        self._looked = now if written == self._written else None
 
     async def _labels(self) -> dict[str, frozenset[str]]:
         found: dict[str, set[str]] = {}

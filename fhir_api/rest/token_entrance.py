@@ -24,7 +24,7 @@ from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.entrance import Admitted, Head, Outcome
-from fhir_api.rest.request import Pair
+from fhir_api.rest.request import Pair, Request
 from identity.access.errors import InvalidTokenError
 from identity.access.grants.proof import proven_key
 from identity.access.hosting.addresses import DEFAULT_TENANT
@@ -109,8 +109,8 @@ class TokenEntrance:
         return admitted
 
     async def left(self, admitted: Admitted | None, outcome: Outcome) -> None:
-        """Look at consents and labels again when something may have been written."""
-        if admitted is None or outcome.head is None or outcome.head.method in ("GET", "HEAD"):
+        """Look at consents and labels again when some may have been written."""
+        if admitted is None or not _may_change_decisions(outcome.request):
             return
         known = self._registers.get(admitted.context.caller.tenant)
         if known is not None:
@@ -233,6 +233,13 @@ def _caller(verified: Verified, purpose: bytes | None, emergency: bytes | None) 
         purpose=None if purpose is None else purpose.decode(),
         emergency=None if emergency is None else read_reason(emergency.decode("utf-8", "replace")),
     )
+
+
+def _may_change_decisions(request: Request | None) -> bool:
+    """Tell whether a request may have written a Consent or a security label."""
+    if request is None or request.method == "GET":
+        return False
+    return "Consent" in request.segments or b"Consent" in request.body or b"security" in request.body
 
 
 def _refuse_token_in_url(query: Iterable[Pair]) -> None:
