@@ -100,9 +100,9 @@ def common() -> Sheets:
         name = "messages" if kind is sheets.messages else "segments" if kind is sheets.segments else "datatypes"
         for path in sorted((OWN / name).glob("*.csv")):
             kind[path.stem] = read_rows(path, f"own/{name}/{path.name}")
-    for cells in read_table(OWN / "additions" / "messages.csv"):
-        sheet = cells.pop("sheet")
-        sheets.messages[sheet] = (*sheets.messages[sheet], row_of(cells, "own/additions/messages.csv"))
+        for cells in read_table(OWN / "additions" / f"{name}.csv"):
+            for sheet in cells.pop("sheet").split("; "):
+                kind[sheet] = (*kind[sheet], row_of(cells, f"own/additions/{name}.csv"))
     for path in sorted((OWN / "tables").glob("*.csv")):
         sheets.tables[path.stem] = read_codes(path)
     for path in sorted(OWN.glob("*.csv")):

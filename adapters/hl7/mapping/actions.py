@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapters.hl7.mapping import functions
-from adapters.hl7.mapping.datatypes import NOTHING, Action, Asker, DataType, leaf
-from adapters.hl7.mapping.run import Place, Run, UnmappedCode
-from adapters.hl7.mapping.tables import Table
+from adapters.hl7.mapping.datatypes import NOTHING, Action, Asker, DataType
+from adapters.hl7.mapping.run import Place, Run, UnmappedCode, leaf
+from adapters.hl7.mapping.tables import Code, Table
 from adapters.hl7.mapping.targets import Building, Target
 from adapters.hl7.mapping.values import Primitive
 from conformance.types import nodes
@@ -40,6 +40,8 @@ def computed(target: Target, compute: functions.Compute) -> Action:
 def direct(target: Target, table: Table | None, convert: functions.Convert) -> Action:
     """A value as it stands, or its code by a table."""
     put, type_code, looked_up = target.put, target.type, target.is_looked_up
+    beside = _beside(target) if table is not None else None
+    is_unit = target.path.endswith("Quantity.code")
 
     def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
         said = run.read(text)
@@ -48,10 +50,17 @@ def direct(target: Target, table: Table | None, convert: functions.Convert) -> A
         at = leaf(place)
         if table is not None:
             code = table.translate(said, source)
-            if code is None:
-                _report(run, table, said)
+            if code is not None:
+                said = code.code
+                if beside is not None and put(content, scope, said):
+                    beside(content, scope, code)
+            elif is_unit:
+                # a unit that has no code stays what it is called
                 return False
-            said = code.code
+            else:
+                _report(run, table, said)
+                if beside is None:
+                    return False
         value = convert(run, said)
         if value is None:
             if not looked_up:
@@ -136,27 +145,55 @@ def _translated(
     run: Run, content: Building, text: str, place: Place, scope: int, table: Table, type_code: str, source: Asker
 ) -> bool:
     """Write the code by the table before the parts are filled, so that what was sent stands after it."""
-    said = run.read(run.parts(text, place)[0])
+    parts = run.parts(text, place)
+    said = run.read(parts[0])
     if said in NOTHING:
         return False
     code = table.translate(said, source)
     if code is None:
         _report(run, table, said)
-        return False
-    coding: Building = {"code": code.code}
-    if code.system:
-        coding = {"system": code.system, "code": code.code}
-    if code.display:
-        coding["display"] = code.display
-    if type_code == "Coding":
-        content.update(coding)
-    elif type_code == "CodeableConcept":
-        content["coding", "1" if code.code == said else "table", scope] = coding
-    else:
+    system = table.system(said) if len(parts) <= _SYSTEM or parts[_SYSTEM] in NOTHING else ""
+    if type_code == "CodeableConcept":
+        if code is not None:
+            content["coding", "1" if code.code == said else "table", scope] = _coding(code)
+        if system and (code is None or code.code != said):
+            # what was sent without a system is of the table that its field has
+            content["coding", "1", scope] = {"system": system}
+    elif type_code == "Coding" and code is not None:
+        content.update(_coding(code))
+    if code is None:
         return False
     run.used.append(leaf((*place, 1)))
     return True
 
 
+_SYSTEM = 2
+"""Where the name of the code system stands among the parts of a coded value."""
+
+
+def _coding(code: Code) -> Building:
+    named = {"system": code.system, "code": code.code, "display": code.display}
+    return {name: said for name, said in named.items() if said}
+
+
+def _beside(target: Target) -> Callable[[Building, int, Code], None] | None:
+    """Return what writes the system and display beside the code of a Coding or Quantity; None for other elements."""
+    holder = target.path.rpartition(".")[0]
+    if target.last is None or target.last.name != "code" or not holder.endswith(("coding", "Coding", "Quantity")):
+        return None
+    system = target._replace(last=target.last._replace(name="system"))
+    display = target._replace(last=target.last._replace(name="display"))
+
+    def write(content: Building, scope: int, code: Code) -> None:
+        if code.system:
+            system.put(content, scope, code.system)
+        if code.display:
+            display.put(content, scope, code.display)
+
+    return write
+
+
 def _report(run: Run, table: Table, code: str) -> None:
-    run.unmapped[UnmappedCode(run.sender, table.name, code)] += 1
+    """Count a code without a row; one whose row has no counterpart was thought of."""
+    if code not in table:
+        run.unmapped[UnmappedCode(run.sender, table.name, code)] += 1

@@ -205,10 +205,13 @@ def _participant(tree: Json) -> bool:
 
 
 def _repeat(tree: Json) -> bool:
-    """A greatest count goes with a count (tim-8)."""
+    """A greatest count goes with a count (tim-8), a duration or period with its unit (tim-1, tim-2)."""
+    for name in ("duration", "period"):
+        if f"{name}Unit" not in tree:
+            tree.pop(name, None)
     if "countMax" in tree and "count" not in tree:
         tree["count"] = tree.pop("countMax")
-    return True
+    return bool(tree)
 
 
 _REPAIRS: dict[str, Callable[[Json], bool]] = {

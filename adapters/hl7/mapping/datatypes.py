@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from adapters.hl7.encoding.segment import NULL
 from adapters.hl7.mapping.asking import PartSource
-from adapters.hl7.mapping.run import Place, Run
+from adapters.hl7.mapping.run import Place, Run, leaf
 from adapters.hl7.mapping.targets import Building, Made
 from mappings.conditions import Condition, Operand, Source
 from mappings.conditions.compiler import Asked
@@ -192,8 +192,3 @@ class DataType:
 
 
 NOTHING = frozenset({"", NULL})
-
-
-def leaf(place: Place) -> Place:
-    """Return the first subcomponent of a place."""
-    return place + (1,) * (5 - len(place))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timezone
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,7 +16,8 @@ from typing import NamedTuple
 from adapters.hl7.encoding.escapes import unescape
 from adapters.hl7.encoding.segment import NULL
 from adapters.hl7.mapping.asking import PartSource
-from adapters.hl7.mapping.run import Place, Run, UnmappedCode
+from adapters.hl7.mapping.ranges import reference_range
+from adapters.hl7.mapping.run import Place, Run, UnmappedCode, leaf
 from adapters.hl7.mapping.targets import REFERS, Building, Made, Target
 from adapters.hl7.mapping.values import CONVERSIONS, Primitive
 from mappings.conditions import Source
@@ -49,6 +50,8 @@ AUTHORITIES = "AssigningAuthority"
 """Table of assigning authorities and the systems of their identifiers."""
 
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _V2_TABLE = re.compile(r"(?:HL7|hl7)?-?(\d{4})")
 
@@ -125,11 +128,49 @@ def _registered(known: frozenset[str]) -> Asked:
     def holds(source: Source) -> bool:
         if not isinstance(source, PartSource):
             return False
-        authority = source.parts[source.own - 1].split(source.run.subcomponent)
+        authority = [source.run.read(each) for each in source.parts[source.own - 1].split(source.run.subcomponent)]
+        if source.name == "EI":
+            authority = [source.run.read(each) for each in source.parts[1:4]]
         kind = authority[2] if len(authority) > 2 else ""  # noqa: PLR2004 - HD has three components
-        return kind in {"ISO", "UUID"} or not known.isdisjoint(each for each in authority if each)
+        return kind in {"ISO", "UUID"} or authority[0] in known or universal_uri(authority) is not None
 
     return holds
+
+
+def universal_uri(authority: Sequence[str]) -> str | None:
+    """Return the URI of an assigning authority (HD) that has a universal id; None where it has none that is sound.
+
+    Spec: HL7 v2.8.2 2A.3.36 (HD), table 0301
+    """
+    universal, kind = (*authority, "", "", "")[1:3]
+    said, kind = universal.strip(), kind.strip().upper()
+    if kind in {"ISO", ""} and _OID.fullmatch(said):
+        return f"urn:oid:{said}"
+    if kind in {"UUID", "GUID"} and _UUID.fullmatch(said):
+        return f"urn:uuid:{said.lower()}"
+    if kind in {"URI", ""} and _ABSOLUTE.fullmatch(said):
+        return said
+    return f"urn:dns:{said.lower()}" if kind == "DNS" and _HOST.fullmatch(said) else None
+
+
+def authority_uri(run: Run, _content: Building, text: str, place: Place) -> str | None:
+    """Return the URI of an assigning authority (HD) by its universal id."""
+    return _authority_uri(run, text, place, 1)
+
+
+def entity_authority_uri(run: Run, _content: Building, text: str, place: Place) -> str | None:
+    """Return the URI of who assigned an entity identifier (EI), by its universal id."""
+    return _authority_uri(run, text, place, 2)
+
+
+def _authority_uri(run: Run, text: str, place: Place, first: int) -> str | None:
+    authority = [run.read(each) for each in run.parts(text, place)[first - 1 :]]
+    found = universal_uri(authority)
+    if found is not None:
+        run.used += [
+            leaf((*place, first + number)) for number in (1, 2) if len(authority) > number and authority[number]
+        ]
+    return found
 
 
 def now(run: Run, _content: Building, _text: str, _place: Place) -> str:
@@ -307,6 +348,8 @@ def _fill_location(run: Run, content: Building, text: str, place: Place, level: 
 
 COMPUTING: Mapping[str, Compute] = MappingProxyType(
     {
+        "authority_uri": authority_uri,
+        "entity_authority_uri": entity_authority_uri,
         "now": now,
         "whole_text": whole_text,
         "full_name": full_name,
@@ -320,6 +363,7 @@ FILLING: Mapping[str, Filling] = MappingProxyType(
     {
         "location_chain": Filling("Location", location_chain),
         "location_of_ndl": Filling("Location", location_of_ndl),
+        "reference_range": Filling("Observation.referenceRange", reference_range),
     }
 )
 """Functions that a map may call."""

@@ -12,7 +12,7 @@ Joined = Callable[[Source], str]
 
 _TOKEN = re.compile(r"""\s*(?:"(?P<text>[^"]*)"|(?P<place>[A-Z][A-Z0-9]{1,2}[-.]\d+(?:\.\d+)?)|(?P<plus>\+))""")
 _PLACE = re.compile(r"([A-Z][A-Z0-9]{1,2})[-.](\d+)(?:\.(\d+))?")
-_FUNCTION = re.compile(r"([a-z_]+)\(\)")
+_FUNCTION = re.compile(r"([a-z0-9_]+)\(\)")
 
 
 def function_name(assignment: str) -> str | None:

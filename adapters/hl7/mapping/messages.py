@@ -35,6 +35,10 @@ from mappings.rows import Row
 from mappings.sites import FLOATING
 
 _LINK = re.compile(r"(?P<left>[A-Z][A-Za-z]+(?:\[[^\]]*\])?[^=]*?)\s*=\s*(?P<right>\"[^\"]*\"|[^\s;]+)")
+_EACH = "[each]"
+"""Label of the elements that the repetitions of a field make."""
+SCOPES = 1000
+"""Scopes of a segment: the repetitions of its fields make elements of their own."""
 _RESOURCE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)(?:\[(?P<label>[^\]]*)\])?")
 
 
@@ -74,12 +78,14 @@ class SegmentRows:
         fields: rows by the position of their field.
         empty: rows that may count although their field is empty, by position.
         choices: the rows of a field that another field chooses between, by position.
+        each: rows that tell of each element that repetitions of one field make, by position.
     """
 
     first: list[Compiled] = field(default_factory=list)
     fields: dict[int, list[Compiled]] = field(default_factory=dict)
     empty: dict[int, list[Compiled]] = field(default_factory=dict)
     choices: dict[int, Choice] = field(default_factory=dict)
+    each: dict[int, list[Compiled]] = field(default_factory=dict)
 
 
 class MessageRow(NamedTuple):
@@ -93,6 +99,7 @@ class MessageRow(NamedTuple):
         rows: rows of the segment.
         links: references that it sets.
         is_floating: whether its segment may stand anywhere, and tells more of the resource that stands nearest.
+        is_of_element: whether it names an element: its references belong to the one that its segment fills.
     """
 
     label: Label
@@ -102,6 +109,7 @@ class MessageRow(NamedTuple):
     rows: SegmentRows
     links: tuple[Link, ...]
     is_floating: bool
+    is_of_element: bool
 
 
 class Pending(NamedTuple):
@@ -177,6 +185,7 @@ class MessagePlan:
             self._segment(row, root),
             self._links(row, label, homes),
             FLOATING in row.identifier,
+            bool(dot),
         )
 
     def _segment(self, row: Row, root: str) -> SegmentRows:
@@ -194,6 +203,9 @@ class MessagePlan:
                 if compiled.when_empty:
                     found.empty.setdefault(compiled.part, []).append(compiled)
         for position, compiled_rows in found.fields.items():
+            each = [compiled for compiled in compiled_rows if _EACH in compiled.row.target]
+            if each:
+                found.each[position] = each
             chosen = choice(name[:3], position, compiled_rows)
             if chosen is not None:
                 found.choices[position] = chosen
@@ -240,7 +252,7 @@ def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pendin
         made = _resource(run, row, positioned.group, local)
         content = made.content if row.inside is None else row.inside.element(made.content, positioned.number)
         made.is_told |= fill(run, content, positioned, row.rows, source)
-        scope = -1 - len(pending)
+        scope = positioned.number * SCOPES if row.is_of_element else -1 - len(pending)
         pending.extend(Pending(link, made, row.label, positioned.group, scope) for link in row.links)
 
 
@@ -264,7 +276,7 @@ def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows,
     """Fill an element from a segment; tell whether any field of it had a part in that."""
     is_told = False
     number, segment = positioned.number, positioned.segment
-    base = number * 1000
+    base = number * SCOPES
     for row in rows.first:
         if row.asked is None or row.asked(source):
             row.act(run, content, segment.text, (number,), base, source)
@@ -275,6 +287,8 @@ def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows,
             if position in rows.choices:
                 found = rows.choices[position].rows(source)  # noqa: PLW2901 - fewer rows of the same field
             is_told |= _field(run, content, (number, position), text, found, source, base)
+    if rows.each:
+        _spread(run, content, positioned, rows, source)
     for position, found in rows.empty.items():
         if position >= len(texts) or texts[position] in {"", NULL}:
             source.own, source.repetition = position, ""
@@ -282,6 +296,22 @@ def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows,
                 if row.asked is None or row.asked(source):
                     row.act(run, content, "", (number, position, 1), base, source)
     return is_told
+
+
+def _spread(run: Run, content: Building, positioned: Positioned, rows: SegmentRows, source: FieldSource) -> None:
+    """Tell of the second and later elements, too, what a field says that does not repeat."""
+    texts = positioned.segment.texts
+    said = {position: texts[position] for position in rows.each if position < len(texts) and texts[position]}
+    counts = {position: text.count(run.repetition) + 1 if run.repetition else 1 for position, text in said.items()}
+    for position, text in said.items():
+        if counts[position] > 1:
+            continue
+        source.own, source.repetition = position, text
+        place = (positioned.number, position, 1)
+        for scope in range(1, max(counts.values())):
+            for row in rows.each[position]:
+                if row.asked is None or row.asked(source):
+                    row.act(run, content, text, place, positioned.number * SCOPES + scope, source)
 
 
 def _field(

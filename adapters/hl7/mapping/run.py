@@ -14,6 +14,11 @@ Place = tuple[int, ...]
 """Where a value stands: number of the segment in the message, field, repetition, component, subcomponent."""
 
 
+def leaf(place: Place) -> Place:
+    """Return the first subcomponent of a place."""
+    return place + (1,) * (5 - len(place))
+
+
 class UnmappedCode(NamedTuple):
     """A code that a table has no row for.
 

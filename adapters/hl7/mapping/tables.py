@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -9,6 +10,9 @@ from mappings.conditions import Source, compile_condition
 from mappings.conditions.compiler import Asked
 from mappings.corrections import Function, condition_of
 from mappings.rows import CodeRow
+
+V2_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-"
+_HL7_TABLE = re.compile(r"HL7?-?(\d{4})")
 
 
 class Code(NamedTuple):
@@ -30,13 +34,12 @@ class Table:
 
     Attributes:
         name: as rows name it.
-        systems: names of the code systems that its codes may be sent with.
     """
 
     def __init__(self, name: str, rows: Iterable[CodeRow]) -> None:
         self.name = name
         self._rows: dict[str, list[tuple[Asked | None, Code | None]]] = {}
-        self.systems: set[str] = set()
+        self._systems: dict[str, str] = {}
         for row in rows:
             condition = condition_of(name, row.condition)
             if isinstance(condition, Function):
@@ -45,7 +48,9 @@ class Table:
             asked = None if condition is None else compile_condition(condition)
             code = Code(row.target, row.target_system, row.display) if row.target else None
             self._rows.setdefault(row.code, []).append((asked, code))
-            self.systems.add(row.system)
+            number = _HL7_TABLE.fullmatch(row.system)
+            if number is not None:
+                self._systems[row.code] = V2_SYSTEM + number[1]
 
     def translate(self, code: str, source: Source | None) -> Code | None:
         """Return what *code* becomes; None where no row says so."""
@@ -56,6 +61,10 @@ class Table:
             if asked is None or (source is not None and asked(source)):
                 return found
         return None
+
+    def system(self, code: str) -> str:
+        """Return the code system of HL7 v2 that *code* is of; empty for one that the table does not have."""
+        return self._systems.get(code, "")
 
     def __contains__(self, code: str) -> bool:
         return code in self._rows

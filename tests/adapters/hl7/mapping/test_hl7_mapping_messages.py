@@ -87,7 +87,7 @@ def test_a_value_that_is_none_is_told_without_being_shown() -> None:
     found = mapped("ORU^R01", ORDER + "OBX|1|NM|X^X^LN||secret||||||F\r")
     assert [(issue.place, issue.severity) for issue in found.issues] == [("OBX-5.1", "warning")]
     assert "secret" not in found.issues[0].text
-    assert "OBX[1]-5[1].1.1" in map(str, found.ledger.unmapped)
+    assert [each["valueString"] for each in resources(found, "Observation")] == ["secret"]
 
 
 @pytest.mark.parametrize(("code", "status"), [("F", "final"), ("C", "corrected"), ("D", "entered-in-error")])

@@ -25,6 +25,7 @@ ITSELF = "2.16.840.1.114222.4.1.237821"
 SUPPORTING = frozenset({"Organization", "Location", "Practitioner"})
 
 DEVIATIONS = {
+    "EI-to-Identifier-Extension": "an authority with an OID has it as its system; the pair's is its namespace, no URI",
     "dtm-day-precision-to-instant": "an instant has a time; the pair's is no instant",
     "dtm-month-precision-to-instant": "an instant has a time; the pair's is no instant",
     "dtm-year-precision-to-instant": "an instant has a time; the pair's is no instant",
