@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 import orjson
-from stanforis.outbound import Outbound, OutboundError
+from stanforis.outbound import Answer, OutboundError
 
 from identity.access.clock import Clock, system_clock
 
@@ -21,10 +21,21 @@ _MOST = 1000
 _OK = 200
 
 
+class Fetches(Protocol):
+    """Sends requests to the outside; see :class:`stanforis.outbound.Outbound`."""
+
+    async def fetch(self, url: str, *, headers: Iterable[tuple[str, str]] = ()) -> Answer:
+        """Return what answers.
+
+        Raises:
+            OutboundError: nothing does.
+        """
+
+
 class KeySets:
     """Fetches key sets; see :data:`identity.access.grants.server.FetchKeys`."""
 
-    def __init__(self, outbound: Outbound, clock: Clock = system_clock) -> None:
+    def __init__(self, outbound: Fetches, clock: Clock = system_clock) -> None:
         """Fetch by *outbound*; what came is good for five minutes, a failure for ten seconds."""
         self._outbound = outbound
         self._clock = clock

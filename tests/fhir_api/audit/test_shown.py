@@ -24,7 +24,8 @@ async def accessed(app, client, store) -> httpx.AsyncClient:
     await client.get("/Patient/none")
     await client.delete("/Patient/2")
     await app.trail_of(TENANT).trail.settled()
-    return client
+    speaking: httpx.AsyncClient = client
+    return speaking
 
 
 async def found(client: httpx.AsyncClient, path: str, **params: str) -> list[dict[str, Any]]:
