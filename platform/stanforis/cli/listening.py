@@ -35,8 +35,8 @@ def exposed(settings: Settings, *, is_open: bool) -> str:
     if not (settings.trusted_proxies or settings.tls_certificate):
         return (
             "Tokens and passwords would travel in the clear: give this server a certificate "
-            "(STANFORIS_TLS_CERTIFICATE), name the proxy that speaks TLS in front of it (STANFORIS_TRUSTED_PROXIES), or "
-            "use 127.0.0.1."
+            "(STANFORIS_TLS_CERTIFICATE), name the proxy that speaks TLS in front of it "
+            "(STANFORIS_TRUSTED_PROXIES), or use 127.0.0.1."
         )
     return ""
 
