@@ -42,6 +42,7 @@ class Narrowed:
 
     Attributes:
         visible: the resources that the scopes let through, by the oracle.
+        questions: the searches that mean what the scopes mean.
     """
 
     def __init__(self, resources: list[Tree], chance: random.Random) -> None:
@@ -51,11 +52,14 @@ class Narrowed:
         keys = sorted(self.oracle.resources)
         patients = [key for key in keys if key.startswith("Patient/")] or keys
         self._patient = chance.choice(patients).partition("/")[2]
+        self.questions: list[Question] = []
         scopes: list[ResourceScope] = []
         seen: set[str] = set()
         for name in sorted({key.partition("/")[0] for key in self.oracle.resources}):
             for scope, question in self._scopes(name):
                 scopes.append(scope)
+                # what a scope says is what its app asks for
+                self.questions.append(question)
                 seen |= self.oracle.answer(question)
         self.permissions = Permissions(scopes, self._patient)
         self.visible = [tree for key, tree in self.oracle.resources.items() if key in seen]
@@ -100,7 +104,7 @@ async def compare(new_store: NewStore, resources: list[Tree], chance: random.Ran
     seen = narrowed.see(store)
     comparison = Comparison(seen, narrowed.visible, UTC)
     allowed = {key.partition("/")[0] for key in comparison.oracle.resources}
-    for question in everything.questions(QUESTIONS, chance):
+    for question in (*everything.questions(QUESTIONS, chance), *narrowed.questions):
         try:
             assert await comparison.difference(question) is None
         except FhirError as error:
