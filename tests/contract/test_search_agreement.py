@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from fhir_api.search.entries import (
     IdentifierEntry,
     NumberEntry,
     QuantityEntry,
+    RangeEntry,
     ReferenceEntry,
     StringEntry,
     TextEntry,
@@ -95,6 +97,15 @@ def dates(entry: DateEntry) -> Iterator[tuple[str, str]]:
         yield "", day(low)[:4]
 
 
+def ranges(entry: RangeEntry) -> Iterator[tuple[str, str]]:
+    for end in (entry.low, entry.high):
+        if abs(end) < inf:
+            for prefix in ("", "ne", "gt", "lt", "ge", "le", "sa", "eb"):
+                yield "", f"{prefix}{end}"
+    if entry.code and abs(entry.low) < inf:
+        yield "", f"ge{entry.low}|{escaped(entry.system or '')}|{escaped(entry.code)}"
+
+
 MAKERS: dict[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
     TokenEntry: tokens,
     IdentifierEntry: tokens,
@@ -103,6 +114,7 @@ MAKERS: dict[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
     ReferenceEntry: references,
     NumberEntry: numbers,
     QuantityEntry: numbers,
+    RangeEntry: ranges,
     DateEntry: dates,
 }
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psycopg
 from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import PoolOptions
 from stanforis.tenancy.contexts import Session, open_contexts
 
+from fhir_api.store.limits import Limits
 from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import DEFINITIONS, EXTRACTOR
 
 
+PATIENCE = 60.0
+"""Seconds for whatever is asked: on a loaded machine a test must not fail for want of time."""
+LIMITS = Limits({each: replace(limit, seconds=PATIENCE) for each, limit in Limits().of.items()})
+
+
 async def stores_on(database: ConnectionInfo, size: int = 8) -> PostgresStores:
     """Open the stores of a database that is migrated."""
     contexts = await open_contexts(database.owner_dsn)
-    return await open_stores(PoolOptions(database.app_dsn, size=size), DEFINITIONS, EXTRACTOR, contexts=contexts)
+    options = PoolOptions(database.app_dsn, size=size, acquire_seconds=PATIENCE)
+    return await open_stores(options, DEFINITIONS, EXTRACTOR, LIMITS, contexts=contexts)
 
 
 def speak_for(session: psycopg.Connection, tenant: int) -> None:
