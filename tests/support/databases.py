@@ -14,7 +14,6 @@ from fhir_api.store.postgres.opening import open_stores
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import DEFINITIONS, EXTRACTOR
 
-
 PATIENCE = 60.0
 """Seconds for whatever is asked: on a loaded machine a test must not fail for want of time."""
 LIMITS = Limits({each: replace(limit, seconds=PATIENCE) for each, limit in Limits().of.items()})

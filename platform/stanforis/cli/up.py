@@ -20,7 +20,7 @@ from stanforis.cli import databases
 from stanforis.cli.accepting import shared_counts
 from stanforis.cli.children import Child, fork
 from stanforis.cli.hl7_process import exposed as hl7_exposed
-from stanforis.cli.hl7_process import run_hl7
+from stanforis.cli.hl7_process import owner_authorization, run_hl7
 from stanforis.cli.listening import exposed, open_listener, url_host
 from stanforis.cli.supervisor import Run, Supervisor
 from stanforis.cli.worker import Application, Door, run_worker
@@ -44,8 +44,13 @@ log = logging.getLogger("stanforis.up")
 def fhir_app(settings: Settings, is_open: bool) -> Application:
     """Return the FHIR server's ASGI application; *is_open*: it lets everybody in."""
     authority = None if is_open else importlib.import_module("identity.access.hosting.authority").Authority(settings)
-    app: Application = importlib.import_module("fhir_api.app").create_app(settings, access=authority)
-    return app
+    app = importlib.import_module("fhir_api.app").create_app(settings, access=authority)
+    if settings.hl7_port >= 0:
+        operation = importlib.import_module("adapters.hl7.operation.mount")
+        authorization = None if is_open else owner_authorization(settings)
+        app.put_beside(operation.Operation(app, settings, authority, authorization))
+    made: Application = app
+    return made
 
 
 def up(
@@ -78,6 +83,8 @@ def up(
         hl7 = _hl7_listener(stack, settings)
         if is_open:
             log.warning(_OPEN)
+            # nobody says who he is: a trail would name nobody
+            settings = replace(settings, audit="off")
         holder = f"process {os.getpid()} ({settings.base_url})"
         database = stack.enter_context(databases.opened(settings, holder, workers))
         metrics.share(stack.enter_context(_counts_folder()))
