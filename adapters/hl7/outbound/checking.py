@@ -6,6 +6,11 @@ hl7apy does not say where a wrong value stands, and shows the value; so values a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 from hl7apy.consts import VALIDATION_LEVEL  # type: ignore[import-untyped]  # it has no types
 from hl7apy.exceptions import HL7apyException, ValidationError  # type: ignore[import-untyped]  # the same
@@ -14,8 +19,8 @@ from hl7apy.parser import parse_message  # type: ignore[import-untyped]  # the s
 from adapters.hl7.encoding.location import Location
 from adapters.hl7.encoding.message import Message
 from adapters.hl7.outbound.building import BuildError
-from adapters.hl7.structures.library import structures
-from adapters.hl7.structures.rows import Structures
+from adapters.hl7.structures.library import structure_of, structures
+from adapters.hl7.structures.rows import Member, Structures
 
 _FORMS = {
     "NM": (re.compile(r"[+-]?(\d+\.?\d*|\.\d+)"), "a number"),
@@ -28,6 +33,7 @@ _LONGEST = {"IS": 20, "ST": 199}
 """Characters of a component, up to version 2.6; later versions leave it to the two sides."""
 _WITHOUT_LENGTHS = ("2.7", "2.8", "2.8.1", "2.8.2")
 _VARIES = ("OBX", 5)
+_ERROR, _MISSING = "Error: ", "Missing required child "
 
 
 def check(raw: bytes, version: str) -> None:
@@ -79,11 +85,35 @@ def _value(place: str, data_type: str, text: str, version: str) -> None:
 def _whole(message: Message, raw: bytes) -> None:
     structure = message["MSH-9.3"]
     try:
-        parse_message(
-            message.charset.decode(raw), validation_level=VALIDATION_LEVEL.STRICT, find_groups=True
-        ).validate()
-    except ValidationError as error:
-        raise BuildError(structure, str(error)) from error
+        parsed = parse_message(message.charset.decode(raw), validation_level=VALIDATION_LEVEL.STRICT, find_groups=True)
+        faults = _faults(parsed)
     except (HL7apyException, ValueError) as error:
         # its text may show a value
         raise BuildError(structure, f"hl7apy refuses it: {type(error).__name__}") from error
+    root = structure_of(message["MSH-12"], message["MSH-9.1"], message["MSH-9.2"], structure)
+    choices = tuple(f"{_MISSING}{name}." for name in _choices(root)) if root is not None else ()
+    faults = [fault for fault in faults if not fault.startswith(choices)]
+    if faults:
+        raise BuildError(structure, faults[0])
+
+
+def _faults(parsed: Any) -> list[str]:
+    """Return what hl7apy finds: names of elements, none of their values."""
+    try:
+        parsed.validate()
+    except ValidationError:
+        # it raises the first and writes all of them to a file
+        with NamedTemporaryFile("r+") as report:
+            with suppress(ValidationError):
+                parsed.validate(report_file=report.name)
+            lines = Path(report.name).read_text().splitlines()
+        return [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
+    return []
+
+
+def _choices(member: Member) -> Iterator[str]:
+    """Yield the groups of which one member is enough; hl7apy asks for all of them."""
+    if member.is_choice:
+        yield member.name
+    for each in member.members:
+        yield from _choices(each)

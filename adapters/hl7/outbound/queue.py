@@ -93,7 +93,7 @@ class Queue(Protocol):
         ...
 
     async def claim(self, limit: int, *, now: int, lease_milliseconds: int) -> list[Queued]:
-        """Return messages to send: first in all their lanes, the oldest first, for the caller alone while the lease lasts."""
+        """Return messages that are first in all their lanes, the oldest first; they are the caller's for the lease."""
         ...
 
     async def settle(
@@ -108,6 +108,10 @@ class Queue(Protocol):
 
     async def read(self, number: int) -> Queued | None:
         """Return a message, or None."""
+        ...
+
+    async def dead(self, limit: int) -> list[Queued]:
+        """Return dead messages, the newest first."""
         ...
 
     async def counts(self) -> dict[Fate, int]:

@@ -25,6 +25,10 @@ _READ = (
     "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT * FROM hl7.outbound o "
     "WHERE o.tenant_id = c.tenant AND o.destination = $2 AND o.number = $3 LIMIT 1) x"
 )
+_DEAD = (
+    "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT * FROM hl7.outbound o "
+    "WHERE o.tenant_id = c.tenant AND o.destination = $2 AND o.state = 3 ORDER BY o.number DESC LIMIT $3) x"
+)
 _COUNTS = (
     "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT o.state, count(*) AS messages "
     "FROM hl7.outbound o WHERE o.tenant_id = c.tenant AND o.destination = $2 GROUP BY o.state OFFSET 0) x"
@@ -106,6 +110,10 @@ class PostgresQueue:
         """Return a message, or None."""
         rows = await self._fetch(_READ, number)
         return _queued(rows[0]) if rows else None
+
+    async def dead(self, limit: int) -> list[Queued]:
+        """Return dead messages, the newest first."""
+        return [_queued(row) for row in await self._fetch(_DEAD, limit)]
 
     async def counts(self) -> dict[Fate, int]:
         """Return how many messages are waiting, done and dead."""
