@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapters.hl7.outbound.tables import Backward, backward
-from adapters.hl7.structures.library import VERSIONS, structure_of, structures
+from adapters.hl7.structures.library import VERSIONS, structures
 from adapters.hl7.structures.rows import FieldRow, Member, Structures
 from fhir_api import fhirpath
 from mappings.corrections import linked
@@ -31,6 +31,7 @@ from mappings.sites import lay_over
 
 _ALIASES = {"CE": "CWE", "CNE": "CWE", "CF": "CWE", "PPN": "XCN", "CN": "XCN", "ID": "IS", "ST": "IS"}
 """Data types whose components stand as in another one."""
+_WITHDRAWN = "WD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class MessagePlan:
 
 
 def compiled(version: str, folder: Path = OUTBOUND, over: Sequence[Path] = ()) -> dict[str, MessagePlan]:
-    """Return the messages of a folder by the name of their file.
+    """Return the messages of a folder by the name of their file, those whose structure *version* has.
 
     Args:
         version: of HL7 v2, one of :data:`VERSIONS`.
@@ -157,18 +158,33 @@ class _Compiler:
 
     def messages(self) -> dict[str, MessagePlan]:
         writers = {name: self._writer(sheet) for name, sheet in self._rows.datatypes.items()}
-        return {name: self._message(name, file, writers) for name, file in self._rows.messages.items()}
+        return {
+            name: self._message(name, file, writers)
+            for name, file in self._rows.messages.items()
+            if self._root(f"outbound/{name}.yaml", file)
+        }
+
+    def _root(self, where: str, file: MessageFile) -> frozenset[str]:
+        """Return the segments of a structure; none where this version does not have it, but another one does."""
+        if not any(file.structure in structures(version).messages for version in VERSIONS):
+            raise MappingError(f"{where}: structure: no version of HL7 v2 has {file.structure!r}")
+        root = self._known.messages.get(file.structure)
+        return frozenset() if root is None else _ids(root)
 
     def _message(self, name: str, file: MessageFile, writers: Mapping[str, tuple[Value, ...]]) -> MessagePlan:
         where = f"outbound/{name}.yaml"
-        root = structure_of(self._version, file.message, file.triggers[0].event, file.structure)
-        if root is None or root.name != file.structure:
-            raise MappingError(f"{where}: structure: version {self._version} has no {file.structure!r}")
-        segments = tuple(
+        rows = tuple(
             self._segment(f"{where}: segments[{number}]", row, file.resource)
             for number, row in enumerate(file.segments)
         )
-        self._placed(where, segments, _ids(root))
+        ever = frozenset[str]().union(
+            *(
+                _ids(known[file.structure])
+                for each in VERSIONS
+                if file.structure in (known := structures(each).messages)
+            )
+        )
+        segments = self._placed(where, rows, self._root(where, file), ever)
         return MessagePlan(
             name, file, self._version,
             tuple(self._trigger(f"{where}: trigger {each.event}", each, file.resource) for each in file.triggers),
@@ -177,11 +193,17 @@ class _Compiler:
             segments, writers,
         )  # fmt: skip
 
-    def _placed(self, where: str, segments: tuple[SegmentPlan, ...], known: frozenset[str]) -> None:
-        for each in segments:
-            if each.segment and not each.segment.startswith("Z") and each.segment not in known:
+    def _placed(
+        self, where: str, rows: tuple[SegmentPlan, ...], known: frozenset[str], ever: frozenset[str]
+    ) -> tuple[SegmentPlan, ...]:
+        """Return the rows without segments that this version's structure does not have, but another version's."""
+        kept = []
+        for each in rows:
+            if each.segment and not each.segment.startswith("Z") and each.segment not in ever:
                 raise MappingError(f"{where}: the structure has no segment {each.segment}")
-            self._placed(where, each.rows, known)
+            if not each.segment or each.segment.startswith("Z") or each.segment in known:
+                kept.append(replace(each, rows=self._placed(where, each.rows, known, ever)))
+        return tuple(kept)
 
     def _trigger(self, where: str, trigger: Trigger, resource: str) -> TriggerPlan:
         criteria = self._path(where, trigger.criteria, resource)
@@ -236,7 +258,9 @@ class _Compiler:
         if at.name.startswith("Z"):
             return True
         row = self._known.field(at.name, at.field)
-        return row is not None and (not at.component or self._part(row.data_type, at.component) is not None)
+        if row is None or row.max == 0 or row.data_type == _WITHDRAWN:
+            return False
+        return bool(not at.component or self._part(row.data_type, at.component) is not None)
 
     def _value(self, where: str, at: Place, row: ValueRow, context: str | None) -> Value:
         field = self._known.field(at.name, at.field)

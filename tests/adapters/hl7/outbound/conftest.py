@@ -103,7 +103,7 @@ class Hospital:
         """Return a destination of a site's file."""
         lines = {
             "name": name, "host": "127.0.0.1", "port": self.receiver.port, "tenant": self.tenant,
-            "messages": ["ADT_A01", "ADT_A03", "ADT_A05", "ADT_A39"], "start": "beginning", "answer_seconds": 5,
+            "messages": ["ADT_A01", "ADT_A03", "ADT_A05", "ADT_A39"], "start": "beginning", "answer_seconds": 3600,
         } | settings  # fmt: skip
         site = self._folder / "north"
         site.mkdir(exist_ok=True)
@@ -133,10 +133,11 @@ class Hospital:
         library = FromServer(self.server)
         return Following(destination, self._queues.log(self.tenant), self.queue(destination), library, lambda: 0)
 
-    async def until(self, destination: Destination, fate: Fate, count: int) -> None:
-        """Wait until the queue has so many messages of that fate."""
+    async def until(self, destination: Destination, fate: Fate, count: int, step: int = 0) -> None:
+        """Wait until the queue has so many messages of that fate; the clock goes on by *step* ms meanwhile."""
         async with asyncio.timeout(30):
-            while (await self.queue(destination).counts())[fate] < count:  # noqa: ASYNC110 - another task works
+            while (await self.queue(destination).counts())[fate] < count:
+                self.clock += step
                 await asyncio.sleep(0.02)
 
 
