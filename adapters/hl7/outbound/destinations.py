@@ -18,6 +18,8 @@ from mappings.errors import MappingError
 from mappings.outbound import OUTBOUND
 from mappings.sites import SITES, Site, sites
 
+_USUAL = "2.5.1"
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -57,6 +59,16 @@ def destinations(folder: Path = SITES, rows: Path = OUTBOUND) -> list[Destinatio
         MappingError: a file cannot be used.
     """
     return [_destination(site, file, rows) for site in sites(folder) for file in _files(site)]
+
+
+def outbound_problem(folder: Path = SITES, rows: Path = OUTBOUND) -> str:
+    """Return why rows or destinations cannot be used, with the place; empty where they can."""
+    try:
+        compiled(_USUAL, rows)
+        destinations(folder, rows)
+    except MappingError as error:
+        return str(error)
+    return ""
 
 
 def _files(site: Site) -> Iterator[DestinationFile]:

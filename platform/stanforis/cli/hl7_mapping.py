@@ -20,6 +20,7 @@ from adapters.hl7.errors import Hl7Error
 from adapters.hl7.mapping import Mapped, Plan
 from adapters.hl7.mapping.plans import plan_of
 from adapters.hl7.mapping.trying import count, try_sender
+from adapters.hl7.outbound.destinations import outbound_problem
 from fhir_api.model import exact_json
 from mappings.errors import MappingError
 from mappings.sites import SITES, find_sender
@@ -31,11 +32,13 @@ _SUFFIXES = frozenset({".hl7", ".txt", ".msg", ""})
 
 
 def check(sender: str, sites: Path | None, *, everything: bool, as_json: bool) -> int:
-    """Show the rows that cannot be used; 1 if one of them is a site's."""
+    """Show the rows that cannot be used, those of what is sent too; 1 if one of them is a site's, or is sent by."""
     plan = _plan(sender, sites)
     shown = plan.problems if everything else plan.own_problems
+    outbound = outbound_problem(sites or SITES)
     if as_json:
-        _json({"plan": plan.id, "unused": len(plan.problems), "problems": [each._asdict() for each in shown]})
+        problems = [each._asdict() for each in shown]
+        _json({"plan": plan.id, "unused": len(plan.problems), "problems": problems, "outbound": outbound})
     else:
         table = Table("row", "maps", "why it is not used", title=f"plan {plan.id[:12]}")
         for each in shown:
@@ -44,7 +47,9 @@ def check(sender: str, sites: Path | None, *, everything: bool, as_json: bool) -
             _console().print(table)
         rest = len(plan.problems) - len(plan.own_problems)
         _say(f"{len(plan.own_problems)} rows of the site are wrong; {rest} rows of the guide are not used")
-    return 1 if plan.own_problems else 0
+        if outbound:
+            _say(f"nothing can be sent: {outbound}")
+    return 1 if plan.own_problems or outbound else 0
 
 
 def preview(file: Path, sender: str, sites: Path | None, *, as_json: bool) -> int:

@@ -29,6 +29,19 @@ def test_check_names_wrong_rows_of_a_site(tmp_path: Path) -> None:
     assert (problem["origin"], problem["line"], problem["identifier"]) == ("north/LAB1/rows.csv", 2, "PID-8")
 
 
+def test_check_names_what_is_wrong_with_a_destination(tmp_path: Path) -> None:
+    (tmp_path / "north").mkdir()
+    (tmp_path / "north/site.yaml").write_text(
+        "name: north\nsenders: [{name: LAB1}]\n"
+        "destinations: [{name: RIS, host: ris.example, port: 2575, messages: [ADT_A99]}]\n"
+    )
+    found = run("check", "--sender", "LAB1", "--sites", str(tmp_path), "--json")
+    assert found.exit_code == 1
+    assert json.loads(found.stdout)["outbound"].startswith(
+        "north/site.yaml: destination RIS: messages: expected some of"
+    )
+
+
 def test_preview_shows_bundle_and_ledger() -> None:
     found = run("preview", UPDATE, "--sender", "LAB1", "--json")
     shown = json.loads(found.stdout)
