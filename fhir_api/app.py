@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import re
+from typing import Protocol
 
 from stanforis.audit import TenantTrail
 from stanforis.settings import Settings
@@ -66,6 +67,18 @@ _READY_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
+class Beside(Protocol):
+    """Something that this application answers for beside FHIR, made by whoever knows it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer a request; False, and nothing is sent, where it is for somebody else."""
+        ...
+
+    async def stop(self) -> None:
+        """Give back what it took."""
+        ...
+
+
 def create_app(
     settings: Settings, *, open_stores: OpenStores = open_postgres, access: Authority | None = None
 ) -> Application:
@@ -87,7 +100,7 @@ class Application:
     def __init__(self, settings: Settings, open_stores: OpenStores, access: Authority | None = None) -> None:
         """Prepare everything but the stores."""
         self._access = access
-        self._mounts = None if access is None else Mounts(access, self._is_served)
+        self._mounts = None if access is None else Mounts(access, self.is_served)
         self._settings = settings
         self._open_stores = open_stores
         self._metrics = Metrics()
@@ -99,6 +112,11 @@ class Application:
         self._stores: Stores | None = None
         self._tracing: Tracing | None = None
         self._fhir: FhirEndpoint | None = None
+        self._beside: Beside | None = None
+
+    def put_beside(self, beside: Beside) -> None:
+        """Let *beside* answer what is neither FHIR nor access."""
+        self._beside = beside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI event stream."""
@@ -112,8 +130,10 @@ class Application:
                     await self._fhir(scope, receive, send)
                 elif self._installation is not None and path.startswith(_INSTALLATION):
                     await self._installation(scope, receive, send)
-                elif self._mounts is None or not await self._mounts(scope, receive, send):
-                    await _send(scope, await self._beside(scope, path), send)
+                elif self._mounts is not None and await self._mounts(scope, receive, send):
+                    pass
+                elif self._beside is None or not await self._beside(scope, receive, send):
+                    await _send(scope, await self._looked_after(scope, path), send)
             case "lifespan":
                 await self._lifespan(receive, send)
             case "websocket":
@@ -176,7 +196,8 @@ class Application:
         base = self._settings.base_url.rstrip("/") or f"http://{_authority(self._settings)}{BASE_PATH}"
         return base if tenant == TENANT else f"{base.removesuffix(BASE_PATH)}/t/{tenant}{BASE_PATH}"
 
-    def _is_served(self, tenant: int) -> bool:
+    def is_served(self, tenant: int) -> bool:
+        """Tell whether there is such a tenant, and it is served."""
         return self._contexts is not None and self._contexts.of(tenant) is not None
 
     def _of_tenant(self, scope: Scope) -> Scope:
@@ -246,6 +267,8 @@ class Application:
     async def stop(self) -> None:
         """Close what was opened."""
         self._fhir = None
+        if self._beside is not None:
+            await self._beside.stop()
         if self._contexts is not None:
             await self._contexts.stop()
         if self._access is not None:
@@ -274,7 +297,7 @@ class Application:
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
-    async def _beside(self, scope: Scope, path: bytes) -> Response:
+    async def _looked_after(self, scope: Scope, path: bytes) -> Response:
         if scope["method"] not in ("GET", "HEAD"):
             error = refuse(ErrorKind.METHOD_NOT_ALLOWED, "Only GET and HEAD are possible here.")
             return refusal(error, (b"allow", b"GET, HEAD"))

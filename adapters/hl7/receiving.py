@@ -75,18 +75,17 @@ class Receiver:
             sender = self._senders.of(message, peer.certificate)
             if sender.charset is not None:
                 message = Message.parse(raw, sender.charset)
-            _check(message, sender)
+            check(message, sender)
         except Hl7Error as error:
             _LOG.info("a message was refused: %s %s", error.fault.condition.name, error.fault.place)
             return _answered(salvage(raw), Outcome.REFUSED, error.fault)
         return await self._store(message, sender)
 
     async def _store(self, message: Message, sender: Sender) -> Reply:
-        conditions = sender.conditions(message)
-        code = accept_code(*conditions, Outcome.STORED)
-        answer = acknowledge(message, code).raw if code is not None else b""
+        conditions, answer = sender.conditions(message), answer_of(message, sender)
         try:
-            receipt = await self._stores.for_tenant(sender.tenant).receive(self._arrival(message, sender, answer))
+            arrival = arrival_of(message, sender, answer, self._now())
+            receipt = await self._stores.for_tenant(sender.tenant).receive(arrival)
         except UnavailableError:
             return _answered(message, Outcome.ERROR, _UNAVAILABLE, conditions)
         if receipt.verdict is Verdict.REFUSED:
@@ -95,22 +94,37 @@ class Receiver:
             self._stored(sender.tenant)
         return Reply((receipt.answer,) if receipt.answer else (), is_stored=True)
 
-    def _arrival(self, message: Message, sender: Sender, answer: bytes) -> Arrival:
-        return Arrival(
-            sender=sender.name,
-            control_id=message["MSH-10"],
-            message_type=_word(f"{message['MSH-9.1']}^{message['MSH-9.2']}"),
-            version=_word(message["MSH-12"]),
-            charset=message.charset.codec,
-            raw=message.encode(),
-            answer=answer,
-            lanes=lanes_of(message, sender.lane, sender.name),
-            duplicates=sender.duplicates,
-            received_at=self._now(),
-        )
+
+def answer_of(message: Message, sender: Sender) -> bytes:
+    """Return what *message* is answered when it is stored; empty where its sender wants no answer."""
+    code = accept_code(*sender.conditions(message), Outcome.STORED)
+    return acknowledge(message, code).raw if code is not None else b""
 
 
-def _check(message: Message, sender: Sender) -> None:
+def arrival_of(message: Message, sender: Sender, answer: bytes, received_at: int) -> Arrival:
+    """Return a message as the store takes it.
+
+    Args:
+        message: read in the charset that counts.
+        sender: who sent it.
+        answer: what it is answered when it is stored; empty for nothing.
+        received_at: milliseconds since 1970.
+    """
+    return Arrival(
+        sender=sender.name,
+        control_id=message["MSH-10"],
+        message_type=_word(f"{message['MSH-9.1']}^{message['MSH-9.2']}"),
+        version=_word(message["MSH-12"]),
+        charset=message.charset.codec,
+        raw=message.encode(),
+        answer=answer,
+        lanes=lanes_of(message, sender.lane, sender.name),
+        duplicates=sender.duplicates,
+        received_at=received_at,
+    )
+
+
+def check(message: Message, sender: Sender) -> None:
     """Refuse a header without which a message cannot be kept apart from others.
 
     Raises:

@@ -40,6 +40,7 @@ class Sender:
         duplicates: what is done with a control id that came before with other bytes.
         lane: places whose values together are kept in order.
         processing_ids: MSH-11 that are taken; empty takes all.
+        expected_seconds: it is silent when nothing came for so long; 0: nothing is expected.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Sender:
     duplicates: Duplicates = Duplicates.ACCEPT_NEW
     lane: tuple[Location, ...] = (location("PID-3.1"), location("PID-3.4"))
     processing_ids: frozenset[str] = frozenset()
+    expected_seconds: int = 0
 
     def conditions(self, message: Message) -> tuple[str, str]:
         """Return MSH-15 and MSH-16 as they count for this sender."""

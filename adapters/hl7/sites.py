@@ -45,6 +45,7 @@ def _sender(site: str, file: SenderFile) -> Sender:
             charset=file.charset,
             duplicates=Duplicates(file.duplicates),
             lane=tuple(location(place) for place in file.lane),
+            expected_seconds=file.expected_seconds,
         )
     except ValueError as error:
         raise MappingError(f"{site}/site.yaml: sender {file.name}: {error}") from error

@@ -24,7 +24,7 @@ LONGEST = 24 * 3600
 """Seconds of the longest lifetime of an owner's token."""
 CLIENT_ID = "stanforis-owner"
 ROLE = "owner"
-EVERYTHING = "system/*.cruds access.read access.write"
+EVERYTHING = "system/*.cruds access.read access.write hl7.read hl7.write"
 # It stays until somebody takes the file away: rotating it would bring nothing that the file's permissions do not.
 _FOREVER = Rotation(announced=0, signs=100 * 365 * 24 * 3600)
 

@@ -24,7 +24,7 @@ _LEAST_LETTERS = 5
 """Different ones in a password."""
 FIRST_NAME = "admin"
 ADMINISTRATOR = "administrator"
-ADMINISTRATORS_SCOPE = "openid fhirUser profile offline_access access.read access.write user/*.cruds"
+ADMINISTRATORS_SCOPE = "openid fhirUser profile offline_access access.read access.write hl7.read hl7.write user/*.cruds"
 
 
 def one_time_password() -> str:

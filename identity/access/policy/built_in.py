@@ -104,6 +104,10 @@ BUILT_IN: Mapping[str, BuiltIn] = MappingProxyType(
             _may(_EVERY - {"Person", "RelatedPerson"}, _READ),
             frozenset({"HOPERAT", "HRESCH", "PUBHLTH", "HQUALIMP"}),
         ),
+        "integrator": BuiltIn(
+            "Looks after HL7 v2 interfaces: sees messages with all they say, answers questions, corrects, replays.",
+            _may(_SHARED, _READ) | _may({"Task"}, _KEEP),
+        ),
         "auditor": BuiltIn(
             "Reads who saw and changed what.",
             _may(_AUDIT | _DIRECTORY | {"Provenance"}, _READ),

@@ -22,8 +22,14 @@ ONLINE_ACCESS = "online_access"
 ACCESS_READ = "access.read"
 ACCESS_WRITE = "access.write"
 ADMINISTRATION = frozenset({ACCESS_READ, ACCESS_WRITE})
-"""Scopes of the interface of administration; a person has them only by their own scope."""
-NAMED = ADMINISTRATION | {
+"""Scopes of the interface of administration."""
+HL7_READ = "hl7.read"
+HL7_WRITE = "hl7.write"
+INTERFACES = frozenset({HL7_READ, HL7_WRITE})
+"""Scopes for looking after HL7 v2 interfaces."""
+_OWN = ADMINISTRATION | INTERFACES
+"""Scopes that a person has only by their own scope."""
+NAMED = _OWN | {
     LAUNCH,
     LAUNCH_PATIENT,
     LAUNCH_ENCOUNTER,
@@ -67,8 +73,8 @@ class ScopeSet:
         return ScopeSet(self.named & other.named, _without_covered(each for each in shared if each is not None))
 
     def narrowed_to(self, wider: ScopeSet) -> ScopeSet:
-        """Return the set with its scopes for resources and administration cut down to what *wider* allows."""
-        return ScopeSet(self.named - (ADMINISTRATION - wider.named), self.shared_with(wider).resources)
+        """Return the set with all but general scopes, such as ``openid``, cut down to what *wider* allows."""
+        return ScopeSet(self.named - (_OWN - wider.named), self.shared_with(wider).resources)
 
     @property
     def contexts(self) -> frozenset[Context]:

@@ -35,5 +35,10 @@ def browser_cookie(request: Request) -> str | None:
 def with_browser_cookie(request: Request, response: Response) -> Response:
     """Return *response*, which gives the browser a secret of its own if it has none."""
     if browser_cookie(request) is None:
-        response.set_cookie(_BROWSER, new_secret(), secure=True, httponly=True, samesite="lax", path="/")
+        set_browser(response, new_secret())
     return response
+
+
+def set_browser(response: Response, secret: str) -> None:
+    """Give the browser a secret of its own."""
+    response.set_cookie(_BROWSER, secret, secure=True, httponly=True, samesite="lax", path="/")

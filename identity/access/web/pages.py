@@ -17,7 +17,15 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from identity.access.scopes.resource_scope import ANY_TYPE, Context, ResourceScope
-from identity.access.scopes.scope_set import ADMINISTRATION, FHIR_USER, OFFLINE_ACCESS, OPENID, PROFILE, ScopeSet
+from identity.access.scopes.scope_set import (
+    ADMINISTRATION,
+    FHIR_USER,
+    INTERFACES,
+    OFFLINE_ACCESS,
+    OPENID,
+    PROFILE,
+    ScopeSet,
+)
 from identity.access.web.texts import texts_for
 
 _STYLE = (
@@ -91,6 +99,8 @@ def described(request: Request, scope: ScopeSet) -> list[str]:
         lines.append(texts["who"])
     if scope.named & ADMINISTRATION:
         lines.append(texts["manage"])
+    if scope.named & INTERFACES:
+        lines.append(texts["interfaces"])
     if OFFLINE_ACCESS in scope.named:
         lines.append(texts["offline"])
     return list(dict.fromkeys(lines))

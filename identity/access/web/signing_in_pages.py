@@ -6,6 +6,7 @@ Spec: https://datatracker.ietf.org/doc/html/rfc6749#section-3.1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -42,8 +43,8 @@ from identity.access.web.pages import HEADERS, described, host_of, message, page
 from identity.access.web.password_pages import password_page
 from identity.access.web.requests import form
 
-_OWN_PAGES = frozenset({"device", "account"})
-"""Pages that people come to without an application."""
+_OWN_PAGES = MappingProxyType({"device": "device", "account": "account", "hl7": "../hl7/"})
+"""Pages that people come to without an application, and where each is from the issuer on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class People:
     async def let_in(self, request: Request, found: SignedIn, handle: str) -> Response:
         """Begin a session of whoever signed in, and lead on to what they came for."""
         secret = await start_session(self.server, found, session_cookie(request))
-        answered = self.leading(handle) if handle in _OWN_PAGES else self.leading("consent", request=handle)
+        answered = self.leading(_OWN_PAGES[handle]) if handle in _OWN_PAGES else self.leading("consent", request=handle)
         set_session(answered, secret)
         return answered
 

@@ -41,6 +41,7 @@ _ENGLISH = {
     "who": "who you are",
     "only": "only entries with",
     "manage": "the people and apps that have access: see and change them",
+    "interfaces": "the messages of hospital systems (HL7 v2): see, correct and repeat them",
     "passkey": "Sign in with a passkey",
     "choose_password": "Choose a password",
     "password_rule": "At least 12 characters; several words are good and easy to remember.",
@@ -96,6 +97,7 @@ _FRENCH = {
     "who": "votre identité",
     "only": "seulement les entrées avec",
     "manage": "les personnes et applications qui ont accès : les voir et les modifier",
+    "interfaces": "les messages des systèmes hospitaliers (HL7 v2) : les voir, les corriger et les répéter",
     "passkey": "Se connecter avec une clé d’accès",
     "choose_password": "Choisir un mot de passe",
     "password_rule": "Au moins 12 caractères ; plusieurs mots conviennent bien et se retiennent facilement.",
@@ -151,6 +153,7 @@ _KINYARWANDA = {
     "who": "umwirondoro wawe",
     "only": "gusa amakuru afite",
     "manage": "abantu na porogaramu bafite uburenganzira: kubabona no kubahindura",
+    "interfaces": "ubutumwa bwa sisitemu z’ibitaro (HL7 v2): kububona, kubukosora no kubusubiramo",
     "passkey": "Injira ukoresheje urufunguzo rw’igikoresho",
     "choose_password": "Hitamo ijambo ry’ibanga",
     "password_rule": "Nibura inyuguti 12; amagambo menshi ni meza kandi yoroshye kwibuka.",
@@ -176,9 +179,9 @@ TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "fr":
 _WISH = re.compile(r"\s*([a-z]{2})(?:-[a-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*", re.IGNORECASE)
 
 
-def texts_for(accept_language: str) -> Mapping[str, str]:
-    """Return the texts that fit the header ``Accept-Language`` best; English where none does."""
+def texts_for(accept_language: str, texts: Mapping[str, Mapping[str, str]] = TEXTS) -> Mapping[str, str]:
+    """Return those of *texts* that fit the header ``Accept-Language`` best; English where none do."""
     wishes = [_WISH.fullmatch(each) for each in accept_language[:500].split(",")]
-    weighed = [(float(wish[2] or 1), wish[1].lower()) for wish in wishes if wish and wish[1].lower() in TEXTS]
+    weighed = [(float(wish[2] or 1), wish[1].lower()) for wish in wishes if wish and wish[1].lower() in texts]
     best = max(weighed, key=lambda each: each[0], default=(1.0, "en"))
-    return TEXTS[best[1]] if best[0] else _ENGLISH
+    return texts[best[1] if best[0] else "en"]

@@ -52,7 +52,7 @@ def run_hl7(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, until.set)
-        authorization = None if is_open else _authorization(settings)
+        authorization = None if is_open else owner_authorization(settings)
         await service.serve(
             cast("service.Hosted", application),
             settings,
@@ -69,7 +69,7 @@ def run_hl7(
         raise OperatorError(str(error)) from error
 
 
-def _authorization(settings: Settings) -> Callable[[int], str]:
+def owner_authorization(settings: Settings) -> Callable[[int], str]:
     """Return what gives a token of the data folder's owner, renewed in time, for each tenant."""
     from identity.access.hosting.owner import owner_key, owner_token  # noqa: PLC0415 - the same
 
