@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from adapters.hl7.mapping import functions
 from adapters.hl7.mapping.datatypes import NOTHING, Action, Asker, DataType
+from adapters.hl7.mapping.remembering import REMEMBERED, remembering
 from adapters.hl7.mapping.run import Place, Run, UnmappedCode, leaf
 from adapters.hl7.mapping.tables import Code, Table
 from adapters.hl7.mapping.targets import Building, Target
@@ -117,10 +118,15 @@ def composite(root: str, target: Target, kind: DataType, table: Table | None) ->
     else:
         element = target.element
 
-    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
-        inner = element(content, scope)
+    def filled(run: Run, inner: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
         translated = table is not None and _translated(run, inner, text, place, scope, table, kind.type, source)
         return kind.fill(run, inner, text, place, scope) or translated
+
+    is_fixed = kind.type in REMEMBERED and kind.special is None and (table is None or not table.asks)
+    fill = remembering(filled) if is_fixed else filled
+
+    def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
+        return fill(run, element(content, scope), text, place, scope, source)
 
     return act
 

@@ -32,7 +32,7 @@ class FieldSource:
         repetition: the repetition in hand, as it stands.
     """
 
-    __slots__ = ("near", "own", "repetition", "run", "segment")
+    __slots__ = ("_known", "near", "own", "repetition", "run", "segment")
 
     def __init__(self, run: Run, near: Near, segment: Segment) -> None:
         self.run = run
@@ -40,12 +40,20 @@ class FieldSource:
         self.segment = segment
         self.own = 0
         self.repetition = ""
+        self._known: dict[Operand, Sequence[str]] = {}
 
     def values(self, operand: Operand) -> Sequence[str]:
         """Return the values at a place."""
         name, field, component = operand
         if not name or (name == self.segment.id and field == self.own and field):
             return self._value(self.repetition, component)
+        found = self._known.get(operand)
+        if found is None:
+            found = self._known[operand] = self._elsewhere(name, field, component)
+        return found
+
+    def _elsewhere(self, name: str, field: int, component: int) -> Sequence[str]:
+        """Return the values at a place that is not in hand."""
         if name == "MSG":
             # rows name the data type of MSH-9 for it
             name, field, component = "MSH", _MESSAGE_TYPE, field
@@ -68,7 +76,10 @@ class FieldSource:
         segment = self.segment if name in {"", self.segment.id} else self.near.segment(name)
         texts = segment.texts if segment is not None else []
         text = texts[field or self.own] if (field or self.own) < len(texts) else ""
-        return sum(each not in {"", NULL} for each in text.split(self.run.repetition or "\r"))
+        separator = self.run.repetition
+        if not separator or separator not in text:
+            return int(text not in {"", NULL})
+        return sum(each not in {"", NULL} for each in text.split(separator))
 
     def _value(self, text: str, component: int) -> Sequence[str]:
         if component > 1 or (component and self.run.component in text):

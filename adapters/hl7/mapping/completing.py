@@ -76,10 +76,9 @@ class Completer:
 
     def _complete(self, tree: Json, type_name: str, path: str, dropped: Dropped) -> bool:
         """Complete an element with parts; tell whether it has what it requires."""
-        for name, kind in _inner(type_name):
-            value = tree.get(name)
-            if value is None:
-                continue
+        inner = _inner(type_name)
+        for name in [each for each in tree if each in inner]:
+            value, kind = tree[name], inner[name]
             if isinstance(value, list):
                 kept = [each for each in value if self._complete(each, kind, f"{path}.{name}", dropped)]
                 if len(kept) < len(value):
@@ -90,8 +89,9 @@ class Completer:
                 del tree[name]
         for name, value in self._values.get(type_name, {}).items():
             _fill(tree, type_name, name, value)
-        if not all(_is_there(tree, each) or _absent(tree, each, type_name) for each in _required(type_name)):
-            return False
+        for element, names in _required(type_name):
+            if tree.keys().isdisjoint(names) and not _absent(tree, element, type_name):
+                return False
         repair = _REPAIRS.get(type_name)
         return repair is None or repair(tree)
 
@@ -105,10 +105,6 @@ def _replace(tree: Json, name: str, kept: list[Json]) -> None:
 
 def _has(made: Made, name: str) -> bool:
     return any((key[0] if type(key) is tuple else key) == name for key in made.content)
-
-
-def _is_there(tree: Json, element: Element) -> bool:
-    return any(name in tree or f"_{name}" in tree for name in element.json_names())
 
 
 def _fill(tree: Json, type_name: str, name: str, value: str) -> None:
@@ -138,7 +134,7 @@ def _write_absent(tree: Json, name: str, type_code: str, *, is_list: bool) -> No
     value: Any = {"extension": [dict(_EXTENSION)]}
     if kind == "backbone":
         value = {}
-        for element in _required(type_code):
+        for element, _ in _required(type_code):
             inner, inner_kind = next(iter(element.json_names().items()))
             _write_absent(value, inner, inner_kind.code, is_list=element.max != 1)
     elif type_code == "CodeableConcept":
@@ -149,21 +145,25 @@ def _write_absent(tree: Json, name: str, type_code: str, *, is_list: bool) -> No
 
 
 @cache
-def _required(type_name: str) -> tuple[Element, ...]:
-    """Return the elements that a type requires."""
-    return tuple(each for each in nodes()[type_name].elements if each.min and not each.is_attribute)
+def _required(type_name: str) -> tuple[tuple[Element, frozenset[str]], ...]:
+    """Return the elements that a type requires, with the names that they may have."""
+    return tuple(
+        (each, frozenset(written for name in each.json_names() for written in (name, f"_{name}")))
+        for each in nodes()[type_name].elements
+        if each.min and not each.is_attribute
+    )
 
 
 @cache
-def _inner(type_name: str) -> tuple[tuple[str, str], ...]:
+def _inner(type_name: str) -> Mapping[str, str]:
     """Return the elements of a type that have to be looked into, with their types."""
-    found = []
-    for name, (element, kind, _) in elements(type_name).items():
-        node = nodes().get(kind.code)
-        if node is not None and node.kind in {"backbone", "complex-type"} and _asks(kind.code, frozenset()):
-            found.append((name, kind.code))
-        del element
-    return tuple(found)
+    return {
+        name: kind.code
+        for name, (_, kind, _) in elements(type_name).items()
+        if kind.code in nodes()
+        and nodes()[kind.code].kind in {"backbone", "complex-type"}
+        and _asks(kind.code, frozenset())
+    }
 
 
 def _asks(type_name: str, seen: frozenset[str]) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from adapters.hl7.encoding.segment import NULL
 from adapters.hl7.mapping.asking import PartSource
 from adapters.hl7.mapping.run import Place, Run, leaf
-from adapters.hl7.mapping.targets import Building, Made
+from adapters.hl7.mapping.targets import Building
 from mappings.conditions import Condition, Operand, Source
 from mappings.conditions.compiler import Asked
 from mappings.rows import Row
@@ -63,16 +63,6 @@ class Compiled:
     condition: Condition | None = None
 
 
-_REMEMBERED = frozenset({"CodeableConcept", "Coding"})
-"""Types whose elements are made of the same few texts again and again."""
-_MOST = 4096
-"""Texts that are remembered for each sheet."""
-
-
-def _is_flat(element: Building) -> bool:
-    return not any(type(each) is dict or type(each) is Made for each in element.values())
-
-
 @dataclass
 class DataType:
     """A sheet of a data type.
@@ -92,9 +82,6 @@ class DataType:
     whole: list[Compiled] = field(default_factory=list)
     by_part: list[list[Compiled]] = field(default_factory=list)
     empty: list[Compiled] = field(default_factory=list)
-    _known: dict[tuple[str, int], tuple[tuple[tuple[Any, Any], ...], tuple[Place, ...], bool]] = field(
-        default_factory=dict
-    )
 
     def ready(self) -> None:
         """Sort the rows by the part that each is of."""
@@ -108,29 +95,7 @@ class DataType:
         """Fill the element *content* from the value *text*; tell whether anything was there."""
         if self.special is not None:
             return self.special(run, content, text, place, scope)
-        if not content and self.type in _REMEMBERED and run.is_usual and run.escape not in text:
-            return self._remembered(run, content, text, place, scope)
         return self._fill(run, content, text, place, scope)
-
-    def _remembered(self, run: Run, content: Building, text: str, place: Place, scope: int) -> bool:
-        """Fill a coded element as it was filled before from the same text."""
-        key = (text, len(place))
-        known = self._known.get(key)
-        if known is None:
-            before = len(run.used), len(run.refused), run.unmapped.total()
-            done = self._fill(run, content, text, place, scope)
-            is_flat = all(type(each) is not dict or _is_flat(each) for each in content.values())
-            if before[1:] == (len(run.refused), run.unmapped.total()) and is_flat and len(self._known) < _MOST:
-                kept = tuple((name, dict(each) if type(each) is dict else each) for name, each in content.items())
-                used = tuple(each[len(place) :] for each in run.used[before[0] :])
-                self._known[key] = kept, used, done
-            return done
-        kept, used, done = known
-        for name, each in kept:
-            own = (name[0], name[1], scope) if type(name) is tuple else name
-            content[own] = each.copy() if type(each) is dict else each
-        run.used += [place + each for each in used]
-        return done
 
     def _fill(self, run: Run, content: Building, text: str, place: Place, scope: int) -> bool:
         parts = run.parts(text, place)

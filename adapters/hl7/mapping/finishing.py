@@ -12,13 +12,13 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
-from adapters.hl7.mapping.targets import Building, Made, elements
+from adapters.hl7.mapping.targets import REFERS, Building, Made, elements
 
 Json = dict[str, Any]
 NAMESPACE = uuid.UUID("6f1d5a3e-0a57-5c1b-9a53-6d1e3f0f7d2c")
@@ -28,6 +28,7 @@ _SPECIAL = re.compile(r"[\\,$|]")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 _CANONICAL = msgspec.json.Encoder(order="deterministic", decimal_format="number")
 _NAMESPACE = NAMESPACE.bytes
+_BY_IDENTIFIER = ("identifier",)
 _PENDING = "urn:uuid:00000000-0000-0000-0000-000000000000"
 
 
@@ -65,6 +66,8 @@ class Finisher:
         self._told_apart = told_apart
         self._preferred = preferred
         self._trees: dict[int, Json] = {}
+        self._parts: dict[int, Json] = {}
+        self._is_open = False
         self._identities: dict[int, Identity] = {}
         self._count: dict[str, int] = {}
         self.order: list[Made] = []
@@ -73,7 +76,16 @@ class Finisher:
         """Return a resource as JSON, without type; references are full URLs."""
         found = self._trees.get(id(made))
         if found is None:
-            found = self._trees[id(made)] = self._plain(made.content)
+            parts = self._parts.get(id(made))
+            if parts is None:
+                found = self._plain(made.content)
+            else:
+                # what told it apart is finished already
+                found = {
+                    **parts,
+                    **self._plain({key: value for key, value in made.content.items() if _root(key) not in parts}),
+                }
+            self._trees[id(made)] = found
         return found
 
     def identity(self, made: Made) -> Identity:
@@ -86,19 +98,20 @@ class Finisher:
         return found
 
     def _plain(self, content: Building) -> Json:
-        if _is_finished(content):
+        for key, value in content.items():
+            if type(value) is dict or type(key) is tuple or type(value) is Made:
+                break
+        else:
+            # neither lists nor elements inside, such as a coding
             return content
         out: Json = {}
         for key, value in content.items():
-            kind = type(value)
-            if kind is dict:
-                plain = self._plain(value)
-                if not plain:
+            if type(value) is dict:
+                value = self._reference(value) if len(value) == 1 and REFERS in value else self._plain(value)  # noqa: PLW2901 - what is written is the finished value
+                if not value:
                     continue
-                value = plain  # noqa: PLW2901 - what is written is the finished value
-            elif kind is Made:
-                if says_something(value.content):
-                    out["reference"] = self.identity(value).full_url
+            elif type(value) is Made:
+                out |= self._reference(content)
                 continue
             if type(key) is not tuple:
                 out[key] = value
@@ -116,23 +129,40 @@ class Finisher:
             return _sound(out)
         return out
 
+    def _reference(self, content: Building) -> Json:
+        made: Made = content[REFERS]
+        known = self._identities.get(id(made))
+        if known is None and not says_something(made.content):
+            return {}
+        full_url = (known or self.identity(made)).full_url
+        self._is_open = self._is_open or full_url is _PENDING
+        return {"reference": full_url}
+
     def _identify(self, made: Made) -> Identity:
         kind = made.type
         for alternative in self._told_apart.get(kind, ()):
-            tree = self._part(made, alternative)
-            if alternative == ("identifier",):
+            tree = self._part(made, _roots(alternative))
+            if alternative == _BY_IDENTIFIER:
                 own = self._own_identifier(kind, tree)
                 if own is not None:
                     return own
             elif _value(tree, alternative[0]) is not None:
                 return self._derived(kind, [_value(tree, name) for name in alternative])
-        return self._derived(kind, self._plain(made.content))
+        return self._derived(kind, self._closed(made, made.content, self._trees))
 
-    def _part(self, made: Made, names: tuple[str, ...]) -> Json:
+    def _part(self, made: Made, roots: frozenset[str]) -> Json:
         """Return only the elements that tell a resource apart: all of it may refer back to the resource itself."""
-        roots = {name.partition(".")[0] for name in names}
-        chosen = {key: value for key, value in made.content.items() if (key[0] if type(key) is tuple else key) in roots}
-        return self._plain(chosen)
+        chosen = {key: value for key, value in made.content.items() if _root(key) in roots}
+        return self._closed(made, chosen, self._parts)
+
+    def _closed(self, made: Made, content: Building, known: dict[int, Json]) -> Json:
+        """Return *content* finished, and keep it in *known* unless it refers to what has no identity yet."""
+        was_open, self._is_open = self._is_open, False
+        finished = self._plain(content)
+        if not self._is_open:
+            known[id(made)] = finished
+        self._is_open = was_open
+        return finished
 
     def _own_identifier(self, kind: str, tree: Json) -> Identity | None:
         identifiers = tree.get("identifier") or []
@@ -162,12 +192,14 @@ class Finisher:
         return Identity(full_url, (URI_SYSTEM, full_url) if "identifier" in elements(kind) else None)
 
 
-def _is_finished(content: Building) -> bool:
-    """Return whether an element has neither lists nor elements inside, such as a coding."""
-    for key, value in content.items():  # noqa: SIM110 - a generator would cost more than what it saves
-        if type(value) is dict or type(value) is Made or type(key) is tuple:
-            return False
-    return True
+def _root(key: str | tuple[str, str, int]) -> str:
+    return key[0] if type(key) is tuple else key  # type: ignore[return-value]  # type() is quicker than isinstance()
+
+
+@cache
+def _roots(names: tuple[str, ...]) -> frozenset[str]:
+    """Return the elements of a resource that hold what *names* say."""
+    return frozenset(name.partition(".")[0] for name in names)
 
 
 def says_something(content: Building) -> bool:

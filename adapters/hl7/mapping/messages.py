@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from adapters.hl7.encoding import Segment
@@ -23,7 +24,7 @@ from adapters.hl7.mapping.guarding import Choice, choice
 from adapters.hl7.mapping.joining import fixed
 from adapters.hl7.mapping.layout import Layout, Occurrence, Positioned
 from adapters.hl7.mapping.run import Run
-from adapters.hl7.mapping.targets import REFERS, Building, Made, Target, compile_target, step
+from adapters.hl7.mapping.targets import REFERS, Building, Made, Target, compile_target
 from adapters.hl7.mapping.values import CONVERSIONS
 from conformance.types import nodes
 from mappings.conditions import compile_condition
@@ -93,6 +94,7 @@ class MessageRow(NamedTuple):
 
     Attributes:
         label: the resource that it fills.
+        name: the label as groups know it.
         home: key of the group that the resource lives in; empty where each segment has its own.
         inside: the element of the resource that it fills; None for the resource.
         asked: its condition.
@@ -103,6 +105,7 @@ class MessageRow(NamedTuple):
     """
 
     label: Label
+    name: str
     home: str
     inside: Target | None
     asked: Asked | None
@@ -179,6 +182,7 @@ class MessagePlan:
             root, inside = label.type, None
         return MessageRow(
             label,
+            str(label),
             homes.get(label, ""),
             inside,
             asked,
@@ -244,7 +248,7 @@ def _link(left: str, right: str, own: Label, known: Collection[Label]) -> Link |
 
 def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pending: list[Pending]) -> None:
     source = FieldSource(run, positioned.group, positioned.segment)
-    local: dict[Label, Made] = {}
+    local: dict[str, Made] = {}
     for row in rows:
         source.own, source.repetition = 0, ""
         if row.asked is not None and not row.asked(source):
@@ -256,10 +260,10 @@ def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pendin
         pending.extend(Pending(link, made, row.label, positioned.group, scope) for link in row.links)
 
 
-def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[Label, Made]) -> Made:
+def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[str, Made]) -> Made:
     """Return the resource that a row fills: the one of its group, or a new one."""
-    made = local.get(row.label)
-    name = str(row.label)
+    name = row.name
+    made = local.get(name)
     if made is None and row.is_floating:
         made = group.find(name)
     elif made is None and row.home:
@@ -268,7 +272,7 @@ def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[Label, M
         made = run.make(row.label.type)
         made.group = group
         (group.around(row.home) if row.home else group).register(name, made)
-    local[row.label] = made
+    local[name] = made
     return made
 
 
@@ -281,8 +285,9 @@ def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows,
         if row.asked is None or row.asked(source):
             row.act(run, content, segment.text, (number,), base, source)
     texts = segment.texts
+    length = len(texts)
     for position, found in rows.fields.items():
-        text = texts[position] if position < len(texts) else ""
+        text = texts[position] if position < length else ""
         if text and text != NULL:
             if position in rows.choices:
                 found = rows.choices[position].rows(source)  # noqa: PLW2901 - fewer rows of the same field
@@ -290,7 +295,7 @@ def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows,
     if rows.each:
         _spread(run, content, positioned, rows, source)
     for position, found in rows.empty.items():
-        if position >= len(texts) or texts[position] in {"", NULL}:
+        if position >= length or texts[position] in {"", NULL}:
             source.own, source.repetition = position, ""
             for row in found:
                 if row.asked is None or row.asked(source):
@@ -361,13 +366,17 @@ def resolve(pending: Iterable[Pending]) -> None:
         if last is None:
             continue
         if last.label is not None:
-            step(holder, last._replace(label=f"@{id(right)}"), 0)[REFERS] = right
+            holder[last.name, f"@{id(right)}", 0] = {REFERS: right}
         else:
             holder.setdefault(last.name, {}).setdefault(REFERS, right)
 
 
+_name = cache(str)
+"""The label as groups know it."""
+
+
 def _find(group: Occurrence, label: Label) -> Made | None:
-    found = group.find(str(label))
+    found = group.find(_name(label))
     if found is None and not label.label.isdecimal():
         # written in words, such as Patient[PID]: the nearest of its type
         found = group.find(f"{label.type}[1]")

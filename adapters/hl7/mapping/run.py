@@ -68,6 +68,10 @@ class Run:
         self.unmapped: Counter[UnmappedCode] = Counter()
         self.made: list[Made] = []
 
+    def apart(self) -> Run:
+        """Return a run of the same message that keeps what it finds to itself."""
+        return Run(self.message, self.sender, self.zone, self.now)
+
     def make(self, resource_type: str) -> Made:
         """Return a new resource."""
         made = Made(resource_type)

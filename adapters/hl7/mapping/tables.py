@@ -34,18 +34,21 @@ class Table:
 
     Attributes:
         name: as rows name it.
+        asks: whether a row counts only on a condition.
     """
 
     def __init__(self, name: str, rows: Iterable[CodeRow]) -> None:
         self.name = name
         self._rows: dict[str, list[tuple[Asked | None, Code | None]]] = {}
         self._systems: dict[str, str] = {}
+        self.asks = False
         for row in rows:
             condition = condition_of(name, row.condition)
             if isinstance(condition, Function):
                 # the one function that tables use says that the code has no counterpart
                 continue
             asked = None if condition is None else compile_condition(condition)
+            self.asks |= asked is not None
             code = Code(row.target, row.target_system, row.display) if row.target else None
             self._rows.setdefault(row.code, []).append((asked, code))
             number = _HL7_TABLE.fullmatch(row.system)
