@@ -23,7 +23,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.query import EVERYTHING, NOTHING, Clause, Include, Parameter, Query, TypeClause
 from fhir_api.store.parameters import Job, OwnParameters
-from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, Reader, ValueInUse
+from fhir_api.store.port import Criteria, DefinitionsState, HistoryQuery, PackageRecord, Page, Reader, ValueInUse
 
 _FEW_TYPES: Final = 4
 MOST_SCANNED: Final = 1000
@@ -148,9 +148,18 @@ class GuardedReader:
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """Return keys of resources that match and may be reached."""
-        seen = self._access.admitted("search-type", resource_type).clause
-        asked = [narrowed(clause, self._reach) for clause in clauses]
-        return await self._reader.matching_keys(resource_type, asked if seen is EVERYTHING else [*asked, seen], limit)
+        allowed = self._allowed(Criteria(resource_type, tuple(clauses)))
+        return await self._reader.matching_keys(resource_type, allowed.clauses, limit)
+
+    def _allowed(self, asked: Criteria) -> Criteria:
+        """Return criteria that match only what may be reached."""
+        seen = self._access.admitted("search-type", asked.resource_type).clause
+        clauses = tuple(narrowed(clause, self._reach) for clause in asked.clauses)
+        return Criteria(asked.resource_type, clauses if seen is EVERYTHING else (*clauses, seen))
+
+    async def matching_keys_of(self, asked: Sequence[Criteria], limit: int) -> list[list[ResourceKey]]:
+        """Return for each of several criteria keys of resources that match and may be reached."""
+        return await self._reader.matching_keys_of([self._allowed(criteria) for criteria in asked], limit)
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
         """Return values of those types whose resources may all be reached.

@@ -57,9 +57,18 @@ async def one_match(
     Raises:
         FhirError: PRECONDITION_FAILED when several match.
     """
-    keys = await store.matching_keys(resource_type, clauses, 2 + len(leaving))
-    if leaving:
-        keys = [key for key in keys if key not in leaving]
+    return only_match(resource_type, await store.matching_keys(resource_type, clauses, 2 + len(leaving)), leaving)
+
+
+def only_match(
+    resource_type: str, found: Sequence[ResourceKey], leaving: Collection[ResourceKey] = ()
+) -> ResourceKey | None:
+    """Return the only one of the keys that were *found*, or None; those that are *leaving* do not count.
+
+    Raises:
+        FhirError: PRECONDITION_FAILED when there are several.
+    """
+    keys = [key for key in found if key not in leaving]
     if len(keys) > 1:
         raise refuse(
             ErrorKind.PRECONDITION_FAILED,

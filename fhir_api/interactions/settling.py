@@ -5,9 +5,9 @@ Spec: https://hl7.org/fhir/R4/http.html#trules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-from fhir_api.interactions.conditions import criteria, lock_name, one_match
+from fhir_api.interactions.conditions import criteria, lock_name, only_match
 from fhir_api.interactions.context import Context
 from fhir_api.interactions.delete import matches
 from fhir_api.interactions.envelope import faulty
@@ -16,7 +16,7 @@ from fhir_api.interactions.update import target, vacancy
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey, new_logical_id
 from fhir_api.model.resource import parse_compact
-from fhir_api.store.port import Expect, Reader
+from fhir_api.store.port import Criteria, Expect, Reader
 
 _ORDER = {"DELETE": 0, "POST": 1, "PUT": 2, "PATCH": 2, "GET": 3}
 """Methods in the order in which the specification has them processed."""
@@ -42,11 +42,21 @@ async def settle(context: Context, store: Reader, steps: Sequence[Step]) -> None
 
 async def _settle_in_order(context: Context, store: Reader, steps: Sequence[Step], unsettled: list[Step]) -> None:
     settling = _Settling(context, store, steps)
-    for step in sorted(unsettled, key=lambda step: _ORDER[step.method]):
-        try:
-            await settling.settle(step)
-        except FhirError as error:
-            raise in_entry(error, step.place) from None
+    ordered = sorted(unsettled, key=lambda step: _ORDER[step.method])
+    leaving = [step for step in ordered if step.method == "DELETE"]
+    for step in leaving:
+        await _in_its_entry(step, settling.settle)
+    staying = ordered[len(leaving) :]
+    await settling.look([step for step in staying if step.query is not None])
+    for step in staying:
+        await _in_its_entry(step, settling.settle)
+
+
+async def _in_its_entry(step: Step, settle: Callable[[Step], Awaitable[None]]) -> None:
+    try:
+        await settle(step)
+    except FhirError as error:
+        raise in_entry(error, step.place) from None
 
 
 class _Settling:
@@ -57,6 +67,34 @@ class _Settling:
         self._store = store
         self._leaving = {key for step in steps if step.method == "DELETE" for key in step.keys}
         self._created: dict[str, ResourceKey] = {}
+        self._asked: dict[int, Criteria] = {}
+        self._found: dict[int, list[ResourceKey]] = {}
+
+    async def look(self, steps: Sequence[Step]) -> None:
+        """Look up what matches the criteria of *steps*, of all of them at once."""
+        for step in steps:
+            await _in_its_entry(step, self._understand)
+        if not steps:
+            return
+        try:
+            found = await self._store.matching_keys_of([*self._asked.values()], self._most)
+        except FhirError:
+            # one of them is refused: asked one by one, they tell which
+            for step in steps:
+                await _in_its_entry(step, self._look_alone)
+        else:
+            self._found = dict(zip(self._asked, found, strict=True))
+
+    @property
+    def _most(self) -> int:
+        return 2 + len(self._leaving)
+
+    async def _understand(self, step: Step) -> None:
+        clauses = await criteria(self._context, self._store, step.resource_type, step.query or "")
+        self._asked[step.place] = Criteria(step.resource_type, clauses)
+
+    async def _look_alone(self, step: Step) -> None:
+        (self._found[step.place],) = await self._store.matching_keys_of([self._asked[step.place]], self._most)
 
     async def settle(self, step: Step) -> None:
         """Give *step* its keys and what it expects."""
@@ -73,8 +111,7 @@ class _Settling:
 
     async def _settle_one(self, step: Step, query: str) -> None:
         resource_type, name = step.resource_type, lock_name(step.resource_type, query)
-        clauses = await criteria(self._context, self._store, resource_type, query)
-        match = await one_match(self._store, resource_type, clauses, self._leaving) or self._created.get(name)
+        match = only_match(resource_type, self._found[step.place], self._leaving) or self._created.get(name)
         if step.method == "PATCH":
             if match is None:
                 raise refuse(ErrorKind.NOT_FOUND, f"No {resource_type} matches the criteria.")

@@ -12,6 +12,7 @@ from fhir_api.store.explaining import ExplainedStatement, Explaining
 from fhir_api.store.limited import behind, removable
 from fhir_api.store.parameters import Job, OwnParameters
 from fhir_api.store.port import (
+    Criteria,
     DefinitionsState,
     HistoryQuery,
     PackageRecord,
@@ -62,6 +63,10 @@ class ForwardingReader:
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """See the port."""
         return await self._inner.matching_keys(resource_type, clauses, limit)
+
+    async def matching_keys_of(self, asked: Sequence[Criteria], limit: int) -> list[list[ResourceKey]]:
+        """See the port."""
+        return await self._inner.matching_keys_of(asked, limit)
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
         """See the port."""

@@ -174,6 +174,13 @@ class ValueInUse(NamedTuple):
     code: str
 
 
+class Criteria(NamedTuple):
+    """What chooses resources of a type: all of *clauses* hold."""
+
+    resource_type: str
+    clauses: tuple[Clause, ...]
+
+
 class Reader(Protocol):
     """Reading, the same inside and outside a transaction."""
 
@@ -194,6 +201,9 @@ class Reader(Protocol):
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """Return up to *limit* keys of current resources that match (for conditional interactions)."""
+
+    async def matching_keys_of(self, asked: Sequence[Criteria], limit: int) -> list[list[ResourceKey]]:
+        """Return up to *limit* keys for each of several criteria; those by an identifier are looked up together."""
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
         """Return the different values that current resources have for some token and uri parameters."""

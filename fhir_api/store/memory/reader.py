@@ -16,7 +16,7 @@ from fhir_api.store.memory.matching import matching
 from fhir_api.store.memory.ordering import Start, ordered, place
 from fhir_api.store.memory.state import Record, State
 from fhir_api.store.parameters import Job, OwnParameter, OwnParameters
-from fhir_api.store.port import DefinitionsState, HistoryQuery, PackageRecord, Page, ValueInUse
+from fhir_api.store.port import Criteria, DefinitionsState, HistoryQuery, PackageRecord, Page, ValueInUse
 
 
 class MemoryReader:
@@ -88,6 +88,10 @@ class MemoryReader:
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """Return up to *limit* keys of current resources that match (for conditional interactions)."""
         return [record.version.key for record in matching(self._state, (resource_type,), clauses)[:limit]]
+
+    async def matching_keys_of(self, asked: Sequence[Criteria], limit: int) -> list[list[ResourceKey]]:
+        """Return up to *limit* keys for each of several criteria."""
+        return [await self.matching_keys(criteria.resource_type, criteria.clauses, limit) for criteria in asked]
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
         """Return the different values that current resources have for some token and uri parameters."""

@@ -32,6 +32,7 @@ from fhir_api.store.explaining import ExplainedStatement
 from fhir_api.store.limits import RequestClass
 from fhir_api.store.parameters import Job, OwnParameters
 from fhir_api.store.port import (
+    Criteria,
     DefinitionsState,
     HistoryQuery,
     PackageRecord,
@@ -127,6 +128,13 @@ class _PostgresReader:
         indexing = self._shared.indexing
         return await self._guarded(
             RequestClass.CONDITIONAL, lambda fetch: run.matching_keys(fetch, resource_type, clauses, limit, indexing)
+        )
+
+    async def matching_keys_of(self, asked: Sequence[Criteria], limit: int) -> list[list[ResourceKey]]:
+        """See :class:`fhir_api.store.port.Reader`."""
+        indexing = self._shared.indexing
+        return await self._guarded(
+            RequestClass.CONDITIONAL, lambda fetch: run.matching_keys_of(fetch, asked, limit, indexing)
         )
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from fhir_api.model.keys import ResourceKey
-from fhir_api.store.port import Expect, HistoryQuery, TenantStore
+from fhir_api.store.port import Criteria, Expect, HistoryQuery, TenantStore
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import query, update, write
 from tests.support.tenants import new_tenant
@@ -128,3 +128,14 @@ async def test_a_transaction_adds_its_begin_lock_and_commit(store: TenantStore, 
         await transaction.matching_keys("Patient", query("Patient?identifier=1").clauses, 2)
         await transaction.write([write(patient("r"))])
     assert await statements.number() == 6
+
+
+async def test_identifiers_are_looked_up_together(store: TenantStore, statements: Statements) -> None:
+    asked = [query(f"Patient?identifier=urn:a|{number}") for number in range(50)]
+    criteria = [Criteria("Patient", each.clauses) for each in asked]
+    await store.matching_keys_of(criteria, 2)
+    # the driver asks once for each connection what arrays are
+    await statements.number()
+    statements.texts.clear()
+    await store.matching_keys_of(criteria, 2)
+    assert await statements.number() == 1

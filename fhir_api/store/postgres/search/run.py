@@ -12,9 +12,9 @@ from fhir_api.model.versions import StoredVersion
 from fhir_api.search.clause_trees import with_values
 from fhir_api.search.query import AnyClause, Clause, Query, Total, ValueClause
 from fhir_api.search.types.ranges import has_ranges
-from fhir_api.store.port import Page
+from fhir_api.store.port import Criteria, Page
 from fhir_api.store.postgres.reads import stored_versions
-from fhir_api.store.postgres.search import includes, places, totals
+from fhir_api.store.postgres.search import by_identifier, includes, places, totals
 from fhir_api.store.postgres.search.along import Way, way_of, way_of_order
 from fhir_api.store.postgres.search.by_name import in_order, sorts_by_name, unordered
 from fhir_api.store.postgres.search.long_texts import comparing_long_texts
@@ -119,3 +119,17 @@ async def matching_keys(
     search = Search(Query((resource_type,), await places.leading_inside(fetch, compared)), indexing)
     rows = await fetch(search.keys(limit), *search.arguments.values)
     return [ResourceKey(type_names()[type_id], logical_id) for type_id, logical_id in rows]
+
+
+async def matching_keys_of(
+    fetch: Fetch, asked: Sequence[Criteria], limit: int, indexing: Indexing
+) -> list[list[ResourceKey]]:
+    """Return up to *limit* keys for each of several criteria: identifiers by one statement, others one by one."""
+    rows = [by_identifier.row_of(criteria, indexing.encoder.hasher) for criteria in asked]
+    found = iter(await by_identifier.look(fetch, [row for row in rows if row is not None], limit) if any(rows) else ())
+    return [
+        await matching_keys(fetch, criteria.resource_type, criteria.clauses, limit, indexing)
+        if row is None
+        else next(found)
+        for criteria, row in zip(asked, rows, strict=True)
+    ]
