@@ -1,4 +1,4 @@
--- Keys of tenants, wrapped with a key that is not in the database: docs/decisions/0023-keys-of-tenants.md.
+-- Keys of tenants, wrapped with a key that is not in the database: docs/decisions/0026-keys-of-tenants.md.
 -- Leave this table out of backups of the others, and keep its own backups apart and for a short time.
 CREATE TABLE tenancy.wrapped_key (
     tenant_id integer PRIMARY KEY,
