@@ -26,6 +26,9 @@ _REUSED = Fault(
     Condition.DUPLICATE_KEY, "another message with this control id was received before", Place("MSH", 1, 10)
 )
 
+Heard = Callable[[Sender, bool], None]
+"""Told who sent a message, and whether it is in safe storage."""
+
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
@@ -40,6 +43,7 @@ class Receiver:
         senders: Senders,
         now: Callable[[], int] = _now,
         stored: Callable[[int], None] = lambda _tenant: None,
+        heard: Heard = lambda _sender, _is_stored: None,
     ) -> None:
         """Store with *stores* what *senders* send.
 
@@ -48,11 +52,17 @@ class Receiver:
             senders: who may send.
             now: tells milliseconds since 1970.
             stored: told the tenant of a message that was stored.
+            heard: told of each message of a known sender.
         """
         self._stores = stores
         self._senders = senders
         self._now = now
         self._stored = stored
+        self._heard = heard
+
+    def know(self, senders: Senders) -> None:
+        """Serve *senders* from now on."""
+        self._senders = senders
 
     async def receive(self, frame: bytes | Oversized, peer: Peer) -> Reply:
         """Return the answer to a frame, after what it holds is on disk."""
@@ -79,7 +89,9 @@ class Receiver:
         except Hl7Error as error:
             _LOG.info("a message was refused: %s %s", error.fault.condition.name, error.fault.place)
             return _answered(salvage(raw), Outcome.REFUSED, error.fault)
-        return await self._store(message, sender)
+        reply = await self._store(message, sender)
+        self._heard(sender, reply.is_stored)
+        return reply
 
     async def _store(self, message: Message, sender: Sender) -> Reply:
         conditions, answer = sender.conditions(message), answer_of(message, sender)

@@ -26,12 +26,15 @@ from adapters.hl7.applying.worker import Worker, milliseconds
 from adapters.hl7.mapping.plans import Plans
 from adapters.hl7.mllp.listener import Limits, Listener
 from adapters.hl7.mllp.tls import server_context
+from adapters.hl7.operation.figures import Figures
+from adapters.hl7.operation.reloading import Reloading
+from adapters.hl7.operation.watching import Watch
 from adapters.hl7.outbound import service as outbound
 from adapters.hl7.outbound.destinations import destinations
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.sites import senders
-from adapters.hl7.store.port import MessageStores
+from adapters.hl7.store.port import MessageStores, Settlement, StoredMessage
 from adapters.hl7.store.postgres.outbound import PostgresQueues
 from adapters.hl7.store.postgres.store import open_message_stores
 from mappings.sites import SITES
@@ -75,7 +78,7 @@ class Service:
 
     def __init__(
         self, application: Hosted, stores: MessageStores, known: Iterable[Sender], plans: AnsweredPlans,
-        authorization: Authorization | None = None,
+        authorization: Authorization | None = None, figures: Figures | None = None,
     ) -> None:  # fmt: skip
         """Prepare.
 
@@ -85,14 +88,23 @@ class Service:
             known: the senders.
             plans: what their messages become.
             authorization: for requests to the FHIR server; None where it lets everybody in.
+            figures: count what happens.
         """
         self._application = application
         self._stores = stores
         self._plans = plans
         self._authorization = authorization
-        served = list(known)
-        self._tenants = {number: self._tenant(number) for number in {sender.tenant for sender in served}}
-        self.receiver = Receiver(stores, Senders(served), stored=lambda tenant: self._tenants[tenant].worker.wake())
+        self.figures = figures or Figures()
+        self._watch = Watch(stores, self.figures, milliseconds)
+        self._served = list(known)
+        self._watch.know(self._served)
+        self._tenants = {number: self._tenant(number) for number in {sender.tenant for sender in self._served}}
+        self.receiver = Receiver(
+            stores,
+            Senders(self._served),
+            stored=lambda tenant: self._tenants[tenant].worker.wake(),
+            heard=lambda sender, is_stored: self._watch.heard(sender, is_stored=is_stored),
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def server(self, number: int) -> InProcess:
@@ -104,14 +116,34 @@ class Service:
     def _tenant(self, number: int) -> Tenant:
         server = self.server(number)
         store = self._stores.for_tenant(number)
-        worker = Worker(store, Application(server, self._plans.of, milliseconds).apply)
+        apply = Application(server, self._plans.of, milliseconds).apply
+
+        async def counted(stored: StoredMessage) -> Settlement:
+            settlement = await apply(stored)
+            self.figures.worked_on(number, stored.sender, settlement.state)
+            return settlement
+
+        worker = Worker(store, counted)
         return Tenant(worker, Answering(server, self._plans, store, worker))
 
     async def start(self) -> None:
         """Begin to work; what people said before is known from the first message on."""
         for tenant in self._tenants.values():
-            await tenant.answering.look()
-            self._tasks += [asyncio.create_task(tenant.worker.run()), asyncio.create_task(tenant.answering.run())]
+            await self._begin(tenant)
+        self._tasks.append(asyncio.create_task(self._watch.run()))
+
+    async def _begin(self, tenant: Tenant) -> None:
+        await tenant.answering.look()
+        self._tasks += [asyncio.create_task(tenant.worker.run()), asyncio.create_task(tenant.answering.run())]
+
+    async def know(self, known: Iterable[Sender]) -> None:
+        """Serve *known* from now on; what others sent before is still worked on."""
+        self._served = list(known)
+        for number in {sender.tenant for sender in self._served} - set(self._tenants):
+            self._tenants[number] = self._tenant(number)
+            await self._begin(self._tenants[number])
+        self._watch.know(self._served)
+        self.receiver.know(Senders(self._served))
 
     async def stop(self) -> None:
         """Finish the messages in hand and end."""
@@ -145,7 +177,7 @@ async def serve(
         MappingError: a file of a site cannot be used.
     """
     folder = Path(settings.hl7_sites) if settings.hl7_sites else SITES
-    known, plans, sent_to = senders(folder), AnsweredPlans(Plans(folder).of), destinations(folder)
+    known, plans, sent_to = senders(folder), Plans(folder), destinations(folder)
     await application.start()
     contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
     options = PoolOptions(
@@ -155,7 +187,8 @@ async def serve(
     )
     stores = await open_message_stores(options, contexts)
     queues = PostgresQueues(options, contexts)
-    service = Service(application, stores, known, plans, authorization)
+    service = Service(application, stores, known, AnsweredPlans(plans.of), authorization)
+    reloading = asyncio.create_task(Reloading(folder, plans, service.know, service.figures).run())
     sending = asyncio.create_task(outbound.run(sent_to, queues, service.server, until))
     listener = Listener(service.receiver.receive, Limits(), commit_bytes=False)
     try:
@@ -166,6 +199,7 @@ async def serve(
     finally:
         until.set()
         await listener.stop()
+        reloading.cancel()
         await service.stop()
         await _ended(sending)
         await queues.close()

@@ -14,7 +14,7 @@ from adapters.hl7.operation import answers
 from adapters.hl7.operation.answers import Asked, Coding
 from adapters.hl7.operation.coverage import Coverage, coverage_of
 from adapters.hl7.operation.reading import Content, Made, content_of, made_of
-from adapters.hl7.operation.senders import Known, SenderView, views
+from adapters.hl7.operation.standing import Known, SenderView, views
 from adapters.hl7.receiving import answer_of, arrival_of, check
 from adapters.hl7.senders import Sender
 from adapters.hl7.store.looking import OPEN, Criteria, Listed, Replay

@@ -126,7 +126,7 @@ class Operation:
     def _make(self, tenant: int, stores: MessageStores) -> Application:
         from adapters.hl7.operation.application import create_application  # noqa: PLC0415 - see the module
         from adapters.hl7.operation.desk import Desk  # noqa: PLC0415 - the same
-        from adapters.hl7.operation.senders import senders_in  # noqa: PLC0415 - the same
+        from adapters.hl7.operation.standing import senders_in  # noqa: PLC0415 - the same
 
         base = "/fhir" if tenant == DEFAULT_TENANT else f"/t/{tenant}/fhir"
         header = self._authorization

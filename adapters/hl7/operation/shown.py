@@ -12,7 +12,7 @@ from adapters.hl7.operation.answers import Asked, Coding
 from adapters.hl7.operation.coverage import Coverage
 from adapters.hl7.operation.desk import Seen
 from adapters.hl7.operation.reading import Content
-from adapters.hl7.operation.senders import SenderView
+from adapters.hl7.operation.standing import SenderView
 from adapters.hl7.store.looking import Criteria, Listed, State
 
 MOST_LISTED = 500
