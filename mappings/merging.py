@@ -96,6 +96,7 @@ def common() -> Sheets:
     )
     for patch in row_patches():
         _apply(sheets, patch)
+    _decided(sheets)
     for kind in (sheets.messages, sheets.segments, sheets.datatypes):
         name = "messages" if kind is sheets.messages else "segments" if kind is sheets.segments else "datatypes"
         for path in sorted((OWN / name).glob("*.csv")):
@@ -108,6 +109,14 @@ def common() -> Sheets:
     for path in sorted(OWN.glob("*.csv")):
         sheets.plain[path.stem] = tuple(read_table(path))
     return sheets
+
+
+def _decided(sheets: Sheets) -> None:
+    """Leave out the rows of the guide that count on a condition in words which our policy denies."""
+    denied = {row["condition"] for row in read_table(OWN / "policies.csv") if row["counts"] == "no"}
+    for kind in (sheets.messages, sheets.segments, sheets.datatypes):
+        for name, rows in kind.items():
+            kind[name] = tuple(row for row in rows if row.narrative not in denied or not row.target)
 
 
 @cache

@@ -13,6 +13,7 @@ from mappings.build.__main__ import main
 from mappings.conditions import compile_condition
 from mappings.corrections import Function, condition_of, condition_patches, linked
 from mappings.errors import MappingError
+from mappings.merging import OWN, common, read_table
 from mappings.rows import BASE, KINDS, MANIFEST, base, manifest
 
 PUBLISHED = Path(__file__).parents[2] / "../shared/data/v2-to-fhir-mappings"
@@ -100,3 +101,18 @@ def test_rows_say_what_they_map():
     assert (name.target, name.target_type, name.map) == ("name[1]", "HumanName", "XPN[HumanName]")
     codes = {row.code: row.target for row in base().tables["AdministrativeSex"] if row.target}
     assert codes["F"] == "female"
+
+
+def test_every_condition_in_words_has_a_policy_with_its_reason():
+    policies = read_table(OWN / "policies.csv")
+    assert {row["counts"] for row in policies} == {"yes", "no"}
+    assert all(row["reason"] for row in policies)
+    messages, segments, datatypes, _ = base()
+    members = [row for sheets in (messages, segments, datatypes) for rows in sheets.values() for row in rows]
+    assert {row["condition"] for row in policies} == {row.narrative for row in members if row.narrative and row.target}
+
+
+def test_a_row_whose_policy_is_no_does_not_count():
+    condition = "If the placer number is also the accession identifier."
+    assert condition in {row.narrative for row in base().segments["OBR[Specimen]"]}
+    assert "accessionIdentifier" not in {row.target for row in common().segments["OBR[Specimen]"]}
