@@ -57,7 +57,7 @@ async def test_a_good_token_lets_in(speak):
         {"audience": "http://127.0.0.1:8080/t/2/fhir"},
         {"issuer": "http://127.0.0.1:8080/t/2/auth"},
         {"issuer": "https://elsewhere.example"},
-        {"issued_at": int(time.time()) + 100, "expires_at": int(time.time()) + 200},
+        {"issued_at": int(time.time()) + 100_000, "expires_at": int(time.time()) + 100_100},
         {"tenant": 2},
     ],
     ids="-".join,
