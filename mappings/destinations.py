@@ -21,6 +21,7 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
         accept: MSH-15; empty for the original mode.
         application_accept: MSH-16.
         filter: FHIRPath over the resource that changed: others are not sent.
+        validation: ``full``: by the fields and by hl7apy; ``fields``: by the fields alone, ten times as fast.
         start: ``now``: what changes from the first start on; ``beginning``: all there is.
         errors: ``retry`` sends a message again that was answered AE or CE; ``dead`` does not.
         retry_hours: how long it is sent again.
@@ -44,6 +45,7 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
     accept: str = ""
     application_accept: str = ""
     filter: str = "true"
+    validation: str = "full"
     start: str = "now"
     errors: str = "retry"
     retry_hours: int = 72

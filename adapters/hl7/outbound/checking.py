@@ -36,8 +36,13 @@ _VARIES = ("OBX", 5)
 _ERROR, _MISSING = "Error: ", "Missing required child "
 
 
-def check(raw: bytes, version: str) -> None:
+def check(raw: bytes, version: str, *, is_full: bool = True) -> None:
     """Do nothing for a message that is sound.
+
+    Args:
+        raw: the message.
+        version: of HL7 v2.
+        is_full: whether hl7apy looks at it, too.
 
     Raises:
         BuildError: the place, what is wrong there; never a value.
@@ -48,7 +53,8 @@ def check(raw: bytes, version: str) -> None:
     for place, text in message.leaves():
         if place.segment != "MSH":
             _value(str(place), _data_type(message, place, known), text, version)
-    _whole(message, raw)
+    if is_full:
+        _whole(message, raw)
 
 
 def _required(message: Message, known: Structures) -> None:

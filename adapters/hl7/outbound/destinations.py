@@ -87,8 +87,9 @@ def _destination(site: Site, file: DestinationFile, rows: Path) -> Destination:
     unknown = set(file.messages) - known.keys()
     if unknown or not file.messages:
         raise MappingError(f"{where}: messages: expected some of {', '.join(known)}, found {sorted(unknown) or 'none'}")
-    if file.start not in {"now", "beginning"} or file.errors not in {"retry", "dead"}:
-        raise MappingError(f"{where}: expected start to be now or beginning, and errors to be retry or dead")
+    for setting, (value, known_values) in _choices(file).items():
+        if value not in known_values:
+            raise MappingError(f"{where}: expected {setting} to be {' or '.join(known_values)}, found {value!r}")
     if file.charset and codec_of(file.charset) is None:
         raise MappingError(f"{where}: charset: {file.charset!r} is no label of table 0211")
     try:
@@ -100,6 +101,14 @@ def _destination(site: Site, file: DestinationFile, rows: Path) -> Destination:
     )
     plans = tuple(known[each] for each in file.messages)
     return Destination(name, file, plans, criteria, envelope, _tls(where, file))
+
+
+def _choices(file: DestinationFile) -> dict[str, tuple[str, tuple[str, ...]]]:
+    return {
+        "start": (file.start, ("now", "beginning")),
+        "errors": (file.errors, ("retry", "dead")),
+        "validation": (file.validation, ("full", "fields")),
+    }
 
 
 def _tls(where: str, file: DestinationFile) -> ssl.SSLContext | None:

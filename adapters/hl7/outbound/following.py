@@ -141,7 +141,8 @@ class Following:
             subject = await with_related(plan, subject, self._library)
             identity = control_id(self._destination.name, plan.file.structure, event, key, version.version_id)
             built = build(plan, subject, self._destination.envelope, identity, datetime.now(UTC))
-            await asyncio.to_thread(check, built.raw, plan.version)
+            is_full = self._destination.file.validation == "full"
+            await asyncio.to_thread(check, built.raw, plan.version, is_full=is_full)
         except BuildError as error:
             _LOG.warning("%s: no %s of a %s: %s", self._destination.name, plan.name, version.key.resource_type, error)
             return self._outgoing(plan, event, change, subject, b"", Fate.DEAD, str(error))

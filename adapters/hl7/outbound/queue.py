@@ -102,8 +102,11 @@ class Queue(Protocol):
         """Say what became of a message; ``WAITING`` has it sent again at *not_before*. False where it waits no more."""
         ...
 
-    async def revive(self, number: int) -> bool:
-        """Have a dead message sent again; False where it is none, or was never made."""
+    async def revive(self, number: int) -> int | None:
+        """Have a dead message sent again, behind all that waits; return its new number.
+
+        None where it is not dead, or was never made.
+        """
         ...
 
     async def read(self, number: int) -> Queued | None:

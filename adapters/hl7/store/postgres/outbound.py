@@ -101,10 +101,11 @@ class PostgresQueue:
         rows = await self._fetch(_SETTLE, number, fate.value, reason, not_before, now, answer)
         return bool(rows[0][0])
 
-    async def revive(self, number: int) -> bool:
+    async def revive(self, number: int) -> int | None:
         """Have a dead message sent again."""
         rows = await self._fetch(_REVIVE, number)
-        return bool(rows[0][0])
+        found: int | None = rows[0][0]
+        return found
 
     async def read(self, number: int) -> Queued | None:
         """Return a message, or None."""

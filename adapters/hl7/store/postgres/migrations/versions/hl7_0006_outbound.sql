@@ -21,6 +21,7 @@ CREATE TABLE hl7.outbound (
     resource_version integer NOT NULL,
     made_at          bigint NOT NULL,               -- milliseconds since 1970
     state            smallint NOT NULL CHECK (state BETWEEN 1 AND 3),   -- waiting, done, dead
+    ahead            integer NOT NULL DEFAULT 0,    -- of how many of its lanes it is not the first
     attempts         integer NOT NULL DEFAULT 0,
     first_sent_at    bigint NOT NULL DEFAULT 0,     -- 0: not yet
     not_before       bigint NOT NULL DEFAULT 0,     -- a sender has it until then, or it is tried again then
@@ -32,7 +33,7 @@ CREATE TABLE hl7.outbound (
     PRIMARY KEY (tenant_id, destination, number),
     UNIQUE (tenant_id, destination, control_id)
 );
-CREATE INDEX outbound_waiting ON hl7.outbound (tenant_id, destination, number) WHERE state = 1;
+CREATE INDEX outbound_first ON hl7.outbound (tenant_id, destination, number) WHERE state = 1 AND ahead = 0;
 CREATE INDEX outbound_dead ON hl7.outbound (tenant_id, destination, number) WHERE state = 3;
 
 -- Messages that wait, by lane: the first of a lane holds up the others.
@@ -57,6 +58,22 @@ BEGIN
     RETURN QUERY SELECT * FROM hl7.destination WHERE tenant_id = p_tenant AND destination = p_destination;
 END $$;
 
+-- Put messages into their lanes, and count the lanes in which others are ahead of them.
+CREATE FUNCTION hl7.outbound_line_up(p_tenant integer, p_destination text, p_numbers bigint[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO hl7.outbound_lane (tenant_id, destination, lane, number)
+        SELECT p_tenant, p_destination, unnest(o.lanes), o.number FROM hl7.outbound o
+        WHERE o.tenant_id = p_tenant AND o.destination = p_destination AND o.number = ANY (p_numbers);
+    UPDATE hl7.outbound o SET ahead = behind.lanes
+        FROM (SELECT own.number, count(*) AS lanes FROM hl7.outbound_lane own
+              WHERE own.tenant_id = p_tenant AND own.destination = p_destination AND own.number = ANY (p_numbers)
+                AND own.number > (SELECT min(l.number) FROM hl7.outbound_lane l
+                                  WHERE l.tenant_id = p_tenant AND l.destination = p_destination AND l.lane = own.lane)
+              GROUP BY own.number) behind
+        WHERE o.tenant_id = p_tenant AND o.destination = p_destination AND o.number = behind.number;
+END $$;
+
 -- Queue what was made of the versions up to a position, if the destination still stands where it was read from; false
 -- where somebody else has read on meanwhile. p_lane_counts says how many of p_lanes belong to each message.
 CREATE FUNCTION hl7.enqueue(
@@ -66,7 +83,10 @@ CREATE FUNCTION hl7.enqueue(
     p_lanes bigint[], p_raws bytea[]
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+    v_numbers bigint[];
 BEGIN
+    -- who changes what stands ahead of messages holds this row: alone to put messages into lanes, with others to take out
     UPDATE hl7.destination SET marker = p_marker, rid = p_rid, version = p_version
         WHERE tenant_id = p_tenant AND destination = p_destination
           AND (marker, rid, version) = (p_from_marker, p_from_rid, p_from_version);
@@ -85,10 +105,10 @@ BEGIN
                      p_lanes[last - lanes + 1 : last], raw, CASE state WHEN 3 THEN made_at ELSE 0 END
               FROM given ORDER BY place) g
         ON CONFLICT (tenant_id, destination, control_id) DO NOTHING
-        RETURNING number, lanes, state
+        RETURNING number, state
     )
-    INSERT INTO hl7.outbound_lane (tenant_id, destination, lane, number)
-        SELECT p_tenant, p_destination, unnest(q.lanes), q.number FROM queued q WHERE q.state = 1;
+    SELECT array_agg(q.number) INTO v_numbers FROM queued q WHERE q.state = 1;
+    PERFORM hl7.outbound_line_up(p_tenant, p_destination, v_numbers);
     RETURN true;
 END $$;
 
@@ -96,14 +116,13 @@ END $$;
 CREATE FUNCTION hl7.outbound_claim(p_tenant integer, p_destination text, p_limit integer, p_now bigint, p_lease bigint)
 RETURNS SETOF hl7.outbound LANGUAGE plpgsql AS $$
 BEGIN
+    -- a claim that is lost with the machine is made again
+    PERFORM set_config('synchronous_commit', 'off', true);
     RETURN QUERY
         WITH first AS MATERIALIZED (
             SELECT o.number FROM hl7.outbound o
-            WHERE o.tenant_id = p_tenant AND o.destination = p_destination AND o.state = 1 AND o.not_before <= p_now
-              AND NOT EXISTS (
-                SELECT FROM unnest(o.lanes) AS own (lane)
-                JOIN hl7.outbound_lane older ON older.tenant_id = p_tenant AND older.destination = p_destination
-                                            AND older.lane = own.lane AND older.number < o.number)
+            WHERE o.tenant_id = p_tenant AND o.destination = p_destination AND o.state = 1 AND o.ahead = 0
+              AND o.not_before <= p_now
             ORDER BY o.number LIMIT p_limit FOR UPDATE SKIP LOCKED
         ), taken AS (
             UPDATE hl7.outbound o SET not_before = p_now + p_lease, attempts = o.attempts + 1,
@@ -119,34 +138,46 @@ CREATE FUNCTION hl7.outbound_settle(
     p_tenant integer, p_destination text, p_number bigint, p_state smallint, p_reason text, p_not_before bigint,
     p_now bigint, p_answer bytea
 ) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_lanes bigint[];
 BEGIN
+    PERFORM FROM hl7.destination WHERE tenant_id = p_tenant AND destination = p_destination FOR SHARE;
     UPDATE hl7.outbound SET state = p_state, reason = p_reason, not_before = p_not_before, answer = p_answer,
             settled_at = CASE p_state WHEN 1 THEN 0 ELSE p_now END
-        WHERE tenant_id = p_tenant AND destination = p_destination AND number = p_number AND state = 1;
+        WHERE tenant_id = p_tenant AND destination = p_destination AND number = p_number AND state = 1
+        RETURNING lanes INTO v_lanes;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
     IF p_state <> 1 THEN
-        DELETE FROM hl7.outbound_lane l USING hl7.outbound o
-            WHERE o.tenant_id = p_tenant AND o.destination = p_destination AND o.number = p_number
-              AND l.tenant_id = p_tenant AND l.destination = p_destination AND l.lane = ANY (o.lanes)
-              AND l.number = p_number;
+        DELETE FROM hl7.outbound_lane
+            WHERE tenant_id = p_tenant AND destination = p_destination AND lane = ANY (v_lanes) AND number = p_number;
+        UPDATE hl7.outbound o SET ahead = o.ahead - next.lanes
+            FROM (SELECT first.number, count(*) AS lanes
+                  FROM unnest(v_lanes) AS own (lane)
+                  CROSS JOIN LATERAL (SELECT min(l.number) AS number FROM hl7.outbound_lane l
+                                      WHERE l.tenant_id = p_tenant AND l.destination = p_destination
+                                        AND l.lane = own.lane) first
+                  GROUP BY first.number) next
+            WHERE o.tenant_id = p_tenant AND o.destination = p_destination AND o.number = next.number;
     END IF;
     RETURN true;
 END $$;
 
--- Send a dead message again, in its old place; false where it is not dead or was never made.
+-- Send a dead message again, behind all that waits; returns its new number, or none where it is not dead or was never
+-- made.
 CREATE FUNCTION hl7.outbound_revive(p_tenant integer, p_destination text, p_number bigint)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_number bigint;
 BEGIN
-    UPDATE hl7.outbound SET state = 1, attempts = 0, first_sent_at = 0, not_before = 0, settled_at = 0
-        WHERE tenant_id = p_tenant AND destination = p_destination AND number = p_number AND state = 3 AND raw <> '';
-    IF NOT FOUND THEN
-        RETURN false;
+    PERFORM FROM hl7.destination WHERE tenant_id = p_tenant AND destination = p_destination FOR UPDATE;
+    UPDATE hl7.outbound SET number = nextval('hl7.outbound_number'), state = 1, ahead = 0, attempts = 0,
+            first_sent_at = 0, not_before = 0, settled_at = 0
+        WHERE tenant_id = p_tenant AND destination = p_destination AND number = p_number AND state = 3 AND raw <> ''
+        RETURNING number INTO v_number;
+    IF FOUND THEN
+        PERFORM hl7.outbound_line_up(p_tenant, p_destination, ARRAY[v_number]);
     END IF;
-    INSERT INTO hl7.outbound_lane (tenant_id, destination, lane, number)
-        SELECT p_tenant, p_destination, unnest(o.lanes), o.number FROM hl7.outbound o
-        WHERE o.tenant_id = p_tenant AND o.destination = p_destination AND o.number = p_number
-        ON CONFLICT DO NOTHING;
-    RETURN true;
+    RETURN v_number;
 END $$;
