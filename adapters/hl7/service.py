@@ -160,16 +160,18 @@ async def serve(
     listening: socket.socket,
     *,
     authorization: Authorization | None,
+    sends: bool,
     on_ready: Callable[[], None],
     until: asyncio.Event,
 ) -> None:
-    """Receive and apply messages until *until* is set.
+    """Receive and apply messages until *until* is set; several processes may do so side by side.
 
     Args:
         application: the FHIR server, not started yet.
         settings: of the installation.
         listening: takes connections.
         authorization: see :class:`Service`.
+        sends: send messages, too; one process does.
         on_ready: called once messages are taken.
         until: ends it.
 
@@ -189,7 +191,7 @@ async def serve(
     queues = PostgresQueues(options, contexts)
     service = Service(application, stores, known, AnsweredPlans(plans.of), authorization)
     reloading = asyncio.create_task(Reloading(folder, plans, service.know, service.figures).run())
-    sending = asyncio.create_task(outbound.run(sent_to, queues, service.server, until))
+    sending = asyncio.create_task(outbound.run(sent_to if sends else [], queues, service.server, until))
     listener = Listener(service.receiver.receive, Limits(), commit_bytes=False)
     try:
         await service.start()

@@ -277,6 +277,7 @@ class Settings:
     hl7_port: int = _number(
         -1, -1, 65535, "", "TCP port for HL7 v2 messages over MLLP; 0 takes a free one, -1 listens nowhere."
     )
+    hl7_processes: int = _number(1, 1, 64, "processes", "Processes that take HL7 v2 messages and make them FHIR.")
     hl7_host: str = _text("127.0.0.1", "Address for HL7 v2 messages; others than loopback only with TLS.")
     hl7_sites: str = _text("", "Folder of the sites that send HL7 v2 messages; empty takes the example.", "a path")
     hl7_certificate: str = _text("", "PEM file of the listener's certificate and its chain; empty: no TLS.", "a path")

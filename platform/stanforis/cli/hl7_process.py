@@ -34,6 +34,7 @@ def run_hl7(
     on_ready: Callable[[], None],
     *,
     is_open: bool,
+    sends: bool,
 ) -> None:
     """Take and apply messages until TERM.
 
@@ -43,6 +44,7 @@ def run_hl7(
         listening: takes connections.
         on_ready: called once messages are taken.
         is_open: the FHIR server lets everybody in.
+        sends: send messages, too; one process does.
     """
     from adapters.hl7 import service  # noqa: PLC0415 - heavy, and needed here only
     from mappings.errors import MappingError  # noqa: PLC0415 - the same
@@ -58,6 +60,7 @@ def run_hl7(
             settings,
             listening,
             authorization=authorization,
+            sends=sends,
             on_ready=on_ready,
             until=until,
         )

@@ -86,14 +86,17 @@ def up(
             # nobody says who he is: a trail would name nobody
             settings = replace(settings, audit="off")
         holder = f"process {os.getpid()} ({settings.base_url})"
-        database = stack.enter_context(databases.opened(settings, holder, workers))
+        # a process for HL7 v2 has pools for messages beside that of the FHIR server in it
+        pools = workers + (2 * settings.hl7_processes if hl7 is not None else 0)
+        database = stack.enter_context(databases.opened(settings, holder, pools))
         metrics.share(stack.enter_context(_counts_folder()))
         app = _prepared(database, create_app, is_open=is_open)
         stack.enter_context(_noted(settings, is_open=is_open))
         serve = _serving(app, listener, shared_counts(workers), settings, database.postgres)
         processes = workers
         if hl7 is not None:
-            processes, serve = workers + 1, _with_hl7(serve, workers, app, database, hl7, is_open=is_open)
+            processes = workers + settings.hl7_processes
+            serve = _with_hl7(serve, workers, app, database, hl7, is_open=is_open)
         supervisor = Supervisor(serve, processes, listener, settings.drain_time, database.postgres)
         supervisor.run(lambda: _on_ready(database.settings, announce, hl7, demo=demo, is_open=is_open))
         announce("Stopped.")
@@ -141,18 +144,18 @@ def _hl7_listener(stack: ExitStack, settings: Settings) -> socket.socket | None:
 
 
 def _with_hl7(
-    serve: Run, slot: int, app: Application, database: databases.Database, listening: socket.socket, *, is_open: bool
+    serve: Run, first: int, app: Application, database: databases.Database, listening: socket.socket, *, is_open: bool
 ) -> Run:
-    """Return what a process does where the one in *slot* takes HL7 v2 messages and the others serve the API."""
+    """Return what a process does where those from the *first* on take HL7 v2 messages, and the others serve the API."""
 
     def run(number: int, on_ready: Callable[[], None]) -> None:
-        if number != slot:
+        if number < first:
             serve(number, on_ready)
             return
         if database.postgres is not None:
             database.postgres.lock.disown()
         metrics.take_slot(number)
-        run_hl7(app, database.settings, listening, on_ready, is_open=is_open)
+        run_hl7(app, database.settings, listening, on_ready, is_open=is_open, sends=number == first)
 
     return run
 
