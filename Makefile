@@ -12,7 +12,7 @@ CHECKED := fhir_api adapters identity mappings conformance platform tests benchm
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test clients lint format nightly bench conformance profiles docs lock clean
+.PHONY: help setup setup-dev run test clients browser lint format nightly bench conformance profiles docs lock clean
 
 help: ## List the tasks.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: setup-dev lint ## Check everything and run the tests (ARGS="-k history").
 
 clients: ## Get the clients of others that tests speak with (needs npm).
 	@npm ci --prefix tests/support/oauth_client --no-audit --no-fund --silent
+
+browser: ## Say whether there is a browser for the tests of pages, and how to get one.
+	@command -v chromium chromium-browser google-chrome || echo "Install Chromium, for example: apt-get install chromium"
 
 lint: setup-dev ## Check style, types and the direction of imports.
 	@$(BIN)/ruff check .

@@ -88,9 +88,7 @@ def replay(
 
 @operating_commands.command("answer")
 def answer(
-    question: Annotated[
-        str | None, typer.Argument(metavar="[QUESTION]", help="Its id; none: list what is open.")
-    ] = None,
+    question: Annotated[str | None, typer.Argument(metavar="[QUESTION]", help="Its id; else they are listed.")] = None,
     code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="What the sender's code means.")] = None,
     system: Annotated[str, typer.Option(help="Code system; by default that of the table's row with the code.")] = "",
     display: Annotated[str, typer.Option(help="What people call it.")] = "",
@@ -99,7 +97,7 @@ def answer(
     token_file: TokenFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a code means that no row has; messages that wait go on. Without arguments: exit code 3 if any is open."""
+    """Say what a code means that no row has; messages that wait go on. Alone: list questions, exit code 3 if any."""
     from stanforis.cli import hl7_operation  # noqa: PLC0415 - needed here only
 
     interface = _interface(base, data, token_file)

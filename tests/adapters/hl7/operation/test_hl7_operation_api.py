@@ -15,7 +15,7 @@ UNKNOWN_SEX = ADT.replace(b"|F|", b"|Q|")
 
 
 async def dead(hospital, control_id: str = "M1") -> int:
-    number = await hospital.receives(control_id)
+    number: int = await hospital.receives(control_id)
     await hospital.store.settle([Settlement(number, State.DEAD, "the FHIR server answered 422")])
     return number
 

@@ -57,6 +57,7 @@ async def put(stores, control_id: str, at: int) -> int:
     receipt = await stores.for_tenant(1).receive(
         Arrival(REG.name, control_id, "ADT^A01", "2.5", "ascii", control_id.encode(), b"", (1,), Duplicates.HOLD, at)
     )
+    assert receipt.number is not None
     return receipt.number
 
 
