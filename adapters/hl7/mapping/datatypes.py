@@ -107,7 +107,10 @@ class DataType:
             if own and own != NULL and rows:
                 inside = (*place, number)
                 for row in rows:
-                    done |= self._run(row, run, content, own, inside, place, scope, source)
+                    if row.asked is None and not row.consults:
+                        done |= row.act(run, content, own, inside, scope, source)
+                    else:
+                        done |= self._run(row, run, content, own, inside, place, scope, source)
         for row in self.empty:
             if row.part > len(parts) or parts[row.part - 1] in NOTHING:
                 done |= self._run(row, run, content, "", (*place, row.part), place, scope, source)

@@ -38,17 +38,15 @@ class Occurrence:
         parent: the group around it.
         segments: its own segments, the last of each id.
         made: resources that were begun in it or in groups in it, the last of each label.
-        all_made: of each type and label, all of them.
     """
 
-    __slots__ = ("all_made", "key", "made", "parent", "segments")
+    __slots__ = ("key", "made", "parent", "segments")
 
     def __init__(self, key: str, parent: Occurrence | None) -> None:
         self.key = key
         self.parent = parent
         self.segments: dict[str, Segment] = {}
         self.made: dict[str, Made] = {}
-        self.all_made: dict[str, list[Made]] = {}
 
     def segment(self, segment_id: str) -> Segment | None:
         """Return the last segment with this id, here or in the nearest group around."""
@@ -82,7 +80,6 @@ class Occurrence:
         here: Occurrence | None = self
         while here is not None:
             here.made[label] = made
-            here.all_made.setdefault(label, []).append(made)
             here = here.parent
 
 

@@ -8,9 +8,8 @@ segment does, each occurrence of the segment begins a new resource.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import NamedTuple
 
 from adapters.hl7.encoding import Segment
@@ -21,11 +20,10 @@ from adapters.hl7.mapping.compiling import Compiler, Problem
 from adapters.hl7.mapping.datatypes import Compiled
 from adapters.hl7.mapping.functions import asked as function_asked
 from adapters.hl7.mapping.guarding import Choice, choice
-from adapters.hl7.mapping.joining import fixed
 from adapters.hl7.mapping.layout import Layout, Occurrence, Positioned
+from adapters.hl7.mapping.linking import RESOURCE, Label, Link, Pending, links
 from adapters.hl7.mapping.run import Run
-from adapters.hl7.mapping.targets import REFERS, Building, Made, Target, compile_target
-from adapters.hl7.mapping.values import CONVERSIONS
+from adapters.hl7.mapping.targets import Building, Made, Target, compile_target
 from conformance.types import nodes
 from mappings.conditions import compile_condition
 from mappings.conditions.compiler import Asked
@@ -35,39 +33,10 @@ from mappings.paths import parse_path
 from mappings.rows import Row
 from mappings.sites import FLOATING
 
-_LINK = re.compile(r"(?P<left>[A-Z][A-Za-z]+(?:\[[^\]]*\])?[^=]*?)\s*=\s*(?P<right>\"[^\"]*\"|[^\s;]+)")
 _EACH = "[each]"
 """Label of the elements that the repetitions of a field make."""
 SCOPES = 1000
 """Scopes of a segment: the repetitions of its fields make elements of their own."""
-_RESOURCE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)(?:\[(?P<label>[^\]]*)\])?")
-
-
-class Label(NamedTuple):
-    """A resource of a message structure: ``Observation[2]``."""
-
-    type: str
-    label: str
-
-    def __str__(self) -> str:
-        """Return it as rows write it."""
-        return f"{self.type}[{self.label}]"
-
-
-class Link(NamedTuple):
-    """A reference between resources of one message, or a fixed value that a row of the message sets.
-
-    Attributes:
-        left: the resource that refers.
-        target: its element.
-        right: the resource that is referred to; None for a fixed value.
-        value: the fixed value.
-    """
-
-    left: Label
-    target: Target
-    right: Label | None
-    value: object
 
 
 @dataclass
@@ -113,16 +82,6 @@ class MessageRow(NamedTuple):
     links: tuple[Link, ...]
     is_floating: bool
     is_of_element: bool
-
-
-class Pending(NamedTuple):
-    """A link to be set when all resources are there."""
-
-    link: Link
-    own: Made
-    own_label: Label
-    group: Occurrence
-    scope: int
 
 
 class MessagePlan:
@@ -187,7 +146,7 @@ class MessagePlan:
             inside,
             asked,
             self._segment(row, root),
-            self._links(row, label, homes),
+            links(row.assignment, label, homes),
             FLOATING in row.identifier,
             bool(dot),
         )
@@ -214,36 +173,6 @@ class MessagePlan:
             if chosen is not None:
                 found.choices[position] = chosen
         return found
-
-    def _links(self, row: Row, own: Label, known: Collection[Label]) -> tuple[Link, ...]:
-        found = []
-        for match in _LINK.finditer(row.assignment):
-            link = _link(match["left"].strip(), match["right"], own, known)
-            if link is not None:
-                found.append(link)
-        return tuple(found)
-
-
-def _link(left: str, right: str, own: Label, known: Collection[Label]) -> Link | None:
-    match = _RESOURCE.match(left)
-    if match is None:
-        raise MappingError(f"{left!r} does not begin with a resource type")
-    label = Label(match["type"], match["label"] or "1")
-    if label.type == own.type and (match["label"] is None or label not in known):
-        label = own
-    path = left[match.end() :].lstrip(".")
-    path = re.sub(r"\.(reference|id)$", "", path)
-    target = compile_target(label.type, path)
-    constant = fixed(right)
-    if constant is not None:
-        value = CONVERSIONS[target.type](constant, None)  # type: ignore[arg-type]  # fixed values have no times
-        return Link(label, target, None, value)
-    referred = _RESOURCE.match(right)
-    if referred is None or target.type != "Reference":
-        raise MappingError(f"{left}={right}: expected a reference to a resource")
-    if referred["type"] == "Bundle":
-        return None
-    return Link(label, target, Label(referred["type"], referred["label"] or "1"), None)
 
 
 def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pending: list[Pending]) -> None:
@@ -349,40 +278,6 @@ def _consulted(run: Run, operand: tuple[str, int, int], number: int, segment: Se
         run.used.append((*(place if same else (number, position, 1)), component or 1, 1))
 
 
-def resolve(pending: Iterable[Pending]) -> None:
-    """Set the references between the resources of a message."""
-    for link, own, own_label, group, scope in pending:
-        left = own if link.left == own_label else _find(group, link.left)
-        if left is None:
-            continue
-        if link.right is None:
-            link.target.put(left.content, scope, link.value)
-            continue
-        right = own if link.right == own_label else _find(group, link.right)
-        if right is None or right is left or not right.is_told:
-            continue
-        holder = link.target.holder(left.content, scope)
-        last = link.target.last
-        if last is None:
-            continue
-        if last.label is not None:
-            holder[last.name, f"@{id(right)}", 0] = {REFERS: right}
-        else:
-            holder.setdefault(last.name, {}).setdefault(REFERS, right)
-
-
-_name = cache(str)
-"""The label as groups know it."""
-
-
-def _find(group: Occurrence, label: Label) -> Made | None:
-    found = group.find(_name(label))
-    if found is None and not label.label.isdecimal():
-        # written in words, such as Patient[PID]: the nearest of its type
-        found = group.find(f"{label.type}[1]")
-    return found
-
-
 def _key(name: str, identifier: str) -> str:
     """Return the place that a row maps; some rows misspell the structure, or say which segment theirs follows."""
     _, dot, rest = re.sub(r":follow:[A-Z0-9]{3}", "", identifier.strip()).partition(".")
@@ -417,7 +312,7 @@ def _homes(name: str, rows: tuple[Row, ...]) -> dict[Label, str]:
     places: dict[Label, list[str]] = {}
     for row in rows:
         if row.target and not row.identifier.startswith("/") and FLOATING not in row.identifier:
-            match = _RESOURCE.match(row.target)
+            match = RESOURCE.match(row.target)
             if match is not None:
                 places.setdefault(Label(match["type"], match["label"] or "1"), []).append(_key(name, row.identifier))
     return {label: _home(keys) for label, keys in places.items()}

@@ -19,9 +19,10 @@ from adapters.hl7.mapping.compiling import Compiler, Problem
 from adapters.hl7.mapping.completing import Completer
 from adapters.hl7.mapping.finishing import Finisher, Json, merge, request, says_something
 from adapters.hl7.mapping.ledger import Ignored, Ledger, account
-from adapters.hl7.mapping.messages import MessagePlan, resolve
+from adapters.hl7.mapping.linking import resolve
+from adapters.hl7.mapping.messages import MessagePlan
 from adapters.hl7.mapping.run import Run, UnmappedCode
-from adapters.hl7.mapping.targets import Made
+from adapters.hl7.mapping.targets import Made, elements
 from mappings.merging import Sheets
 
 ENGINE = "1"
@@ -194,8 +195,6 @@ def _identify(resource: Json, system: str, value: str) -> None:
     identifier = {"system": system, "value": value}
     there: Any = resource.get("identifier")
     if there is None:
-        from adapters.hl7.mapping.targets import elements  # noqa: PLC0415
-
         is_list = elements(resource["resourceType"])["identifier"][0].max != 1
         resource["identifier"] = [identifier] if is_list else identifier
     elif isinstance(there, list) and not any(
