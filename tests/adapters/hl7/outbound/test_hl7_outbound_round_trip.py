@@ -33,16 +33,11 @@ UNMAKEABLE = {
 """Messages of which no valid one can be made again, and the place that lacks what is required: the code of an order
 that the inbound rows do not map, and results without a status."""
 LOST = {
-    ("LAB-ORM-1.hl7", "ORC-9"): "its time has no offset, FHIR's has one",
-    ("LAB-ORU-2.hl7", "OBX-3.1"): "results of a specimen are not the report's",
-    ("LAB-ORU-2.hl7", "OBX-3.2"): "the same",
     ("MDHHS-OML-O21-2.hl7", "OBR-4.1"): "two requests under one placer number are one order",
     ("MDHHS-OML-O21-2.hl7", "OBR-4.2"): "the same",
     ("OML-O21-03.hl7", "OBR-4.2"): "orders under one placer group number are one order",
     ("OML-O21-03.hl7", "ORC-2.1"): "the same",
-    ("MDM-T02-03.hl7", "PID-3.5"): "a type of identifiers that the inbound rows do not know",
-    ("MDHHS-OML-O21-2.hl7", "OBR-4.3"): "a local code system has no URI",
-    ("ORU-R01-01.hl7", "OBR-4.3"): "the same",
+    ("ORU-R01-01.hl7", "OBR-4.3"): "a code system that the inbound rows do not know has no URI",
     ("ORU-R01-01.hl7", "OBX-3.1"): "an OBX about the patient is no result of the report",
     ("ORU-R01-01.hl7", "OBX-3.2"): "the same",
     ("ORU-R01-01.hl7", "OBX-5.1"): "the same",

@@ -1,4 +1,4 @@
--- Messages that are sent, a queue for each destination: docs/decisions/0022-hl7-outbound.md.
+-- Messages that are sent, a queue for each destination: docs/decisions/0027-hl7-outbound.md.
 
 -- How far a destination has read the change log: the last version that was looked at.
 CREATE TABLE hl7.destination (
