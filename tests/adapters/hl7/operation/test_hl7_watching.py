@@ -58,7 +58,8 @@ async def put(stores, control_id: str, at: int) -> int:
         Arrival(REG.name, control_id, "ADT^A01", "2.5", "ascii", control_id.encode(), b"", (1,), Duplicates.HOLD, at)
     )
     assert receipt.number is not None
-    return receipt.number
+    number: int = receipt.number
+    return number
 
 
 async def test_what_waits_of_each_sender(stores, figures, clock, watch):

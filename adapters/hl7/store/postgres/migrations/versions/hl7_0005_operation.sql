@@ -45,14 +45,19 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The messages that came after others, stand in a lane with one of them and are mapped.
-CREATE FUNCTION hl7.followers(p_tenant integer, p_numbers bigint[]) RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
-    WITH first AS MATERIALIZED (
-        SELECT own.lane, min(m.number) AS number FROM hl7.message m CROSS JOIN LATERAL unnest(m.lanes) AS own (lane)
-        WHERE m.tenant_id = p_tenant AND m.number = ANY (p_numbers) GROUP BY own.lane
+-- Lanes are hashed: a nested loop would go through all of them for each message.
+CREATE FUNCTION hl7.followers(p_tenant integer, p_numbers bigint[]) RETURNS SETOF bigint LANGUAGE sql STABLE
+SET enable_nestloop = off AS $$
+    WITH own AS MATERIALIZED (
+        SELECT unnest(m.lanes) AS lane, m.number FROM hl7.message m
+        WHERE m.tenant_id = p_tenant AND m.number = ANY (p_numbers)
+    ), first AS MATERIALIZED (
+        SELECT lane, min(number) AS number FROM own GROUP BY lane
+    ), after AS (
+        SELECT unnest(m.lanes) AS lane, m.number FROM hl7.message m
+        WHERE m.tenant_id = p_tenant AND m.state = 3 AND m.number > (SELECT min(number) FROM first)
     )
-    SELECT DISTINCT m.number FROM hl7.message m
-    CROSS JOIN LATERAL unnest(m.lanes) AS own (lane) JOIN first ON first.lane = own.lane AND first.number < m.number
-    WHERE m.tenant_id = p_tenant AND m.state = 3 AND m.number > (SELECT min(number) FROM first)
+    SELECT DISTINCT after.number FROM after JOIN first ON first.lane = after.lane AND first.number < after.number
 $$;
 
 -- Have nothing more done with a message that is parked or dead; false, and nothing changes, for any other.
