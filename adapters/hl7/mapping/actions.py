@@ -9,7 +9,7 @@ from adapters.hl7.mapping.datatypes import NOTHING, Action, Asker, DataType
 from adapters.hl7.mapping.remembering import REMEMBERED, remembering
 from adapters.hl7.mapping.run import Place, Run, UnmappedCode, leaf
 from adapters.hl7.mapping.tables import Code, Table
-from adapters.hl7.mapping.targets import Building, Target
+from adapters.hl7.mapping.targets import Building, Hop, Target
 from adapters.hl7.mapping.values import Primitive
 from conformance.types import nodes
 from mappings.errors import MappingError
@@ -156,9 +156,11 @@ def _translated(
     if said in NOTHING:
         return False
     code = table.translate(said, source)
-    if code is None:
+    is_alone = len(parts) <= _SYSTEM or parts[_SYSTEM] in NOTHING
+    if code is None and is_alone:
+        # a code that came with its system says what it means without a row
         _report(run, table, said)
-    system = table.system(said) if len(parts) <= _SYSTEM or parts[_SYSTEM] in NOTHING else ""
+    system = table.system(said) if is_alone else ""
     if type_code == "CodeableConcept":
         if code is not None:
             content["coding", "1" if code.code == said else "table", scope] = _coding(code)
@@ -187,8 +189,8 @@ def _beside(target: Target) -> Callable[[Building, int, Code], None] | None:
     holder = target.path.rpartition(".")[0]
     if target.last is None or target.last.name != "code" or not holder.endswith(("coding", "Coding", "Quantity")):
         return None
-    system = target._replace(last=target.last._replace(name="system"))
-    display = target._replace(last=target.last._replace(name="display"))
+    system = target._replace(last=Hop("system", None, fixed="system"))
+    display = target._replace(last=Hop("display", None, fixed="display"))
 
     def write(content: Building, scope: int, code: Code) -> None:
         if code.system:

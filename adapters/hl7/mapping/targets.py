@@ -20,6 +20,9 @@ REFERS = "@"
 
 Building = dict[Any, Any]
 
+TOGETHER = frozenset({("MedicationRequest", "dosageInstruction"), ("MedicationDispense", "dosageInstruction")})
+"""Elements of a list that several segments tell of together, such as dose (RXE), route (RXR) and times (TQ1)."""
+
 
 class Surroundings(Protocol):
     """The group of a message that a resource was begun in."""
@@ -56,12 +59,14 @@ class Hop(NamedTuple):
         label: of a list's element; None where there is no list.
         refers: type of the resource that is gone on in; empty for none.
         others: of a choice, the names it has with other types: only one may be there.
+        fixed: where it stands whatever the scope; empty where the scope tells elements apart.
     """
 
     name: str
     label: str | None
     refers: str = ""
     others: tuple[str, ...] = ()
+    fixed: str | tuple[str, str, int] = ""
 
 
 class Target(NamedTuple):
@@ -110,13 +115,13 @@ class Target(NamedTuple):
         last = self.last
         if last is None or (last.others and not content.keys().isdisjoint(last.others)):
             return False
-        key = last.name if last.label is None else (last.name, last.label, scope)
+        key = last.fixed or (last.name, last.label, scope)
         return bool(content.setdefault(key, value) == value)
 
 
 def step(content: Building, hop: Hop, scope: int) -> Building:
     """Return the next element on the way, made if it is not there."""
-    key = hop.name if hop.label is None else (hop.name, hop.label, scope)
+    key = hop.fixed or (hop.name, hop.label, scope)
     found: Building | None = content.get(key)
     if found is None:
         if hop.others and not content.keys().isdisjoint(hop.others):
@@ -166,16 +171,17 @@ def _walk(root: str, steps: tuple[Step, ...], text: str) -> tuple[list[Hop], str
         if each.resource:
             refers = _resource(each.resource, kind, text)
             # elements of a list that refer to resources of other types are others
-            hops.append(Hop(name, label and f"{label} {refers}", refers))
+            hops.append(Hop(name, label and f"{label} {refers}", refers, fixed="" if label else name))
             inside, current, codes = _walk(each.resource, each.inside, text)
             hops += inside
         else:
-            current = kind.code
+            current_type, current = current, kind.code
             if not is_last and nodes()[current].kind == "primitive-type":
                 if label is not None:
                     raise MappingError(f"{root}.{text}: extensions of a repeating primitive are not supported")
                 name = f"_{name}"
-            hops.append(Hop(name, label, others=_others(element, name)))
+            fixed = (name, label, 0) if label and (current_type, each.name) in TOGETHER else "" if label else name
+            hops.append(Hop(name, label, others=_others(element, name), fixed=fixed))
             codes = _codes(element) if current == "code" else None
     return hops, current, codes
 

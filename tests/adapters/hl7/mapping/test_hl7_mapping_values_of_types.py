@@ -147,3 +147,9 @@ def test_an_observation_of_an_immunization_is_part_of_it() -> None:
         "VXU^V04", "PID|1||7", "ORC|RE||F", "RXA|0|1|20260101||08^HepB^CVX|1", "OBX|1|CE|30956-7^Type^LN||08^HepB^CVX"
     )
     assert only(found, "Observation")["partOf"][0]["reference"].startswith("urn:uuid:")
+
+
+def test_dose_and_route_of_an_order_are_of_one_instruction() -> None:
+    found = mapped("RDE^O11", "PID|1||7", "ORC|NW|P1", "RXE||X^Y^RXN|25||mg", "RXR|PO^Oral^HL70162")
+    (instruction,) = only(found, "MedicationRequest")["dosageInstruction"]
+    assert {"doseAndRate", "route"} <= instruction.keys()
