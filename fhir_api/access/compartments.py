@@ -8,12 +8,12 @@ Spec: https://hl7.org/fhir/R4/compartmentdefinition.html
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fhir_api.access.clauses import some
+from fhir_api.access.clauses import every, some
 from fhir_api.search.definitions import SearchDefinitions
-from fhir_api.search.query import EVERYTHING, NOTHING, Clause, IdClause, ReferenceValue, ValueClause
+from fhir_api.search.query import EVERYTHING, NOTHING, Clause, IdClause, MissingClause, ReferenceValue, ValueClause
 
 SHARED: Final = frozenset(
     {
@@ -72,11 +72,27 @@ def within(definitions: SearchDefinitions, centre: str, logical_id: str, resourc
         centre: the type at the compartment's centre.
         logical_id: of the resource there.
         resource_type: what is looked at.
-        letter: what is done, out of ``cruds``: what is shared may only be read.
+        letter: what is done, out of ``cruds``: what is shared, or about somebody else, may only be read.
     """
     if resource_type in SHARED:
         return EVERYTHING if letter in READING else NOTHING
-    return belonging(definitions, centre, (logical_id,), resource_type)
+    inside = belonging(definitions, centre, (logical_id,), resource_type)
+    if letter in READING or resource_type == centre:
+        return inside
+    return every((inside, *_about_nobody_else(definitions, f"{centre}/{logical_id}", resource_type)))
+
+
+def _about_nobody_else(definitions: SearchDefinitions, reference: str, resource_type: str) -> Iterator[Clause]:
+    """Yield that each element which says whom a resource is about says nobody or *reference*.
+
+    R4 puts what a patient performed or authored into their record as well; it stands in that of its subject.
+    """
+    for code in _POINTERS:
+        parameter = definitions.parameter(resource_type, code)
+        if parameter is not None and reference.partition("/")[0] in parameter.targets:
+            yield some(
+                (MissingClause(parameter, missing=True), ValueClause(parameter, None, (ReferenceValue((reference,)),)))
+            )
 
 
 def belonging(definitions: SearchDefinitions, centre: str, ids: Sequence[str], resource_type: str) -> Clause:

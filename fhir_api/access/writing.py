@@ -32,8 +32,8 @@ class GuardedWriter(GuardedReader):
         """Return *writes*, each expecting the version that was looked at.
 
         Raises:
-            FhirError: FORBIDDEN for what the caller may not store or change; NOT_FOUND for a deletion of what they may
-                not reach.
+            FhirError: FORBIDDEN for what the caller may not store or change; for a deletion of what they may not even
+                read NOT_FOUND, or PRECONDITION_FAILED where a version is expected.
         """
         judges = [self._access.admitted(INTERACTIONS[write.change], write.key.resource_type) for write in writes]
         if all(judge.clause is EVERYTHING for judge in judges):
@@ -53,7 +53,8 @@ class GuardedWriter(GuardedReader):
             raise _forbidden(write)
         current = known.get(write.key)
         if current is not None and not await self._is_seen(current, judge):
-            raise _absent(write) if write.change is Change.DELETE else _forbidden(write)
+            is_told = write.change is not Change.DELETE or await self._may_read(current)
+            raise _forbidden(write) if is_told else _absent(write)
         if write.expected is not Expect.ANYTHING:
             return write
         if write.change is Change.DELETE and current is None:
@@ -82,4 +83,8 @@ def _forbidden(write: Write) -> FhirError:
 
 
 def _absent(write: Write) -> FhirError:
+    """Return what the store says of a deletion where nothing is."""
+    if isinstance(write.expected, int):
+        text = f"Version {write.expected} of {write.key} was expected, nothing is current."
+        return refuse(ErrorKind.PRECONDITION_FAILED, text)
     return refuse(ErrorKind.NOT_FOUND, f"{write.key} does not exist.")

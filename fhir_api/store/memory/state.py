@@ -151,10 +151,8 @@ def _check(write: Write, current: Record | None) -> None:
     if write.expected is Expect.ABSENT:
         if current is not None:
             raise refuse(ErrorKind.CONFLICT, f"{write.key} exists already.")
-    elif write.expected is not Expect.ANYTHING:
-        found = None if current is None else current.version.version_id
-        if found != write.expected:
-            raise refuse(
-                ErrorKind.PRECONDITION_FAILED,
-                f"{write.key} is at version {found or 'none'}, not at version {write.expected}.",
-            )
+    elif write.expected is not Expect.ANYTHING and (current is None or current.version.version_id != write.expected):
+        found = "nothing" if current is None else f"version {current.version.version_id}"
+        raise refuse(
+            ErrorKind.PRECONDITION_FAILED, f"Version {write.expected} of {write.key} was expected, {found} is current."
+        )

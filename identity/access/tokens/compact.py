@@ -71,12 +71,15 @@ def decode(text: str) -> bytes:
     """Return what *text*, base64url without padding, stands for.
 
     Raises:
-        InvalidTokenError: it has an impossible length.
+        InvalidTokenError: it has an impossible length, or bits that mean nothing, by which one token had several texts.
     """
     try:
-        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        content = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except Base64Error:
         raise InvalidTokenError("a part of the token is no base64url") from None
+    if encode(content) != text:
+        raise InvalidTokenError("a part of the token is no base64url in the one form that it has")
+    return content
 
 
 @lru_cache(maxsize=256)

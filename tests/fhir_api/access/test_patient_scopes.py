@@ -132,9 +132,27 @@ async def test_writes_stay_in_the_record(of_a, owner):
     assert (await owner.get("/Observation/wb")).json()["meta"]["versionId"] == "1"
 
 
+async def test_who_performed_something_does_not_write_it_into_the_record_of_others(of_a, owner):
+    """R4 puts what a patient performed into their own record too: that is good for reading only."""
+    performed = an_observation("by-a", "b") | {"performer": [{"reference": "Patient/a"}]}
+    assert (await of_a.put("/Observation/by-a", json=performed)).status_code == 403
+    assert (await owner.put("/Observation/by-a", json=performed)).status_code == 201
+    assert (await of_a.get("/Observation/by-a")).status_code == 200
+    assert (await of_a.put("/Observation/by-a", json=performed | {"status": "amended"})).status_code == 403
+    assert (await of_a.delete("/Observation/by-a")).status_code == 403
+    assert (await of_a.delete("/Observation?_id=by-a")).status_code == 403
+    assert (await owner.get("/Observation/by-a")).json()["meta"]["versionId"] == "1"
+    nobody = {name: value for name, value in performed.items() if name not in ("id", "subject")}
+    assert (await of_a.post("/Observation", json=nobody)).status_code == 201
+
+
 async def test_deletes_nothing_of_others(of_a, owner):
     assert (await of_a.delete("/Observation/wb")).status_code == (await of_a.delete("/Observation/none")).status_code
     assert (await of_a.delete("/Observation?_id=wb")).status_code < 400
+    first = {"if-match": 'W/"1"'}
+    hidden = await of_a.delete("/Observation/wb", headers=first)
+    absent = await of_a.delete("/Observation/none", headers=first)
+    assert (hidden.status_code, hidden.text.replace("wb", "none")) == (absent.status_code, absent.text)
     assert (await owner.get("/Observation/wb")).status_code == 200
     assert (await of_a.delete("/Observation/wa")).status_code == 204
     assert (await of_a.get("/Observation/wa")).status_code == 410
