@@ -163,6 +163,8 @@ class Plan:
     def _enter(self, entries: dict[str, Json], finisher: Finisher, made: Made, structure: str) -> None:
         identity = finisher.identity(made)
         resource: Json = {"resourceType": made.type, **finisher.tree(made)}
+        if "link" in resource:
+            _part_from_itself(resource, identity.full_url)
         known = entries.get(identity.full_url)
         if known is not None:
             merge(known["resource"], resource)
@@ -188,6 +190,19 @@ def _all(finisher: Finisher) -> list[Made]:
         finisher.tree(finisher.order[done])
         done += 1
     return finisher.order
+
+
+def _part_from_itself(resource: Json, full_url: str) -> None:
+    """Take out links of a record to itself: where MRG names the patient of PID, only another identifier changed."""
+    links = resource["link"]
+    own = [each for each in links if each.get("other", {}).get("reference") == full_url]
+    if not own:
+        return
+    if any(each.get("type") == "replaced-by" for each in own):
+        resource.pop("active", None)
+    resource["link"] = [each for each in links if each not in own]
+    if not resource["link"]:
+        del resource["link"]
 
 
 def _identify(resource: Json, system: str, value: str) -> None:

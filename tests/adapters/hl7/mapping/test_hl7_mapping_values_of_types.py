@@ -153,3 +153,9 @@ def test_dose_and_route_of_an_order_are_of_one_instruction() -> None:
     found = mapped("RDE^O11", "PID|1||7", "ORC|NW|P1", "RXE||X^Y^RXN|25||mg", "RXR|PO^Oral^HL70162")
     (instruction,) = only(found, "MedicationRequest")["dosageInstruction"]
     assert {"doseAndRate", "route"} <= instruction.keys()
+
+
+def test_a_patient_whose_account_number_changed_stays_active_and_is_not_linked_to_itself() -> None:
+    patient = only(mapped("ADT^A49", "PID|1||7^^^C&1.2.3&ISO^MR", "MRG|7^^^C&1.2.3&ISO^MR||A1"), "Patient")
+    assert "link" not in patient
+    assert "active" not in patient
