@@ -19,7 +19,7 @@ _EVERY_TENANT = ""
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _HEADERS = (
     b"Accept, Authorization, Content-Type, DPoP, If-Match, If-Modified-Since, If-None-Exist, If-None-Match, Prefer, "
-    b"X-Request-Id"
+    b"X-Break-Glass, X-Purpose-Of-Use, X-Request-Id"
 )
 _EXPOSED = b"Content-Location, DPoP-Nonce, ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id"
 _MAX_AGE = b"600"

@@ -22,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_SIGN_IN = re.compile(rb"(?:/t/[a-z0-9-]{1,63})?/auth/(?!jwks).*")
+_SIGN_IN = re.compile(r"(?:/t/[a-z0-9-]{1,63})?/auth/(?!jwks)")
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 _ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -71,7 +71,7 @@ class Shell:
                 message["headers"] = _completed(message["headers"], more)
             await send(message)
 
-        again = self._refuses(scope, path)
+        again = self._refuses(scope)
         if again:
             await _answer(sending, 429, _THROTTLED, [(b"retry-after", str(again).encode()), *_FHIR])
         elif is_preflight(scope["method"], headers):
@@ -79,13 +79,14 @@ class Shell:
         else:
             await self._app(scope, receive, sending)
 
-    def _refuses(self, scope: Scope, path: bytes) -> int:
+    def _refuses(self, scope: Scope) -> int:
         """Return after how many seconds to come again; 0 where the request is granted."""
         client = scope.get("client")
         address = "" if client is None else _counted(client[0])
         if not address:
             return 0
-        if _SIGN_IN.fullmatch(path) and (again := self._sign_in.refuses(address)):
+        # the decoded path, by which the pages are found: what is percent-encoded is counted as well
+        if _SIGN_IN.match(scope["path"]) and (again := self._sign_in.refuses(address)):
             return again
         return self._addresses.refuses(address)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from stanforis.errors import OperatorError
@@ -27,7 +28,8 @@ async def asked(
     """Return status, headers and body of an answer."""
     sent: list[Mapping[str, Any]] = []
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": method, "raw_path": path.encode(), "headers": given, "scheme": scheme}
+    target = {"path": unquote(path), "raw_path": path.encode()}
+    scope = {"type": "http", "method": method, **target, "headers": given, "scheme": scheme}
 
     async def send(message):
         sent.append(message)
@@ -70,7 +72,7 @@ async def test_a_preflight_is_answered_and_does_not_reach_the_application():
     status, headers, body = await asked(shell, "/fhir/Patient/1", "OPTIONS", **asks)
     assert (status, body, headers["access-control-allow-origin"]) == (204, b"", APP)
     assert "PUT" in headers["access-control-allow-methods"]
-    assert "If-Match" in headers["access-control-allow-headers"]
+    assert {"If-Match", "X-Purpose-Of-Use", "X-Break-Glass"} <= set(headers["access-control-allow-headers"].split(", "))
 
 
 async def test_a_preflight_of_others_allows_nothing():
@@ -113,7 +115,18 @@ async def test_an_ipv6_host_is_counted_by_its_network():
     assert (await asked(shell, "/", client="2001:db8:0:2::1"))[0] == 200
 
 
-@pytest.mark.parametrize("path", ["/auth/token", "/auth/authorize", "/auth/par", "/auth/register", "/t/2/auth/login"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/auth/token",
+        "/auth/authorize",
+        "/auth/par",
+        "/auth/register",
+        "/t/2/auth/login",
+        "/%61uth/token",
+        "/t/%32/auth/par",
+    ],
+)
 async def test_signing_in_is_limited_more(path):
     shell = Shell(app, Settings(sign_in_limit=1))
     assert [(await asked(shell, path))[0] for _ in range(2)] == [200, 429]
