@@ -186,7 +186,7 @@ class ConsentsInForce:
             for each in provision.exceptions
             if each.denies is not denies
         )
-        return every((self._content(provision, resource_type, denies=denies), never(exceptions)))
+        return every((self._content(provision, resource_type), never(exceptions)))
 
     def _concerns(self, provision: Provision, caller: Caller) -> bool:
         """Tell whether a provision is in force and about this caller."""
@@ -200,20 +200,20 @@ class ConsentsInForce:
             return True
         return any(_is_actor(actor, caller, unsure=provision.denies) for actor in provision.actors)
 
-    def _content(self, provision: Provision, resource_type: str, *, denies: bool) -> Clause:
+    def _content(self, provision: Provision, resource_type: str) -> Clause:
         if provision.classes and resource_type not in provision.classes:
             return NOTHING
         found: list[Clause] = []
         if provision.codes:
-            found.append(self._coded(resource_type, "code", provision.codes, denies=denies))
+            found.append(self._coded(resource_type, "code", provision.codes))
         if provision.labels:
-            found.append(self._coded(resource_type, "_security", provision.labels, denies=denies))
+            found.append(self._coded(resource_type, "_security", provision.labels))
         if provision.instances:
             ids = [each.partition("/")[2] for each in provision.instances if each.startswith(f"{resource_type}/")]
             found.append(IdClause(tuple(ids)) if ids else NOTHING)
         return every(found)
 
-    def _coded(self, resource_type: str, code: str, codings: Sequence[Coding], *, denies: bool) -> Clause:
+    def _coded(self, resource_type: str, code: str, codings: Sequence[Coding]) -> Clause:
         parameter = self._definitions.parameter(resource_type, code)
         if parameter is None or parameter.type != "token":
             return NOTHING

@@ -147,7 +147,7 @@ async def build_again(connection: Connection, context: str) -> None:
     """After all index rows are gone: build the rows of every parameter, and forget what was to be removed."""
     parameters = (await load(connection, context)).parameters
     await connection.execute(_FORGET, context, [each.number for each in parameters if each.state == REMOVING])
-    await connection.execute(f"DELETE FROM fhir.reindex_job WHERE tenant_id = {TENANT} AND finished IS NULL", context)
+    await connection.execute(_FORGET_JOBS, context)
     live = [each for each in parameters if each.state in (BUILDING, LIVE)]
     if live:
         await connection.execute(

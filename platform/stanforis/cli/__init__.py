@@ -15,7 +15,7 @@ from stanforis.settings import SettingError
 def main() -> None:
     """Run the command line and leave with its exit code."""
     # Imported here: whoever imports this package for its parts does without the command line's libraries.
-    from stanforis.cli.application import application  # noqa: PLC0415
+    from stanforis.cli.application import application  # noqa: PLC0415 - see above
 
     try:
         application()

@@ -61,7 +61,7 @@ def up(
     ] = False,
 ) -> None:
     """Start the server: database, schema and API processes. Ctrl-C stops it."""
-    from stanforis.cli.up import up as run  # noqa: PLC0415
+    from stanforis.cli.up import up as run  # noqa: PLC0415 - heavy, and needed by this command only
 
     settings = Settings.from_environment(
         data=data, host=host, port=port, workers=workers, database_url=database_url, hl7_port=hl7
@@ -86,8 +86,8 @@ def load(
 
     Resources keep the ids they come with, so that loading a file again changes nothing.
     """
-    from stanforis.cli.credentials import chosen  # noqa: PLC0415
-    from stanforis.cli.loading.run import load as run  # noqa: PLC0415
+    from stanforis.cli.credentials import chosen  # noqa: PLC0415 - heavy, and needed by this command only
+    from stanforis.cli.loading.run import load as run  # noqa: PLC0415 - heavy, and needed by this command only
 
     url, shown = chosen(base, data, token_file)
     summary = run(
@@ -113,8 +113,8 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure a running server with a small load of reads, searches and writes (it adds a few resources)."""
-    from stanforis.cli.bench import bench as run  # noqa: PLC0415
-    from stanforis.cli.credentials import chosen  # noqa: PLC0415
+    from stanforis.cli.bench import bench as run  # noqa: PLC0415 - heavy, and needed by this command only
+    from stanforis.cli.credentials import chosen  # noqa: PLC0415 - heavy, and needed by this command only
 
     url, shown = chosen(base, data, token_file)
     run(url, seconds=seconds, connections=connections, as_json=as_json, credentials=shown.headers)
@@ -130,7 +130,7 @@ def token(
     as_json: AsJson = False,
 ) -> None:
     """Write an access token for scripts, made with the key of the data folder's owner, on standard output."""
-    from stanforis.cli.token import token as run  # noqa: PLC0415
+    from stanforis.cli.token import token as run  # noqa: PLC0415 - heavy, and needed by this command only
 
     settings = Settings.from_environment(data=data, base_url=base)
     typer.echo(run(settings, scope=scope, tenant=tenant, lifetime=lifetime, as_json=as_json))
@@ -141,7 +141,7 @@ def doctor(
     data: Data = None, port: int | None = None, database_url: DatabaseUrl = None, as_json: AsJson = False
 ) -> None:
     """Say what is wrong with this set-up and how to right it."""
-    from stanforis.cli.doctor import doctor as run  # noqa: PLC0415
+    from stanforis.cli.doctor import doctor as run  # noqa: PLC0415 - heavy, and needed by this command only
 
     if not run(Settings.from_environment(data=data, port=port, database_url=database_url), as_json=as_json):
         raise typer.Exit(DONE_IN_PART)
@@ -150,7 +150,7 @@ def doctor(
 @database_commands.command("upgrade")
 def database_upgrade(data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Bring the schema up to date; `up` does so by itself."""
-    from stanforis.cli import databases  # noqa: PLC0415
+    from stanforis.cli import databases  # noqa: PLC0415 - heavy, and needed by this command only
 
     with databases.opened(Settings.from_environment(data=data, database_url=database_url), "stanforis db") as database:
         databases.upgrade(database)
@@ -160,7 +160,7 @@ def database_upgrade(data: Data = None, database_url: DatabaseUrl = None) -> Non
 @database_commands.command("check")
 def database_check(data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Say whether the schema is up to date (exit code 3 when it is not)."""
-    from stanforis.cli import databases  # noqa: PLC0415
+    from stanforis.cli import databases  # noqa: PLC0415 - heavy, and needed by this command only
 
     with databases.opened(Settings.from_environment(data=data, database_url=database_url), "stanforis db") as database:
         found = databases.problem(database)
@@ -197,9 +197,9 @@ def database_reindex(
 
 
 def _reindex_all(settings: Settings) -> None:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - heavy, and needed by this command only
 
-    from stanforis.cli import databases  # noqa: PLC0415
+    from stanforis.cli import databases  # noqa: PLC0415 - heavy, and needed by this command only
 
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} resources indexed"), TimeElapsedColumn())
     with databases.opened(settings, "stanforis db") as database:

@@ -27,7 +27,7 @@ class Credentials:
             OperatorError: the file cannot be used.
         """
         self._base = base
-        self._fixed = None if token_file is None else _read(token_file)
+        self._fixed = None if token_file is None else read_token(token_file)
         self._folder = data if self._fixed is None and data is not None and _is_of(data, base) else None
         self._made: tuple[str, float] | None = None
 
@@ -69,7 +69,12 @@ def _is_of(folder: Path, base: str) -> bool:
     return running_base(folder) == base
 
 
-def _read(path: Path) -> str:
+def read_token(path: Path) -> str:
+    """Return the access token that a file holds.
+
+    Raises:
+        OperatorError: the file cannot be read, or others may read it.
+    """
     try:
         if path.stat().st_mode & _PRIVATE:
             raise OperatorError(f"{path} can be read by others: run 'chmod 600 {path}'.")

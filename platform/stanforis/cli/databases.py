@@ -41,7 +41,7 @@ def opened(settings: Settings, holder: str, workers: int = 1) -> Iterator[Databa
     """
     if settings.database_url:
         # psycopg is imported where an outside database needs it, not in every process that `up` forks.
-        from stanforis.storage.outside import with_application_role  # noqa: PLC0415
+        from stanforis.storage.outside import with_application_role  # noqa: PLC0415 - see above
 
         app_url = settings.database_app_url or with_application_role(settings.database_url)
         yield Database(replace(settings, database_app_url=app_url), None)

@@ -99,7 +99,7 @@ def _disk(settings: Settings) -> str:
 
 
 def _memory(_: Settings) -> str:
-    from stanforis.storage.embedded.configuration import memory  # noqa: PLC0415
+    from stanforis.storage.embedded.configuration import memory  # noqa: PLC0415 - needed by this command only
 
     available = memory()
     if available < _MEMORY_BYTES:

@@ -36,6 +36,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Say who may reach what, and which rule decides: for a token, or for somebody as described by options."""
+    from stanforis.cli.credentials import read_token  # noqa: PLC0415 - needed by this command only
     from stanforis.cli.explaining import Question  # noqa: PLC0415 - heavy
     from stanforis.cli.explaining import explain as run  # noqa: PLC0415 - the same
 
@@ -43,7 +44,7 @@ def explain(
         interaction,
         what,
         tenant,
-        token=None if token_file is None else token_file.read_text().strip(),
+        token=None if token_file is None else read_token(token_file),
         scope=scope,
         roles=tuple(roles or ()),
         subject_type=subject_type,

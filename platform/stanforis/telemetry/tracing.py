@@ -50,11 +50,11 @@ def configure_tracing(endpoint: str, service_name: str = "stanforis-fhir") -> Tr
 class _OpenTelemetry:
     def __init__(self, endpoint: str, service_name: str) -> None:
         # Imported here because they cost memory and time that nobody without a collector should pay.
-        from opentelemetry import propagate, trace  # noqa: PLC0415
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+        from opentelemetry import propagate, trace  # noqa: PLC0415 - see above
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - see above
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - see above
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - see above
 
         self._provider = TracerProvider(resource=Resource.create({"service.name": service_name}))
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
