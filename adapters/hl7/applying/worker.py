@@ -24,6 +24,8 @@ APPLY_SECONDS = 10
 """How long applying a message may take; it is well over before the lease is, so that no other worker has it too."""
 POLL_SECONDS = 1.0
 """How often the store is asked for messages that other processes put there, or whose time has come."""
+GATHER_SECONDS = 0.01
+"""How long a message that is done waits for others to be settled with."""
 _FAULT_SECONDS = 30
 _LOG = logging.getLogger(__name__)
 
@@ -54,18 +56,24 @@ class Worker:
         try:
             while True:
                 self._woken.clear()
-                in_hand |= await self._take(AT_ONCE - len(in_hand))
-                waking = asyncio.create_task(self._woken.wait())
-                done, _ = await asyncio.wait(
-                    {*in_hand, waking}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-                waking.cancel()
-                in_hand -= done
+                if len(in_hand) <= AT_ONCE // 2:
+                    in_hand |= await self._take(AT_ONCE - len(in_hand))
+                in_hand = await self._until_some_are_done(in_hand)
                 await self._settle()
         finally:
             if in_hand:
                 await asyncio.wait(in_hand, timeout=LEASE_SECONDS)
             await self._settle()
+
+    async def _until_some_are_done(self, in_hand: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+        """Return what is still in hand when a message is done, or new ones may be there."""
+        waking = asyncio.create_task(self._woken.wait())
+        await asyncio.wait({*in_hand, waking}, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        waking.cancel()
+        if in_hand:
+            # those that are done a moment later are settled with it, by one statement
+            await asyncio.wait(in_hand, timeout=GATHER_SECONDS)
+        return {task for task in in_hand if not task.done()}
 
     async def drain(self) -> int:
         """Work until nothing is left that can be worked on now, and return how many messages that were."""

@@ -128,6 +128,21 @@ async def test_a_lane_is_worked_on_in_order(store):
     assert await claimed(store) == ["B"]
 
 
+async def test_what_waits_behind_a_parked_message_hides_nothing(store):
+    parked = await store.receive(arrival("P", b"p", lanes=(1, 9)))
+    await store.settle([Settlement(parked.number, State.PARKED, "unknown code")])
+    await asyncio.gather(*(store.receive(arrival(f"W{n}", b"w%d" % n, lanes=(1 + 8 * (n % 2),))) for n in range(300)))
+    for number in range(5):
+        await store.receive(arrival(f"F{number}", b"f%d" % number, lanes=(2 + number // 2, 6)))
+    taken = []
+    while found := await store.claim(10, now=2_000, lease_milliseconds=_LEASE):
+        taken += [message.control_id for message in found]
+        await store.settle([Settlement(message.number, State.MAPPED) for message in found])
+    assert taken == [f"F{number}" for number in range(5)]
+    await store.settle([Settlement(parked.number, State.DEAD)])
+    assert sorted(await claimed(store)) == ["W0", "W1"]
+
+
 async def test_a_merge_locks_both_lanes(store):
     await store.receive(arrival("A", b"a", lanes=(1,)))
     merge = await store.receive(arrival("M", b"m", lanes=(1, 2)))
