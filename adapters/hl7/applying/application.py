@@ -76,7 +76,7 @@ class Application:
         mapped = plan.apply(message)
         if not mapped.structure:
             return Settlement(stored.number, State.DEAD, "MSH-9: no rows map this message type and event")
-        unknown = [Question(*code) for code in mapped.unmapped_codes]
+        unknown = [Question(stored.sender, code.table, code.code) for code in mapped.unmapped_codes]
         asked = await self._ask(stored, unknown)
         if asked.status != _OK:
             return self._refused(stored, asked, mapped)

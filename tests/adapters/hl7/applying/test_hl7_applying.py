@@ -73,7 +73,7 @@ class Hospital:
 
     async def receives(self, control_id: str, *entries: Json, unmapped: tuple[str, ...] = (), lane: int = 1) -> int:
         self.rows.entries[control_id] = list(entries)
-        self.rows.unmapped[control_id] = [UnmappedCode("lab", "HL70001", code) for code in unmapped]
+        self.rows.unmapped[control_id] = [UnmappedCode("", "HL70001", code) for code in unmapped]
         raw = b"MSH|^~\\&|LAB||||20260101||ADT^A01|%b|P|2.5\r" % control_id.encode()
         receipt = await self.store.receive(
             Arrival("lab", control_id, "ADT^A01", "2.5", "ascii", raw, b"", (lane,), Duplicates.ACCEPT_NEW, self.clock)
@@ -256,7 +256,7 @@ async def test_unknown_codes_are_asked_about_once_and_the_messages_go_on_in_orde
         assert (await hospital.server.send("PUT", f"Task/{task['id']}", task)).status == 200
     found, newest = await questions.answers(hospital.server)
     assert await questions.answers(hospital.server, newest) != ([], None)
-    assert sorted(meaning.question.code for meaning in found) == ["1", "2"]
+    assert sorted(meaning.question for meaning in found) == [("lab", "HL70001", "1"), ("lab", "HL70001", "2")]
     hospital.rows.unmapped.clear()
     released = [await hospital.store.release(meaning.question.name) for meaning in found]
     assert sum(released) == 2
