@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/http.html#capabilities, https://hl7.org/fhir/R4/ca
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -155,22 +155,11 @@ def statement(
     if "transaction" in interactions:
         interactions.add("batch")
     parameters = {name: search.parameters(name) for name in sorted(types)}
-    pointing = _pointing(parameters)
     general = _general(interactions, deletes_multiple=deletes_multiple)
     rest = {
         "mode": "server",
         "security": _security(is_open=is_open, cors=cors),
-        "resource": [
-            {
-                "type": name,
-                "profile": f"{_CANONICAL}StructureDefinition/{name}",
-                **general,
-                **_included(name, known, pointing[name] | pointing["Resource"]),
-                "searchParam": _searched(known),
-                **_operated(operations, name),
-            }
-            for name, known in parameters.items()
-        ],
+        "resource": [*_resources(parameters, operations, general)],
         "interaction": [{"code": code} for code in _OF_SYSTEM if code in interactions],
         "searchParam": _searched(search.parameters("Basic"), only=("_",)),
         **_operated(operations, None),
@@ -179,6 +168,22 @@ def statement(
     text = orjson.dumps(_head() | {"rest": [rest]})
     before, _, after = text.partition(b'"\\u0000"')
     return Statement(before, after)
+
+
+def _resources(
+    parameters: Mapping[str, Mapping[str, Parameter]], operations: Sequence[Operation], general: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield what is said of each type; *general* is said of all."""
+    pointing = _pointing(parameters)
+    for name, known in parameters.items():
+        yield {
+            "type": name,
+            "profile": f"{_CANONICAL}StructureDefinition/{name}",
+            **general,
+            **_included(name, known, pointing[name] | pointing["Resource"]),
+            "searchParam": _searched(known),
+            **_operated(operations, name),
+        }
 
 
 def _head() -> dict[str, Any]:
