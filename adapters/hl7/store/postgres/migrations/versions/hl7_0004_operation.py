@@ -2,7 +2,7 @@
 
 from stanforis.storage.migrations.sql import run_beside
 
-revision = "hl7_0005"
+revision = "hl7_0004"
 down_revision = "hl7_0003"
 
 

@@ -2,8 +2,8 @@
 
 from stanforis.storage.migrations.sql import run_beside
 
-revision = "hl7_0007"
-down_revision = "hl7_0006"
+revision = "hl7_0006"
+down_revision = "hl7_0005"
 
 
 def upgrade() -> None:

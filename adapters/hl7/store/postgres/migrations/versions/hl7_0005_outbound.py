@@ -2,8 +2,8 @@
 
 from stanforis.storage.migrations.sql import run_beside
 
-revision = "hl7_0006"
-down_revision = "hl7_0005"
+revision = "hl7_0005"
+down_revision = "hl7_0004"
 
 
 def upgrade() -> None:
