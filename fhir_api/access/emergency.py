@@ -19,13 +19,14 @@ from fhir_api.access.caller import Caller
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.resource import Resource, body, parse
-from fhir_api.model.versions import Change, instant
+from fhir_api.model.versions import Change, StoredVersion, instant
 from fhir_api.search.entries import IndexEntries
 from fhir_api.store.port import Expect, TenantStore, Write
 
 SHORTEST: Final = 10
 LONGEST: Final = 500
 """Characters of a reason."""
+_REVIEW: Final = "review-"
 REVIEWS: Final = "https://fhir.stanforis.example/CodeSystem/reviews"
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,16 @@ def read_reason(text: str) -> str:
     return reason
 
 
+def is_review(key: ResourceKey) -> bool:
+    """Tell whether a key is one of the Tasks that ask for a review."""
+    return key.resource_type == "Task" and key.logical_id.startswith(_REVIEW)
+
+
+def is_of(review: StoredVersion, caller: Caller) -> bool:
+    """Tell whether a review is about *caller*, who therefore leaves it alone."""
+    return bool(caller.subject) and orjson.dumps(caller.subject) in review.body
+
+
 def not_permitted() -> FhirError:
     """Make the error of somebody who may not break the glass."""
     return refuse(ErrorKind.FORBIDDEN, "None of your roles may break the glass.")
@@ -62,7 +73,7 @@ async def ask_for_review(store: TenantStore, extract: Callable[[Resource], Index
     """
     _log.warning("the glass was broken: subject %s, client %s", caller.subject, caller.client_id)
     told = f"{caller.token_id}\0{caller.emergency}".encode()
-    key = ResourceKey("Task", f"review-{sha256(told).hexdigest()[:32]}")
+    key = ResourceKey("Task", f"{_REVIEW}{sha256(told).hexdigest()[:32]}")
     resource = parse(orjson.dumps(_task(key, caller)))
     write = Write(key, Change.CREATE, body(resource, key), extract(resource), Expect.ABSENT)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fhir_api.access.emergency import is_of, is_review
 from fhir_api.access.judging import Judge
 from fhir_api.access.reading import GuardedReader
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
@@ -35,6 +36,7 @@ class GuardedWriter(GuardedReader):
             FhirError: FORBIDDEN for what the caller may not store or change; for a deletion of what they may not even
                 read NOT_FOUND, or PRECONDITION_FAILED where a version is expected.
         """
+        await self._check_reviews([write for write in writes if is_review(write.key)])
         judges = [self._access.admitted(INTERACTIONS[write.change], write.key.resource_type) for write in writes]
         if all(judge.clause is EVERYTHING for judge in judges):
             return writes
@@ -45,6 +47,22 @@ class GuardedWriter(GuardedReader):
         ]
         known = await self._reader.currents(looked_at) if looked_at else {}
         return [await self._checked(write, judge, known) for write, judge in zip(writes, judges, strict=True)]
+
+    async def _check_reviews(self, writes: Sequence[Write]) -> None:
+        """Let nobody change the review of their own emergency, or put something else in its place beforehand.
+
+        Raises:
+            FhirError: FORBIDDEN.
+        """
+        if not writes:
+            return
+        access = self._access
+        breaks_glass = access.rules.policy.rights(access.caller).breaks_glass
+        known = await self._reader.currents([write.key for write in writes])
+        for write in writes:
+            review = known.get(write.key)
+            if breaks_glass if review is None or review.is_deletion else is_of(review, access.caller):
+                raise _forbidden(write)
 
     async def _checked(self, write: Write, judge: Judge, known: dict[ResourceKey, StoredVersion]) -> Write:
         if judge.clause is EVERYTHING:

@@ -72,7 +72,7 @@ def issue(key: SigningKey) -> Issue:
         now = int(time.time())
         identity = DigitalIdentity(
             subject_type=subject_type,
-            subject="hashed",
+            subject=claims.pop("hashed", "hashed"),
             tenant=claims.pop("tenant", 1),
             roles=roles,
             organisation=claims.pop("organisation", None),

@@ -198,6 +198,25 @@ async def test_the_glass_is_broken_with_a_reason_and_reviewed(owner, clinician):
     assert not [issue for issue in found if issue["severity"] in ("error", "fatal")]
 
 
+async def test_a_review_is_nothing_for_whom_it_is_about(owner, clinician, speak):
+    await clinician(x_break_glass=REASON).get("/Observation")
+    (task,) = [entry["resource"] for entry in (await owner.get("/Task")).json()["entry"]]
+    done = task | {"status": "completed"}
+    url = f"/Task/{task['id']}"
+    assert (await clinician().get(url)).status_code == 200
+    assert (await clinician().delete(url)).status_code == 403
+    assert (await clinician().put(url, json=done)).status_code == 403
+    entry = {"request": {"method": "DELETE", "url": url[1:]}}
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+    assert (await clinician().post("/", json=bundle)).status_code == 403
+    beforehand = done | {"id": "review-0"}
+    assert (await clinician().put("/Task/review-0", json=beforehand)).status_code == 403
+    colleague = speak("user/*.cruds", roles=("clinician",), subject_type="practitioner", hashed="another")
+    assert (await colleague.put(url, json=done)).status_code == 200
+    other = speak("system/*.cruds", roles=("owner",), hashed="owner")
+    assert (await other.put("/Task/review-0", json=beforehand)).status_code == 201
+
+
 @pytest.mark.parametrize("reason", ["", "short", "x" * 501])
 async def test_the_glass_needs_a_good_reason(clinician, reason):
     assert (await clinician(x_break_glass=reason).get("/Observation")).status_code == 400
