@@ -7,19 +7,15 @@ from typing import Annotated
 
 import typer
 
-from stanforis.cli.access_commands import (
-    client_commands,
-    grant_commands,
-    role_commands,
-    rule_commands,
-    user_commands,
-)
 from stanforis.cli.audit_commands import audit_commands
+from stanforis.cli.client_commands import client_commands, grant_commands
 from stanforis.cli.explain_commands import access_commands
 from stanforis.cli.hl7_commands import hl7_commands
 from stanforis.cli.options import DONE_IN_PART, AsJson, Base, Data, DatabaseUrl, TokenFile
 from stanforis.cli.package_commands import package_commands
+from stanforis.cli.role_commands import role_commands, rule_commands
 from stanforis.cli.tenant_commands import tenant_commands
+from stanforis.cli.user_commands import user_commands
 from stanforis.settings import Settings
 
 application = typer.Typer(
