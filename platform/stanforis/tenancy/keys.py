@@ -1,8 +1,8 @@
 """Keys of tenants: what a tenant stores is sealed with its key, and is lost for everybody when the key is destroyed.
 
 The key of a tenant lies in the database, wrapped with the installation's key-encryption key, which lies in the data
-folder and never in the database. A sealed text names its key, so a tenant may get
-another one without touching what is stored.
+folder and never in the database. A sealed text names its key, so a tenant may get another one without touching what is
+stored.
 
 Spec: https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf (AES-256-GCM)
 """
