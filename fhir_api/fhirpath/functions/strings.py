@@ -10,6 +10,7 @@ import binascii
 import html
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,11 +20,10 @@ from fhir_api.fhirpath import plan as plans
 from fhir_api.fhirpath.errors import FhirPathEvaluationError
 from fhir_api.fhirpath.functions.registry import Call, function
 from fhir_api.fhirpath.functions.scalar import INTEGER, STRING, checked, scalar
+from fhir_api.fhirpath.patience import MATCH_SECONDS, within_patience
 from fhir_api.fhirpath.plan import Plan, Scope, collection, single, system
 from fhir_api.fhirpath.values import kind_name
 
-MATCH_SECONDS: Final = 0.5
-"""How long a regular expression may work on one text."""
 _LONGEST: Final = 10_000_000
 _GROWTH: Final = 256
 """A replacement may make a text of so many characters, or so many times as long as it was."""
@@ -112,13 +112,13 @@ def _pattern(text: str) -> regex.Pattern[str]:
 @scalar("matches", STRING, plans.BOOLEAN, STRING, STRING, optional=1)
 def matches(text: str, pattern: str, flags: str = "") -> bool:
     """Tell whether *pattern* is found anywhere in *text*."""
-    return _run(lambda: _pattern(_flagged(pattern, flags)).search(text, timeout=MATCH_SECONDS)) is not None
+    return _run(lambda seconds: _pattern(_flagged(pattern, flags)).search(text, timeout=seconds)) is not None
 
 
 @scalar("matchesFull", STRING, plans.BOOLEAN, STRING, STRING, optional=1)
 def matches_full(text: str, pattern: str, flags: str = "") -> bool:
     """Tell whether *pattern* is the whole of *text*."""
-    return _run(lambda: _pattern(_flagged(pattern, flags)).fullmatch(text, timeout=MATCH_SECONDS)) is not None
+    return _run(lambda seconds: _pattern(_flagged(pattern, flags)).fullmatch(text, timeout=seconds)) is not None
 
 
 @scalar("replaceMatches", STRING, plans.STRING, STRING, STRING, STRING, optional=1)
@@ -128,7 +128,7 @@ def replace_matches(text: str, pattern: str, substitution: str, flags: str = "")
         return text
     _check_size(text, len(text) + 1, substitution)
     template = regex.sub(r"\$(?:(\d+)|\{(\w+)\})", r"\\g<\1\2>", substitution.replace("\\", "\\\\"))
-    result = _run(lambda: _pattern(_flagged(pattern, flags)).sub(template, text, timeout=MATCH_SECONDS))
+    result = _run(lambda seconds: _pattern(_flagged(pattern, flags)).sub(template, text, timeout=seconds))
     return str(result)
 
 
@@ -142,11 +142,13 @@ def _flagged(pattern: str, flags: str) -> str:
     return f"(?{''.join(flag for flag in flags if flag in 'im')}){pattern}" if flags.strip("s") else pattern
 
 
-def _run(work: Any) -> Any:
+def _run(match: Callable[[float], Any]) -> Any:
     try:
-        return work()
+        return within_patience(match)
     except TimeoutError:
-        problem = f"A regular expression took longer than {MATCH_SECONDS} s on one text"
+        problem = (
+            f"A regular expression took longer than {MATCH_SECONDS} s on one text, or several took too long together"
+        )
         raise FhirPathEvaluationError(problem) from None
     except (regex.error, IndexError):
         raise FhirPathEvaluationError(

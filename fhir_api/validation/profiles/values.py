@@ -13,7 +13,7 @@ import regex
 from fhir_api import fhirpath
 from fhir_api.fhirpath import FhirPathEvaluationError, Item, Position
 from fhir_api.fhirpath.equality import order
-from fhir_api.fhirpath.functions.strings import MATCH_SECONDS
+from fhir_api.fhirpath.patience import within_patience
 from fhir_api.fhirpath.values import system_value
 from fhir_api.validation.profiles.places import Place
 from fhir_api.validation.profiles.run import Check, Json, Run
@@ -153,7 +153,7 @@ def _text_checks(rules: Rules, profile: str) -> Iterator[Check]:
 
 def _matches(pattern: regex.Pattern[Any], text: str) -> bool:
     try:
-        return pattern.fullmatch(text, timeout=MATCH_SECONDS) is not None
+        return within_patience(lambda seconds: pattern.fullmatch(text, timeout=seconds)) is not None
     except TimeoutError:
         return False
 

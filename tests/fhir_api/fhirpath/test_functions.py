@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fhir_api.fhirpath import FhirPathError, FhirPathEvaluationError, arithmetic
-from fhir_api.fhirpath.functions import FUNCTIONS, combining, filtering, strings
+from fhir_api.fhirpath import FhirPathError, FhirPathEvaluationError, arithmetic, patience
+from fhir_api.fhirpath.functions import FUNCTIONS, combining, filtering
 from tests.support.fhirpath import evaluated, shown
 
 PATIENT: dict[str, Any] = {
@@ -253,7 +253,7 @@ def test_an_endless_repetition_is_stopped(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_costly_regular_expression_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strings, "MATCH_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "MATCH_SECONDS", 0.01)
     with pytest.raises(FhirPathEvaluationError, match="took longer"):
         evaluated(f"'{'a' * 40}!'.matches('^(a|a|aa)+$')")
 
