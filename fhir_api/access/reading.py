@@ -17,6 +17,7 @@ from fhir_api.access.access import Access, refused
 from fhir_api.access.clauses import every, never, some
 from fhir_api.access.implied import asked_by_type, is_implied
 from fhir_api.access.judging import Judge
+from fhir_api.access.provenances import told_of
 from fhir_api.access.visibility import narrowed
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
@@ -47,8 +48,8 @@ class GuardedReader:
         """Return the newest version; None if there is none, or it may not be reached."""
         judge = self._access.admitted("read", key.resource_type)
         version = await self._reader.current(key)
-        if judge.clause is EVERYTHING or version is None:
-            return version
+        if version is None or await self._tells_of_hidden(version):
+            return None
         return version if await self._is_seen(version, judge) else None
 
     async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
@@ -61,7 +62,9 @@ class GuardedReader:
         """Return one version; None if there is none, or it or the newest one may not be reached."""
         judge = self._access.admitted("vread", key.resource_type)
         version = await self._reader.version(key, version_id)
-        if judge.clause is EVERYTHING or version is None:
+        if version is None or await self._tells_of_hidden(version):
+            return None
+        if judge.clause is EVERYTHING:
             return version
         current = await self._reader.current(key)
         is_seen = current is not None and await self._is_seen(current, judge) and await self._is_seen(version, judge)
@@ -95,7 +98,32 @@ class GuardedReader:
 
     async def search(self, query: Query) -> Page:
         """Return resources that match and may be reached; nothing is learned of others."""
-        return await self._reader.search(self._within(query))
+        page = await self._reader.search(self._within(query))
+        hidden = await self._telling_of_hidden((*page.matches, *page.included))
+        if not hidden:
+            return page
+        return replace(
+            page,
+            matches=[version for version in page.matches if version.key not in hidden],
+            included=[version for version in page.included if version.key not in hidden],
+            # it would tell how many there are
+            total=None,
+        )
+
+    async def _tells_of_hidden(self, version: StoredVersion) -> bool:
+        return bool(await self._telling_of_hidden((version,)))
+
+    async def _telling_of_hidden(self, versions: Sequence[StoredVersion]) -> set[ResourceKey]:
+        """Return those Provenances among *versions* that tell of resources of which none may be read."""
+        told = told_of(versions)
+        if not told:
+            return set()
+        asked = {key for keys in told.values() for key in keys}
+        unsure = [key for key in asked if self._access.reach("read", key.resource_type) is not EVERYTHING]
+        if not unsure:
+            return set()
+        hidden = set(unsure) - (await self.currents(unsure)).keys()
+        return {provenance for provenance, keys in told.items() if keys and hidden.issuperset(keys)}
 
     def _within(self, query: Query) -> Query:
         """Return *query* as it looks at nothing else but what may be reached.

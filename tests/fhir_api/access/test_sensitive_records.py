@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
+from fhir_api.app import TENANT
+
 pytestmark = pytest.mark.usefixtures("two_patients")
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 REASON = "unconscious after an accident"
@@ -232,3 +234,22 @@ async def test_the_glass_gives_no_more_than_the_scopes(speak):
         "user/Patient.rs", roles=("clinician",), subject_type="practitioner", headers={"x-break-glass": REASON}
     )
     assert (await narrow.get("/Observation")).status_code == 403
+
+
+async def test_who_wrote_what_is_hidden_is_not_told(app, owner, clinician):
+    await labelled(owner, ACT_CODE, "HIV")
+    await app.trail_of(TENANT).trail.settled()
+    written = ids(await owner.get("/Provenance?target=Observation/wa"))
+    assert written
+    assert ids(await clinician().get("/Provenance?target=Observation/wa")) == set()
+    for logical_id in written:
+        assert (await clinician().get(f"/Provenance/{logical_id}")).status_code == 404
+    assert ids(await clinician().get("/Provenance?target=Observation/wb"))
+    shown = (await clinician().get("/Observation?_revinclude=Provenance:target")).json()["entry"]
+    targets = [
+        entry["resource"]["target"][0]["reference"]
+        for entry in shown
+        if entry["resource"]["resourceType"] == "Provenance"
+    ]
+    assert targets
+    assert not any(target.startswith("Observation/wa") for target in targets)
