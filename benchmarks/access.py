@@ -109,9 +109,7 @@ class Bench:
 
     async def refreshable(self) -> Form:
         """Return a refresh request of a family of its own."""
-        grant = Grant(
-            grant_id=new_grant_id(), client_id="app", scope="offline_access user/Patient.rs", user_id="u"
-        )
+        grant = Grant(grant_id=new_grant_id(), client_id="app", scope="offline_access user/Patient.rs", user_id="u")
         token = await start_family(self.server, _app(), grant)
         return {"grant_type": "refresh_token", "client_id": "app", "refresh_token": token or ""}
 

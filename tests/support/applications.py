@@ -6,7 +6,7 @@ from stanforis.audit import TenantTrail, Trail
 from stanforis.audit.batches import audit_key
 from stanforis.audit.memory import MemoryAuditStore
 from stanforis.settings import Settings
-from stanforis.tenancy.directory import DirectoryOfOne
+from stanforis.tenancy.directory import Directory, DirectoryOfOne
 
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.opening import Stores, open_postgres
@@ -27,7 +27,7 @@ class OnMemory:
         self._stores = MemoryStores()
 
         self.trail = Trail(MemoryAuditStore(), audit_key(self.cursor_key))
-        self.directory = DirectoryOfOne()
+        self.directory: Directory = DirectoryOfOne()
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         return self._stores.for_tenant(str(tenant_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -44,7 +45,11 @@ async def browser(app: Application, speak) -> AsyncIterator[AsyncClient]:
     await store.keep_client(an_app())
     owner = speak("system/*.cruds", roles=("owner",))
     for logical_id, family in PATIENTS.items():
-        patient = {"resourceType": "Patient", "id": logical_id, "name": [{"family": family, "given": ["A."]}]}
+        patient: dict[str, Any] = {
+            "resourceType": "Patient",
+            "id": logical_id,
+            "name": [{"family": family, "given": ["A."]}],
+        }
         if logical_id == "secret":
             system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
             patient["meta"] = {"security": [{"system": system, "code": "V"}]}

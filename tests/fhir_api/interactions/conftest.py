@@ -14,5 +14,7 @@ __all__ = ["app", "app_on_memory", "app_on_postgres", "client", "context", "stor
 @pytest.fixture
 def context(app: Application) -> Context:
     """The application's own context, of the same store that the client sees."""
-    assert app._fhir is not None
-    return app._contexts.of(1).for_host(None)
+    assert app._contexts is not None
+    contexts = app._contexts.of(1)
+    assert contexts is not None
+    return contexts.for_host(None)
