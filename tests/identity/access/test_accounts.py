@@ -232,19 +232,18 @@ async def test_a_challenge_belongs_to_one_browser(access):
 
 
 async def test_passkeys_are_removed_and_bounded(access):
-    for number in range(MOST):
-        await access.store.keep_passkey(
-            Passkey(credential_id=f"c{number}", user_id="u1", public_key="", name=f"k{number}")
-        )
+    names = [encode(b"credential %d" % number) for number in range(MOST)]
+    for name in names:
+        await access.store.keep_passkey(Passkey(credential_id=name, user_id="u1", public_key="", name=f"k{name}"))
     shown = await account(access)
     full = await do(
         access, shown, 'data-passkey="create"', credential=Authenticator(ORIGIN).create(options_of(shown.text))
     )
     assert "did not work" in full.text
-    await do(access, shown, 'value="c3"', do="remove")
+    await do(access, shown, f'value="{names[3]}"', do="remove")
     assert len(await access.store.passkeys("u1")) == MOST - 1
     await access.store.keep_passkey(Passkey(credential_id="theirs", user_id="u2", public_key=""))
-    await do(access, shown, 'value="c4"', do="remove", passkey="theirs")
+    await do(access, shown, f'value="{names[4]}"', do="remove", passkey="theirs")
     assert await access.store.passkey("theirs") is not None
 
 
