@@ -127,7 +127,8 @@ def test_nothing_committed_names_a_machine():
     # the places packages come from are called after what they do: hosting, registering, mirroring
     place = rb"(?:hosted|registry|mirror|artifact)[a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:org|com|net|io|dev)\b"
     folders = b"|".join((b"work", b"root", b"home/[a-z]+"))
-    machine = re.compile(b"/(?:" + folders + rb")/[a-z.]|index-url\s*=|" + place)
+    setting = b"index" + rb"-url\s*="
+    machine = re.compile(b"|".join((b"[/](?:" + folders + b")[/][a-z.]", setting, place)))
     assert machine.search(b"files.any" + b"hosted.org")
     found = [
         str(path.relative_to(ROOT))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -16,7 +15,8 @@ import pytest
 
 from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import MllpClient, MllpError
-from tests.durability.server import Server, kill
+from tests.durability.killing import Kill, harass, kill_a_process, kill_everything, kill_postgres
+from tests.durability.server import Server
 
 CLIENTS = 4
 PATIENTS = 3
@@ -83,21 +83,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def kill_a_process(server: Server, chance: Random) -> None:
-    kill([chance.choice(server.api_processes())])
-
-
-def kill_postgres(server: Server, _chance: Random) -> None:
-    kill([server.postmaster])
-
-
-def kill_everything(server: Server, _chance: Random) -> None:
-    server.kill_all()
-    server.until_nothing_is_left()
-    server.start()
-
-
-async def rounds(folder: Path, kills: list[Callable[[Server, Random], None]]) -> None:
+async def rounds(folder: Path, kills: list[Kill]) -> None:
     chance = Random(len(kills))  # noqa: S311 - a repeatable course
     port = free_port()
     server = Server(folder, workers=1, arguments=("--hl7", str(port)))
@@ -105,11 +91,7 @@ async def rounds(folder: Path, kills: list[Callable[[Server, Random], None]]) ->
     load = Load(port)
     clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
     try:
-        for each in kills:
-            await asyncio.sleep(chance.uniform(0.3, 0.8))
-            await asyncio.to_thread(each, server, chance)
-            await asyncio.to_thread(server.until_ready)
-        await asyncio.sleep(0.3)
+        await harass(server, kills, chance)
     finally:
         load.stop()
         await asyncio.gather(*clients)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -15,7 +14,8 @@ import pytest
 from adapters.hl7.acknowledgement import acknowledge
 from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import Oversized, Peer, Reply, listen
-from tests.durability.server import Server, kill
+from tests.durability.killing import Kill, harass, kill_a_process, kill_everything, kill_postgres
+from tests.durability.server import Server
 from tests.durability.test_hl7_applied_once import families, free_port
 
 CLIENTS = 3
@@ -74,20 +74,6 @@ class Load:
         self._stopping = True
 
 
-def kill_a_process(server: Server, chance: Random) -> None:
-    kill([chance.choice(server.api_processes())])
-
-
-def kill_postgres(server: Server, _chance: Random) -> None:
-    kill([server.postmaster])
-
-
-def kill_everything(server: Server, _chance: Random) -> None:
-    server.kill_all()
-    server.until_nothing_is_left()
-    server.start()
-
-
 async def committed(base: str) -> dict[str, list[str]]:
     """Return what each patient was called, the oldest first."""
     found = {}
@@ -101,7 +87,7 @@ async def committed(base: str) -> dict[str, list[str]]:
     return found
 
 
-async def rounds(folder: Path, sites: Path, kills: list[Callable[[Server, Random], None]]) -> None:
+async def rounds(folder: Path, sites: Path, kills: list[Kill]) -> None:
     chance = Random(len(kills))  # noqa: S311 - a repeatable course
     destination = Destination()
     listener = await listen(destination.answer, port=0)
@@ -116,11 +102,7 @@ async def rounds(folder: Path, sites: Path, kills: list[Callable[[Server, Random
     load = Load(server)
     clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
     try:
-        for each in kills:
-            await asyncio.sleep(chance.uniform(0.3, 0.8))
-            await asyncio.to_thread(each, server, chance)
-            await asyncio.to_thread(server.until_ready)
-        await asyncio.sleep(0.3)
+        await harass(server, kills, chance)
     finally:
         load.stop()
         await asyncio.gather(*clients)

@@ -27,7 +27,7 @@ def create_tenant(
     ),
     languages: Annotated[list[str] | None, typer.Option("--language", help="BCP 47 tag; may be repeated.")] = None,
     origins: Annotated[
-        list[str] | None, typer.Option("--origin", help="Origin of pages that may call it; may be repeated.")
+        list[str] | None, typer.Option("--origin", help="Origin of pages that shall call it; kept, not acted on yet.")
     ] = None,
     is_active: Annotated[bool, typer.Option("--active", help="Without a trial.")] = False,
     data: Data = None,

@@ -72,7 +72,8 @@ class Tenant(Struct, frozen=True, kw_only=True):
         time_zone: of dates without one; None: as the installation.
         languages: BCP 47 tags, the preferred one first.
         packages: packages of definitions it is to have, ``name@version``.
-        cors_origins: origins whose pages may call it from a browser.
+        cors_origins: origins whose pages shall call it from a browser; kept, and not acted on yet: the setting
+            ``STANFORIS_CORS_ORIGINS`` counts.
     """
 
     number: int
