@@ -6,6 +6,7 @@ See docs/decisions/0015-cost-limits.md.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from stanforis.storage.pool import Connection
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.limits import Limits, RequestClass, class_of
+from fhir_api.store.postgres.lane import Lane
 from fhir_api.store.postgres.session import ContextOf, Fetch, translated
+from fhir_api.store.postgres.working import IsOnDisk, Run, always_works
 
 Answer = TypeVar("Answer")
 Connections = Callable[[], AbstractAsyncContextManager[Connection]]
@@ -25,8 +28,9 @@ Connections = Callable[[], AbstractAsyncContextManager[Connection]]
 COSTLY: Final = 1_000_000
 """Statements that the planner expects to cost more, in its units, share a few connections."""
 SLOW_SECONDS: Final = 0.5
-"""So do those that once ran longer."""
-_FORGIVEN_SECONDS: Final = 60.0
+"""So do those that usually work longer, and those of which one does so just now."""
+_NEWS: Final = 0.25
+"""How much the last run weighs in what is usual: one that was slow by chance is soon outweighed."""
 _MOST_KNOWN: Final = 4096
 
 
@@ -35,20 +39,38 @@ class _Known:
     """What is known of a statement.
 
     Attributes:
-        cost: what the planner expected when the statement was new.
-        slow_until: on the clock of the event loop; it counts as slow so long.
+        cost: what the planner expects; None before it was asked.
+        usual: seconds that it usually works; None before it ran.
+        slow: how many of its runs under way have worked too long.
     """
 
-    cost: float
-    slow_until: float = 0.0
+    cost: float | None = None
+    usual: float | None = None
+    slow: int = 0
+
+    def is_untried(self) -> bool:
+        """Tell whether it has not run yet, and may be costly."""
+        return self.usual is None
+
+    def is_costly(self) -> bool:
+        """Tell whether it is to run only beside few others."""
+        return self.slow > 0 or (self.usual or 0.0) >= SLOW_SECONDS or (self.cost or 0.0) >= COSTLY
+
+    def ran(self, seconds: float) -> None:
+        """Learn how long a run worked."""
+        self.usual = seconds if self.usual is None else self.usual + (seconds - self.usual) * _NEWS
 
 
 class Guard:
     """Knows what statements cost; bounds their time, and how many of the costly ones run at once."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self, limits: Limits, is_on_disk: IsOnDisk = always_works, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limits = limits
-        self._few = asyncio.Semaphore(limits.costly_connections)
+        self._is_on_disk = is_on_disk
+        self._clock = clock
+        self._untried, self._costly = (Lane(limits.costly_connections) for _ in range(2))
         self._known: dict[str, _Known] = {}
 
     async def bounded(
@@ -89,41 +111,72 @@ class Guard:
     async def _fetch(
         self, connections: Connections, context: ContextOf, most: int, statement: str, arguments: tuple[Any, ...]
     ) -> list[asyncpg.Record]:
-        known = self._known.get(statement)
-        with translated():
-            if known is not None and known.cost < COSTLY and known.slow_until < asyncio.get_running_loop().time():
+        known = self._known.get(statement) or self._new(statement)
+        _refuse_beyond(most, known)
+        run = Run(self._is_on_disk, self._clock)
+        try:
+            await self._wait(known, run)
+            with translated():
                 async with connections() as connection:
-                    return await self._watched(connection, known, statement, (context(connection), *arguments))
-            # what is new may be costly
-            async with self._few, connections() as connection:
-                known = known or await self._estimated(connection, statement, (context(connection), *arguments))
-                if most and known.cost > most:
-                    raise too_costly("The search would cost more than the server allows.")
-                return await self._watched(connection, known, statement, (context(connection), *arguments))
+                    values = (context(connection), *arguments)
+                    if known.cost is None:
+                        known.cost = await _estimated(connection, statement, values)
+                        _refuse_beyond(most, known)
+                    return await self._watched(connection, known, run, statement, values)
+        finally:
+            if run.lane is not None:
+                run.lane.leave()
 
-    async def _estimated(self, connection: Connection, statement: str, arguments: tuple[Any, ...]) -> _Known:
-        if statement.startswith("EXPLAIN "):
-            return _Known(0.0)
-        ((plan,),) = await connection.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *arguments)
+    async def _wait(self, known: _Known, run: Run) -> None:
+        """Return when the run may begin, with a place if it needs one."""
+        if known.is_untried() and await self._untried.enter(known.is_untried):
+            run.lane = self._untried
+        elif known.is_costly() and await self._costly.enter(known.is_costly):
+            run.lane = self._costly
+
+    def _turned_slow(self, known: _Known, run: Run) -> None:
+        # while it still runs: others of its kind shall not take all connections meanwhile
+        run.is_slow = True
+        known.slow += 1
+        if run.lane is None:
+            self._costly.take()
+            run.lane = self._costly
+        elif run.lane is self._untried and self._costly.try_take():
+            run.lane = self._costly
+            self._untried.leave()
+
+    def _new(self, statement: str) -> _Known:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        known = self._known[statement] = _Known(orjson.loads(plan)[0]["Plan"]["Total Cost"])
+        known = self._known[statement] = _Known()
         return known
 
     async def _watched(
-        self, connection: Connection, known: _Known, statement: str, arguments: tuple[Any, ...]
+        self, connection: Connection, known: _Known, run: Run, statement: str, values: tuple[Any, ...]
     ) -> list[asyncpg.Record]:
-        loop = asyncio.get_running_loop()
+        def look() -> None:
+            if not run.is_slow and run.worked() >= SLOW_SECONDS:
+                self._turned_slow(known, run)
 
-        def mark() -> None:
-            known.slow_until = loop.time() + _FORGIVEN_SECONDS
+        with run.watched(connection.get_server_pid(), look):
+            try:
+                return await connection.fetch(statement, *values)
+            finally:
+                known.slow -= run.is_slow
+                known.ran(run.worked())
 
-        # marked while it still runs: others of its kind shall not take all connections meanwhile
-        timer = loop.call_later(SLOW_SECONDS, mark)
-        try:
-            return await connection.fetch(statement, *arguments)
-        finally:
-            timer.cancel()
+
+def _refuse_beyond(most: int, known: _Known) -> None:
+    if most and known.cost is not None and known.cost > most:
+        raise too_costly("The search would cost more than the server allows.")
+
+
+async def _estimated(connection: Connection, statement: str, values: tuple[Any, ...]) -> float:
+    """Return what the planner expects a statement to cost, in its own units."""
+    if statement.startswith("EXPLAIN "):
+        return 0.0
+    ((plan,),) = await connection.fetch(f"EXPLAIN (FORMAT JSON) {statement}", *values)
+    return float(orjson.loads(plan)[0]["Plan"]["Total Cost"])
 
 
 async def _in_time(seconds: float, work: Awaitable[Answer]) -> Answer:

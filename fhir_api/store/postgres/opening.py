@@ -19,6 +19,7 @@ from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.session import translated
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.store import PostgresStores
+from fhir_api.store.postgres.working import looking
 from fhir_api.store.postgres.writes import Indexing
 
 _SESSION = (
@@ -60,5 +61,7 @@ async def open_stores(
     indexing = Indexing(
         Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions, extractor.zone
     )
-    shared = Shared(pool, contexts, indexing, Guard(limits or Limits()), zone=extractor.zone)
+    looks = Pool(replace(pool.options, size=1, prepare=None))
+    guard = Guard(limits or Limits(), looking(looks))
+    shared = Shared(pool, looks, contexts, indexing, guard, zone=extractor.zone)
     return PostgresStores(shared, row["cursor_key"])

@@ -21,9 +21,15 @@ _KNOWN_CODES_LIMIT = 200_000
 
 @dataclass(slots=True)
 class Shared:
-    """What all tenants of one process share."""
+    """What all tenants of one process share.
+
+    Attributes:
+        pool: connections that requests are answered by.
+        looks: a connection that tells what the others wait for.
+    """
 
     pool: Pool
+    looks: Pool
     contexts: Contexts
     indexing: Indexing
     guard: Guard = field(default_factory=lambda: Guard(Limits()))

@@ -330,3 +330,4 @@ class PostgresStores:
     async def close(self) -> None:
         """Close the connections."""
         await self.shared.pool.close()
+        await self.shared.looks.close()
