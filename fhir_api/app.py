@@ -242,7 +242,8 @@ class Application:
         store: TenantStore = MeteredStore(stores.for_tenant(tenant), stores.directory, tenant)
         if self._settings.audit == "off":
             return store
-        return ShowingStore(store, stores.trail_of(tenant), self._definitions.extractor.extract_tree)
+        site, extract = self._base_url(tenant), self._definitions.extractor.extract_tree
+        return ShowingStore(store, stores.trail_of(tenant), site, extract)
 
     def _on_record(self, entrance: Entrance, stores: Stores) -> Entrance:
         settings = self._settings

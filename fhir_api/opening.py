@@ -104,4 +104,5 @@ def _trail(settings: Settings, store: AuditStore, secret: bytes) -> Trail:
     key = audit_key(secret)
     # without a secret of its own, as when tests open the stores, an installation has no data folder to speak of
     witness = FileWitness(settings.data / WITNESS) if settings.secret else None
-    return Trail(store, key, sealer=Sealer(store, key, witness), strict=settings.audit == "strict")
+    sealer = Sealer(store, key, witness)
+    return Trail(store, key, sealer=sealer, strict=settings.audit == "strict", keeps=settings.audit != "off")

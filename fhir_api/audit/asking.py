@@ -79,7 +79,7 @@ def _of_value(clause: ValueClause) -> frozenset[Said] | None:
         if code in _BY_REFERENCE and isinstance(value, ReferenceValue) and clause.modifier in {None, "identifier"}:
             found += _named(code, value.candidates)
         elif code == "agent" and isinstance(value, TokenValue) and value.code and clause.modifier == "identifier":
-            found += [(Kind.SUBJECT, value.code), (Kind.CLIENT, value.code)]
+            found += [(kind, value.code) for kind in (Kind.SUBJECT, Kind.CLIENT, Kind.RECIPIENT)]
         elif code in _BY_CODE and isinstance(value, TokenValue) and value.code and clause.modifier is None:
             found.append((_BY_CODE[code], value.code))
         else:

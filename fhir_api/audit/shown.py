@@ -46,21 +46,21 @@ _MOST_PROVENANCES = 1000
 class _Kind:
     """What the trail is shown as: a resource of each record that *has* one."""
 
-    make: Callable[[Found], dict[str, Any]]
+    make: Callable[[Found, str], dict[str, Any]]
     has: Callable[[Record], bool]
 
 
 _KINDS: Mapping[str, _Kind] = {
     "AuditEvent": _Kind(audit_event, lambda _: True),
-    "Provenance": _Kind(provenance, is_write),
+    "Provenance": _Kind(lambda found, _: provenance(found), is_write),
 }
 
 
 class _Shown:
     """A record as a resource; see :class:`fhir_api.search.matching.Indexed`."""
 
-    def __init__(self, kind: _Kind, found: Found, extract: Extract) -> None:
-        self.tree = kind.make(found)
+    def __init__(self, kind: _Kind, found: Found, site: str, extract: Extract) -> None:
+        self.tree = kind.make(found, site)
         self.key = ResourceKey(self.tree["resourceType"], self.tree["id"])
         self.last_updated = found.record.at
         self._extract = extract
@@ -80,6 +80,7 @@ class _ShowingReader(ForwardingReader):
     """The reading half, the same inside and outside a transaction."""
 
     _trail: TenantTrail
+    _site: str
     _extract: Extract
 
     async def current(self, key: ResourceKey) -> StoredVersion | None:
@@ -93,7 +94,7 @@ class _ShowingReader(ForwardingReader):
             record = await look_at(self._trail.trail.store, self._trail.tenant, place)
         if record is None or not kind.has(record):
             return None
-        return _Shown(kind, Found(place, record), self._extract).version
+        return _Shown(kind, Found(place, record), self._site, self._extract).version
 
     async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
         """See :class:`fhir_api.store.port.Reader`."""
@@ -152,7 +153,7 @@ class _ShowingReader(ForwardingReader):
             raise refuse(ErrorKind.MALFORMED, "The cursor is not one of this search.")
         with _available():
             page = await look_up(self._trail.trail.store, self._trail.tenant, asked, query.count, behind)
-        versions = [_Shown(kind, found, self._extract).version for found in page.found]
+        versions = [_Shown(kind, found, self._site, self._extract).version for found in page.found]
         total = None if query.total is not Total.ACCURATE else await self._total(query, asked)
         if page.following is not None:
             return Page(versions, _TRAIL + str(page.following).encode(), total)
@@ -179,7 +180,7 @@ class _ShowingReader(ForwardingReader):
                 return False
             if any(str(found.place) not in each for each in ids):
                 return False
-            shown = _Shown(kind, found, self._extract)
+            shown = _Shown(kind, found, self._site, self._extract)
             return all(holds(shown, clause, _beyond) for clause in clauses)
 
         return Asked(None if said is None else [*said], *span(clauses), fits)
@@ -211,15 +212,16 @@ class _ShowingReader(ForwardingReader):
             page = await look_up(
                 self._trail.trail.store, self._trail.tenant, self._asked(visible, kind, said), _MOST_PROVENANCES
             )
-        return [_Shown(kind, found, self._extract).version for found in page.found] if said else []
+        return [_Shown(kind, found, self._site, self._extract).version for found in page.found] if said else []
 
 
 class _ShowingTransaction(_ShowingReader, ForwardingTransaction):
     """Reads and writes that happen together."""
 
-    def __init__(self, inner: Transaction, trail: TenantTrail, extract: Extract) -> None:
+    def __init__(self, inner: Transaction, trail: TenantTrail, site: str, extract: Extract) -> None:
         super().__init__(inner)
         self._trail = trail
+        self._site = site
         self._extract = extract
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
@@ -231,10 +233,11 @@ class _ShowingTransaction(_ShowingReader, ForwardingTransaction):
 class ShowingStore(_ShowingReader, ForwardingStore):
     """Implements :class:`fhir_api.store.port.TenantStore`."""
 
-    def __init__(self, inner: TenantStore, trail: TenantTrail, extract: Extract) -> None:
-        """Show *trail* beside what *inner* holds."""
+    def __init__(self, inner: TenantStore, trail: TenantTrail, site: str, extract: Extract) -> None:
+        """Show *trail* beside what *inner* holds; *site* is the base URL of the server."""
         super().__init__(inner)
         self._trail = trail
+        self._site = site
         self._extract = extract
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
@@ -246,7 +249,7 @@ class ShowingStore(_ShowingReader, ForwardingStore):
     async def transaction(self, locks: Sequence[str] = ()) -> AsyncIterator[Transaction]:
         """See :class:`fhir_api.store.port.TenantStore`."""
         async with self._store.transaction(locks) as inner:
-            yield _ShowingTransaction(inner, self._trail, self._extract)
+            yield _ShowingTransaction(inner, self._trail, self._site, self._extract)
 
 
 class _available:  # noqa: N801 - reads as a word of the with statement

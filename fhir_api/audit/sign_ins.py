@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from stanforis.audit import Record, Who
-from stanforis.audit.trail import now
+from stanforis.audit.records import network, now
 
 from fhir_api.audit.entrance import TrailOf
-from fhir_api.audit.visit import network
 from identity.access.noting import Note, Noted
 
 _GRANTED, _REFUSED = 200, 401

@@ -5,17 +5,16 @@ Spec: https://profiles.ihe.net/ITI/BALP/content.html
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from stanforis.audit import Record, TenantTrail, Who
-from stanforis.audit.trail import now
+from stanforis.audit.records import network, now
 
 from fhir_api.access.caller import Caller
 from fhir_api.audit.patients import patients_of
+from fhir_api.audit.shapes import SEARCHES
 from fhir_api.model.versions import StoredVersion
 from fhir_api.rest.entrance import Head, Outcome
 from fhir_api.rest.request import Pair
@@ -117,6 +116,7 @@ class Visit:
         if status < _REFUSED and (interaction in _UNRECORDED or (self._written and not self._gave_more(interaction))):
             return None
         read = self._read
+        query = outcome.request.query if outcome.request else self._head.query
         entities, found = [*read.entities], [*read.found]
         if interaction in _BY_KEY or status >= _REFUSED:
             asked = "/".join(self._head.segments[:_KEY_SEGMENTS])
@@ -128,7 +128,7 @@ class Visit:
             tuple(entities),
             found=tuple(found),
             patients=read.patients if status < _REFUSED else self._asked_patient(),
-            search=_shape(self._head.segments, outcome.request.query if outcome.request else self._head.query),
+            search=_shape(self._head.segments, query) if query or interaction in SEARCHES else "",
             route="" if outcome.route is None else outcome.route.path,
         )
 
@@ -178,22 +178,8 @@ def who(caller: Caller) -> Who:
     return Who(caller.subject, kind, caller.client_id, caller.fhir_user or "", caller.roles)
 
 
-@lru_cache(maxsize=4096)
-def network(peer: str | None) -> str:
-    """Return the class of an address: ``loopback | private | public``; empty for one that is not known."""
-    try:
-        address = ipaddress.ip_address(peer or "")
-    except ValueError:
-        return ""
-    if address.is_loopback:
-        return "loopback"
-    return "private" if address.is_private else "public"
-
-
 def _shape(segments: tuple[str, ...], query: Sequence[Pair]) -> str:
-    """Return what was searched, without a value: ``Observation?code&date``; empty where nothing was."""
-    if not query:
-        return ""
+    """Return what was searched, without a value: ``Observation?code&date``."""
     names = sorted({name if _NAME.fullmatch(name) else "?" for name, _ in query})[:_MOST_NAMES]
     path = segments[0] if segments and segments[0].isalpha() else ""
-    return f"{path}?{'&'.join(names)}" if names else ""
+    return f"{path}?{'&'.join(names)}"

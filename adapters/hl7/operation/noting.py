@@ -7,11 +7,9 @@ from typing import Any
 
 from fastapi import Request
 from stanforis.audit import Record
-from stanforis.audit.records import NOBODY
-from stanforis.audit.trail import now
+from stanforis.audit.records import NOBODY, network, now
 
 from adapters.hl7.operation.rights import Operator
-from fhir_api.audit.visit import network
 
 Keep = Callable[[Record], Awaitable[None]]
 """Puts a record on the trail."""

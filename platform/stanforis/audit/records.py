@@ -5,11 +5,32 @@ Spec: https://hl7.org/fhir/R4/auditevent.html, https://profiles.ihe.net/ITI/BALP
 
 from __future__ import annotations
 
+import ipaddress
+import time
+from functools import lru_cache
+
 from msgspec import Struct
 
 SUCCESS, MINOR, SERIOUS, MAJOR = "0", "4", "8", "12"
 """Codes of http://hl7.org/fhir/audit-event-outcome."""
 _REFUSED, _FAILED = 400, 500
+
+
+def now() -> int:
+    """Return the time, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@lru_cache(maxsize=4096)
+def network(peer: str | None) -> str:
+    """Return the class of an address: ``loopback | private | public``; empty for one that is not known."""
+    try:
+        address = ipaddress.ip_address(peer or "")
+    except ValueError:
+        return ""
+    if address.is_loopback:
+        return "loopback"
+    return "private" if address.is_private else "public"
 
 
 class Who(Struct, frozen=True, omit_defaults=True):
@@ -53,6 +74,9 @@ class Record(Struct, frozen=True, omit_defaults=True):
         purpose: code of http://terminology.hl7.org/CodeSystem/v3-ActReason.
         emergency: why the glass was broken, in the caller's words.
         network: where the request came from: ``loopback | private | public``.
+        recipient: name of the system that data was handed to.
+        address: of that system.
+        changed: names of what an administrator changed, never values.
     """
 
     at: int
@@ -70,6 +94,9 @@ class Record(Struct, frozen=True, omit_defaults=True):
     purpose: str = ""
     emergency: str = ""
     network: str = ""
+    recipient: str = ""
+    address: str = ""
+    changed: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:

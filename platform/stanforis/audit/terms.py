@@ -29,6 +29,7 @@ class Kind:
     OUTCOME: Final = "outcome"
     INTERACTION: Final = "interaction"
     EMERGENCY: Final = "emergency"
+    RECIPIENT: Final = "recipient"
 
 
 Said = tuple[str, str]
@@ -71,3 +72,5 @@ def said_by(record: Record) -> Iterator[Said]:
     yield Kind.INTERACTION, record.interaction
     if record.emergency:
         yield Kind.EMERGENCY, ""
+    if record.recipient:
+        yield Kind.RECIPIENT, record.recipient

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from stanforis.audit.batches import Batch, make_batch
 from stanforis.audit.port import AuditStore, AuditStoreError
-from stanforis.audit.records import Record
+from stanforis.audit.records import Record, now
 from stanforis.audit.sealing import Sealer, pause
 
 GATHER_SECONDS = 0.2
@@ -24,11 +23,6 @@ _MOST_TOGETHER = 500
 _MOST_WAITING = 20_000
 
 log = logging.getLogger("stanforis.audit")
-
-
-def now() -> int:
-    """Return the time, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class Trail:
@@ -46,13 +40,24 @@ class Trail:
         *,
         sealer: Sealer | None = None,
         strict: bool = False,
+        keeps: bool = True,
         most_waiting: int = _MOST_WAITING,
     ) -> None:
-        """Write to *store*; with *strict*, :meth:`TenantTrail.keep` returns when the record is on disk."""
+        """Write to *store*.
+
+        Args:
+            store: what keeps the trails.
+            key: see the attribute.
+            sealer: seals what is written.
+            strict: :meth:`TenantTrail.keep` returns when the record is on disk.
+            keeps: False where there is to be no trail: then nothing is kept, and nobody has to ask.
+            most_waiting: records; who would add more waits.
+        """
         self.store = store
         self.key = key
         self._sealer = sealer
         self._strict = strict
+        self._keeps = keeps
         self._most_waiting = most_waiting
         self._waiting: defaultdict[int, list[Record]] = defaultdict(list)
         self._count = 0
@@ -99,6 +104,8 @@ class Trail:
 
     async def keep(self, tenant: int, records: Iterable[Record]) -> None:
         """Keep records; returns at once unless the trail is strict or too much waits."""
+        if not self._keeps:
+            return
         before = len(self._waiting[tenant])
         self._waiting[tenant].extend(records)
         self._count += len(self._waiting[tenant]) - before
@@ -107,6 +114,15 @@ class Trail:
             await self._next_round()
         while self._count > self._most_waiting:
             await self._next_round()
+
+    async def store_now(self, tenant: int, records: Sequence[Record]) -> None:
+        """Store records; return when they are on disk.
+
+        Raises:
+            AuditStoreError: the store does not answer.
+        """
+        if self._keeps:
+            await self.store.add(tenant, self.batch(tenant, records), wait=True)
 
     async def settled(self) -> None:
         """Return when all that waits now is stored."""
@@ -190,6 +206,10 @@ class TenantTrail:
     async def keep(self, *records: Record) -> None:
         """Keep records; see :meth:`Trail.keep`."""
         await self.trail.keep(self.tenant, records)
+
+    async def store(self, *records: Record) -> None:
+        """Store records now; see :meth:`Trail.store_now`."""
+        await self.trail.store_now(self.tenant, records)
 
     def batch(self, records: Sequence[Record]) -> Batch:
         """Return records as a batch; see :meth:`Trail.batch`."""

@@ -32,7 +32,7 @@ def verify(
 
 @audit_commands.command("who")
 def who(
-    resource: Annotated[str, typer.Argument(help="A resource, such as Patient/1.")],
+    resource: Annotated[str, typer.Argument(help="A resource, such as Patient/1, or a URN of the trail.")],
     tenant: Annotated[str, typer.Option(help="Name of the tenant.")] = "default",
     count: Annotated[int, typer.Option(min=1, max=10_000, help="Accesses that are shown, the newest first.")] = 50,
     data: Data = None,

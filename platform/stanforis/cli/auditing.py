@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fhir_api.store.postgres.administration import administering
+from stanforis.audit import Record, Trail
 from stanforis.audit.batches import audit_key
 from stanforis.audit.looking import Asked, Found, look_up
 from stanforis.audit.postgres import PostgresAuditStore
@@ -56,7 +57,7 @@ def verify(settings: Settings, *, tenant: str | None, as_json: bool) -> bool:
     Raises:
         AuditCommandError: there is no such tenant.
     """
-    key = audit_key((settings.secret or installation_secret(settings.data)).encode())
+    key = _key(settings)
     witness = FileWitness(settings.data / WITNESS)
     columns = (SpinnerColumn(), TextColumn("batches verified"), MofNCompleteColumn(), TimeElapsedColumn())
 
@@ -82,8 +83,9 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
         AuditCommandError: there is no such tenant, or *resource* names none.
     """
     resource_type, slash, logical_id = resource.partition("/")
-    if not slash or not resource_type or not logical_id:
-        raise AuditCommandError(f"'{resource}' is not a resource: expected is Type/id, such as Patient/1.")
+    is_named = bool(slash and resource_type and logical_id) or resource.startswith("urn:")
+    if not is_named:
+        raise AuditCommandError(f"'{resource}' is not a resource: expected is Type/id, such as Patient/1, or a URN.")
 
     async def run(settings: Settings) -> Sequence[Found]:
         async with _opened(settings) as found:
@@ -98,6 +100,21 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
     console = Console(highlight=False, soft_wrap=True)
     for found in accesses:
         console.out(_as_json(found) if as_json else _line(found), highlight=False)
+
+
+async def put_on_record(settings: Settings, tenant: int, record: Record) -> None:
+    """Store what was done on the command line, in the database that *settings* reach; nothing where the trail is off.
+
+    Raises:
+        AuditStoreError: the database does not answer.
+    """
+    async with _opened(settings) as found:
+        trail = Trail(found.store, _key(settings), keeps=settings.audit != "off")
+        await trail.for_tenant(tenant).store(record)
+
+
+def _key(settings: Settings) -> bytes:
+    return audit_key((settings.secret or installation_secret(settings.data)).encode())
 
 
 def _of_patient(logical_id: str) -> Asked:
@@ -159,6 +176,7 @@ def _facts(found: Found) -> dict[str, str | int]:
         "status": record.status,
         "user": record.who.user or record.who.subject or "(nobody known)",
         "client": record.who.client,
+        "recipient": record.recipient,
         "search": record.search,
         "emergency": record.emergency,
         "request": record.request,

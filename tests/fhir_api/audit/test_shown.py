@@ -135,6 +135,6 @@ async def test_a_read_has_the_shape_of_balp(accessed):
 
 async def test_a_search_has_the_shape_of_balp_and_tells_no_value(accessed):
     (search,) = await found(accessed, "/AuditEvent", patient="Patient/1", action="E")
-    assert [each["code"] for each in search["subtype"]] == ["search", "search-type"]
+    assert [each["code"] for each in search["subtype"]] == ["search-type"]
     (query,) = [entity["query"] for entity in search["entity"] if entity.get("role", {}).get("code") == "24"]
     assert b64decode(query) == b"Observation?code:text"

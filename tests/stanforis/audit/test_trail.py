@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from stanforis.audit.acts import administered, disclosed
 from stanforis.audit.batches import make_batch
 from stanforis.audit.looking import Asked, Place, look_at, look_up
 from stanforis.audit.port import AuditStore, AuditStoreError
-from stanforis.audit.records import Record, Who
+from stanforis.audit.records import Record, Who, now
 from stanforis.audit.sealing import FileWitness, Sealer
 from stanforis.audit.terms import Kind
-from stanforis.audit.trail import Trail, now
+from stanforis.audit.trail import Trail
 from stanforis.audit.verifying import Verdict, verify
 
 from tests.stanforis.audit.conftest import KEY
@@ -153,3 +154,28 @@ async def test_a_month_that_nobody_made_ahead_is_made_when_it_is_needed(store, t
     for at in (now() + half_a_year, now() - half_a_year):
         await store.add(tenant, make_batch(KEY, tenant, [a_read("1")], at), wait=True)
     assert len(await store.find(tenant, None, 0, (1 << 63) - 1, 9)) == 2
+
+
+async def test_what_was_handed_out_is_found_by_who_got_it(store, tenant):
+    trail = Trail(store, KEY)
+    await trail.for_tenant(tenant).store(disclosed("lab", "mllp://10.1.2.3:2575", patients=["1", "1"]))
+    await trail.for_tenant(tenant).store(disclosed("archive", "mllp://10.1.2.4:2575", patients=["1"]))
+    page = await look_up(store, tenant, Asked([(Kind.RECIPIENT, "lab")]), 10)
+    assert [(each.record.recipient, each.record.patients) for each in page.found] == [("lab", ("1",))]
+
+
+async def test_what_an_administrator_did_is_stored_when_the_call_returns(store, tenant):
+    record = administered(
+        "tenant-suspend", ["urn:stanforis:tenant:a"], who=Who(client="stanforis-cli"), peer="10.0.0.1"
+    )
+    await Trail(store, KEY).for_tenant(tenant).store(record)
+    (found,) = (await look_up(store, tenant, Asked([(Kind.ENTITY, "urn:stanforis:tenant:a")]), 10)).found
+    assert found.record == record
+
+
+async def test_a_trail_that_is_off_keeps_nothing(store, tenant):
+    trail = Trail(store, KEY, keeps=False)
+    await trail.for_tenant(tenant).store(Record(1, "read", "R", 200))
+    await trail.for_tenant(tenant).keep(Record(1, "read", "R", 200))
+    await trail.stop()
+    assert not (await look_up(store, tenant, Asked(), 10)).found

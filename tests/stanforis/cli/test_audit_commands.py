@@ -10,12 +10,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from stanforis.audit.acts import administered
 from stanforis.audit.batches import audit_key
 from stanforis.audit.postgres import PostgresAuditStore
-from stanforis.audit.records import Record, Who
+from stanforis.audit.records import Record, Who, now
 from stanforis.audit.sealing import WITNESS, FileWitness, Sealer
-from stanforis.audit.trail import Trail, now
+from stanforis.audit.trail import Trail
 from stanforis.cli import main
+from stanforis.cli.auditing import put_on_record
+from stanforis.settings import Settings
 from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.pool import Pool, PoolOptions
 from stanforis.storage.secrets import installation_secret
@@ -141,3 +144,13 @@ def test_the_server_has_no_right_to_change_the_trail(data, cluster, statement):
         session.execute("SET ROLE stanforis_app")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute(statement)
+
+
+def test_what_is_done_on_the_command_line_is_on_record(stanforis, cluster, data):
+    connection, target = cluster.connection, "urn:stanforis:tenant:default"
+    settings = Settings(data=data, database_url=connection.owner_dsn, database_app_url=connection.app_dsn)
+    record = administered("tenant-suspend", [target], who=Who(client="stanforis-cli"))
+    asyncio.run(put_on_record(settings, 1, record))
+    code, lines = stanforis("audit", "who", target)
+    assert (code, [json.loads(line)["interaction"] for line in lines]) == (0, ["admin-tenant-suspend"])
+    assert stanforis("audit", "verify")[0] == 0
