@@ -32,7 +32,7 @@ from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.opening import OpenStores, Stores, open_postgres
 from fhir_api.operations.table import OPERATIONS
 from fhir_api.packages.core import core_library
-from fhir_api.rest.asgi import TENANT_KEY, FhirEndpoint
+from fhir_api.rest.asgi import ASKED_KEY, TENANT_KEY, FhirEndpoint
 from fhir_api.rest.capability import SearchParameters, Statement, Statements, statement
 from fhir_api.rest.client_limits import ClientLimits
 from fhir_api.rest.cursors import TenantCursors
@@ -170,7 +170,7 @@ class Application:
             self._access.note = noting(stores.trail_of)
         await self._access.start()
         if isinstance(stores.directory, StoredDirectory):
-            self._installation = Installation(stores.directory.registry, self._access.verify)
+            self._installation = Installation(stores.directory.registry, self._access)
         entrance = TokenEntrance(contexts.of, self._access)
         if self._mounts is not None:
             self._mounts.let_choose(lambda server: StoredPatients(server, entrance))
@@ -211,7 +211,7 @@ class Application:
             return scope
         if scope["raw_path"].endswith(_SMART_CONFIGURATION):
             return {**scope, "path": f"/t/{number}{named[2].decode()}"}
-        return {**scope, "raw_path": named[2], TENANT_KEY: number}
+        return {**scope, "raw_path": named[2], TENANT_KEY: number, ASKED_KEY: scope["raw_path"]}
 
     def _state(self, search: SearchParameters) -> Statement:
         """Return the CapabilityStatement with some search parameters."""

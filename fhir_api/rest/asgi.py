@@ -29,6 +29,8 @@ from fhir_api.rest.wiring import Api, Route
 _log = logging.getLogger(__name__)
 TENANT_KEY = "stanforis:tenant"
 """Where a scope says which tenant its address names."""
+ASKED_KEY = "stanforis:asked"
+"""Where such a scope has the path as it was sent."""
 _UNROUTED = "(none)"
 _CLIENT_LEFT = 499
 _LONGEST_HEADER = 16 * 1024
@@ -220,7 +222,7 @@ def _head(exchange: Exchange, segments: tuple[str, ...], query: tuple[Pair, ...]
     client = scope.get("client")
     return Head(
         scope["method"],
-        scope["raw_path"].decode("ascii"),
+        scope.get(ASKED_KEY, scope["raw_path"]).decode("ascii"),
         segments,
         query,
         exchange.headers,

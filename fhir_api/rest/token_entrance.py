@@ -25,13 +25,11 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.entrance import Admitted, Head, Outcome
 from fhir_api.rest.request import Pair, Request
-from identity.access.errors import InvalidTokenError
-from identity.access.grants.proof import proven_key
+from identity.access.grants.showing import BEARER, RefusedError, Shown, verified
 from identity.access.hosting.addresses import DEFAULT_TENANT
 from identity.access.hosting.authority import Authority
 from identity.access.policy.policies import Policies
 from identity.access.scopes.permissions import Permissions
-from identity.access.tokens.algorithms import ALGORITHMS
 from identity.access.tokens.verifier import Verified
 
 TenantContexts = Callable[[int], Contexts | None]
@@ -44,13 +42,12 @@ _PUBLIC: Final = ("metadata",)
 _REMEMBERED: Final = 4096
 _MOST_TENANTS: Final = 64
 _PURPOSE_CODE: Final = re.compile(rb"[A-Z][A-Za-z-]{1,30}")
-_BEARER: Final = "Bearer"
-_DPOP: Final = f'DPoP algs="{" ".join(ALGORITHMS)}"'
 _NOBODY: Final = Permissions(())
 
 
-_Shown = tuple[str, int | None, bytes | None, bytes | None, bytes | None]
-"""What a request shows: token, tenant of the URL, host, purpose, reason for breaking the glass."""
+_SHOWN: Final = (b"authorization", b"host", PURPOSE, BREAK_GLASS)
+_Seen = tuple[int | bytes | None, ...]
+"""What a request shows: the tenant of the URL, and these headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ class TokenEntrance:
         self._contexts_of = contexts_of
         self._authority = authority
         self._registers: dict[int, tuple[Contexts, Register]] = {}
-        self._known: OrderedDict[_Shown, _Known] = OrderedDict()
+        self._known: OrderedDict[_Seen, _Known] = OrderedDict()
 
     async def admit(self, head: Head) -> Admitted:
         """Return what the caller may work with.
@@ -85,24 +82,30 @@ class TokenEntrance:
             _refuse_token_in_url(head.query)
         if head.segments == _PUBLIC:
             return self._stranger(head)
-        token, verified = await self._verified(head)
-        tenant = verified.claims.identity.tenant
+        shown = await self._verified(head)
+        tenant = shown.claims.identity.tenant
         headers = head.headers
         contexts = self._contexts(tenant)
-        policies = await self._authority.policies(tenant, verified.claims.identity.policy_epoch)
+        policies = await self._authority.policies(tenant, shown.claims.identity.policy_epoch)
         in_force = await self._register(tenant, contexts).in_force()
-        key = (token, head.tenant, headers.get(b"host"), headers.get(PURPOSE), headers.get(BREAK_GLASS))
+        key = (
+            headers.get(b"authorization"),
+            head.tenant,
+            headers.get(b"host"),
+            headers.get(PURPOSE),
+            headers.get(BREAK_GLASS),
+        )
         known = self._known.get(key)
         if (
             known is not None
-            and known.verified is verified
+            and known.verified is shown
             and known.contexts is contexts
             and known.policies is policies
             and known.in_force is in_force
         ):
             return known.admitted
-        admitted = await self._let_in(head, verified, policies, in_force)
-        self._known[key] = _Known(verified, contexts, policies, in_force, admitted)
+        admitted = await self._let_in(head, shown, policies, in_force)
+        self._known[key] = _Known(shown, contexts, policies, in_force, admitted)
         self._known.move_to_end(key)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
@@ -167,7 +170,7 @@ class TokenEntrance:
         """
         contexts = self._contexts_of(tenant)
         if contexts is None:
-            raise _unauthorized("The access token is of a tenant that is not here.", f'{_BEARER} error="invalid_token"')
+            raise _unauthorized("The access token is of a tenant that is not here.", f'{BEARER} error="invalid_token"')
         return contexts
 
     def _context(self, head: Head, tenant: int) -> Context:
@@ -183,46 +186,27 @@ class TokenEntrance:
             raise refuse(ErrorKind.NOT_FOUND, "There is no such tenant.", code="not-supported")
         return contexts.for_host(head.headers.get(b"host"))
 
-    async def _verified(self, head: Head) -> tuple[str, Verified]:
-        """Return the token that is shown, and what it says.
+    async def _verified(self, head: Head) -> Verified:
+        """Return what the token says that is shown.
 
         Raises:
             FhirError: UNAUTHORIZED.
         """
-        scheme, _, shown = head.headers.get(b"authorization", b"").partition(b" ")
-        token = shown.decode("latin-1").strip()
-        kind = scheme.lower()
-        if kind not in (b"bearer", b"dpop") or not token:
-            raise _unauthorized("An access token is needed: Authorization: Bearer.", _BEARER)
         try:
-            if kind == b"bearer":
-                return token, self._authority.verify(token)
-            return token, await self._proven(token, head)
-        except InvalidTokenError as error:
-            challenge = f'{_BEARER} error="invalid_token"' if kind == b"bearer" else f'{_DPOP}, error="invalid_token"'
-            raise _unauthorized(f"The access token is refused: {error}.", challenge) from None
+            return await verified(self._authority, _shown(head))
+        except RefusedError as error:
+            raise _unauthorized(str(error), error.challenge) from None
 
-    async def _proven(self, token: str, head: Head) -> Verified:
-        """Return what a token says that is bound to the key that made the proof beside it.
 
-        Raises:
-            InvalidTokenError: the token or the proof is not good, or the token is bound to no key.
-        """
-        # the token first: its own key decides whose memory of proofs is asked
-        claims = self._authority.read(token).claims
-        if claims.confirmation is None:
-            raise InvalidTokenError("it is bound to no key; show it as Bearer")
-        tenant = claims.identity.tenant
-        base = self._context(head, tenant).base_url
-        key = await proven_key(
-            head.headers.get(b"dpop", b"").decode("latin-1"),
-            head.method,
-            base + head.path.partition("/fhir")[2],
-            clock=self._authority.clock,
-            first_use=self._authority.server(tenant).store.first_use,
-            access_token=token,
-        )
-        return self._authority.verify(token, key)
+def _shown(head: Head) -> Shown:
+    headers = head.headers
+    return Shown(
+        headers.get(b"authorization", b"").decode("latin-1"),
+        headers.get(b"dpop", b"").decode("latin-1"),
+        head.method,
+        head.path,
+        headers.get(b"host", b"").decode("latin-1"),
+    )
 
 
 def _caller(verified: Verified, purpose: bytes | None, emergency: bytes | None) -> Caller:
@@ -246,7 +230,7 @@ def _refuse_token_in_url(query: Iterable[Pair]) -> None:
     """Refuse tokens in URLs, which end up in logs (RFC 6750, 5.3)."""
     if any(name == "access_token" for name, _ in query):
         error = refuse(ErrorKind.MALFORMED, "An access token is shown in the header Authorization, never in the URL.")
-        error.challenge = f'{_BEARER} error="invalid_request"'
+        error.challenge = f'{BEARER} error="invalid_request"'
         raise error
 
 

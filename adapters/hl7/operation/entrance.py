@@ -8,8 +8,9 @@ from fastapi import Request
 from stanforis.audit import Who
 
 from adapters.hl7.operation.rights import CHANGING, EVERYTHING, Operator, Right, rights_of
-from identity.access.administration.callers import NotAllowedError, Verify, verified_caller
+from identity.access.administration.callers import NotAllowedError, verified_caller
 from identity.access.grants.server import Server
+from identity.access.grants.showing import Verifies
 from identity.access.people.sessions import session_of
 from identity.access.scopes.scope_set import HL7_READ, HL7_WRITE, read_scopes
 from identity.access.store.records import new_secret
@@ -35,14 +36,14 @@ class Entrance(Protocol):
 class TokenEntrance:
     """Programs come in with an access token: its scope has to allow it, and a role of its subject."""
 
-    def __init__(self, server: Server, verify: Verify) -> None:
+    def __init__(self, server: Server, verifies: Verifies) -> None:
         """Let in whose tokens of *server* are good."""
         self._server = server
-        self._verify = verify
+        self._verifies = verifies
 
     async def admit(self, request: Request, right: Right) -> Operator:
         """Return who asks; see :class:`Entrance`."""
-        claims = (await verified_caller(self._server, self._verify, request)).claims
+        claims = (await verified_caller(self._verifies, request)).claims
         needed = HL7_WRITE if right in CHANGING else HL7_READ
         if not read_scopes(claims.scope).named & {needed, HL7_WRITE}:
             challenge = f'Bearer error="insufficient_scope", scope="{needed}"'

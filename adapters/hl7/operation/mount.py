@@ -157,7 +157,7 @@ class Operation:
         server = self._access.server(tenant)
         sign_in = server.endpoint("login") + "?request=hl7"
         return Entrances(
-            TokenEntrance(server, self._access.verify), SessionEntrance(server), Forms(server.keyed_hash), sign_in
+            TokenEntrance(server, self._access), SessionEntrance(server), Forms(server.keyed_hash), sign_in
         )
 
     def _keep(self, tenant: int) -> Keep:

@@ -6,26 +6,27 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from identity.access.administration.apps import Apps
-from identity.access.administration.callers import NotAllowedError, Verify, allowed
+from identity.access.administration.callers import NotAllowedError, allowed
 from identity.access.administration.errors import AdministrationError, TakenError, UnknownError
 from identity.access.administration.people import People
 from identity.access.administration.roles import Roles
 from identity.access.errors import UnavailableError
 from identity.access.grants.server import Server
+from identity.access.grants.showing import Verifies
 
 _STATUS = {UnknownError: 404, TakenError: 409}
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def create_application(server: Server, verify: Verify) -> FastAPI:
+def create_application(server: Server, verifies: Verifies) -> FastAPI:
     """Return the application.
 
     Args:
         server: the authorization server of the tenant that is looked after.
-        verify: verifies access tokens.
+        verifies: verifies access tokens.
     """
     application = FastAPI(title="Stanforis administration", version="1", docs_url=None, redoc_url=None)
-    guarded = [Depends(allowed(server, verify))]
+    guarded = [Depends(allowed(server, verifies))]
     for router in (_people(People(server)), _apps(Apps(server)), _roles(Roles(server))):
         application.include_router(router, dependencies=guarded)
 

@@ -13,6 +13,7 @@ AUTH_PATH = "/auth"
 FHIR_PATH = "/fhir"
 SMART_CONFIGURATION = "/.well-known/smart-configuration"
 _TENANT_PATH = re.compile(r"/t/([1-9][0-9]{0,8})(?:/|$)")
+_LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,10 @@ class Site:
         root = self.root if tenant == DEFAULT_TENANT else f"{self.root}/t/{tenant}"
         return Addresses(root + AUTH_PATH, root + FHIR_PATH)
 
+    def asked(self, host: str, path: str) -> str:
+        """Return the URL of a request for *path* that was sent to *host*, see :func:`at_host`."""
+        return at_host(self.root, host) + path
+
     def tenant_of(self, url: str) -> int | None:
         """Return the tenant whose issuer or base *url* is; None where it is neither."""
         if not url.startswith(self.root):
@@ -72,3 +77,16 @@ class Site:
         tenant = int(named[1]) if named else DEFAULT_TENANT
         found = self.tenant(tenant)
         return tenant if url in (found.issuer, found.fhir_base) else None
+
+
+def at_host(url: str, host: str) -> str:
+    """Return *url* as whoever sent a request to *host* calls it.
+
+    A Host header is the client's word: links made from it would end up in caches and in other people's Bundles, and a
+    proof of possession for another server would count here. It is followed only where *url* is on this very machine,
+    and the header names this machine too (``localhost`` for ``127.0.0.1``, or a forwarded port).
+    """
+    parts = urlsplit(url)
+    if not (_LOOPBACK.fullmatch(parts.netloc) and _LOOPBACK.fullmatch(host)):
+        return url
+    return parts._replace(netloc=host).geturl()

@@ -16,8 +16,10 @@ from stanforis.settings import Settings
 from stanforis.storage.secrets import installation_secret
 
 from identity.access.clock import Clock, system_clock
-from identity.access.errors import OAuthError, UnavailableError
+from identity.access.errors import InvalidTokenError, OAuthError, UnavailableError
+from identity.access.grants.proof import proven_key
 from identity.access.grants.server import Server
+from identity.access.grants.showing import Shown
 from identity.access.hosting.addresses import DEFAULT_TENANT, Site
 from identity.access.hosting.key_sets import KeySets
 from identity.access.hosting.owner import owner_key, owner_verification
@@ -113,6 +115,26 @@ class Authority:
             InvalidTokenError: it is not good here and now.
         """
         return self._verifier.verify(token, proven_key)
+
+    async def verify_proven(self, token: str, shown: Shown) -> Verified:
+        """Return what *token* says that is bound to the key that made the proof shown beside it.
+
+        Raises:
+            InvalidTokenError: the token or the proof is not good, or the token is bound to no key.
+        """
+        # the token first: its own tenant's memory of proofs is asked
+        claims = self.read(token).claims
+        if claims.confirmation is None:
+            raise InvalidTokenError("it is bound to no key; show it as Bearer")
+        key = await proven_key(
+            shown.proof,
+            shown.method,
+            self.site.asked(shown.host, shown.path),
+            clock=self.clock,
+            first_use=self.server(claims.identity.tenant).store.first_use,
+            access_token=token,
+        )
+        return self.verify(token, key)
 
     def read(self, token: str) -> Verified:
         """Return what *token* says, whoever shows it: never to give access; see :meth:`Verifier.read`.

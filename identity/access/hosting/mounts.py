@@ -85,7 +85,7 @@ class Mounts:
             return create_application(server, self._picker_of(server))
         from identity.access.administration.application import create_application as create  # noqa: PLC0415 - the same
 
-        return create(server, self._authority.verify)
+        return create(server, self._authority)
 
     async def _smart_configuration(self, scope: Scope, tenant: int, send: Any) -> None:
         """Answer with the document of SMART under the FHIR base, which any origin may read."""

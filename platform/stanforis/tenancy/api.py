@@ -47,8 +47,8 @@ class NotAllowedError(Exception):
 class Check(Protocol):
     """Decides who may look after tenants."""
 
-    async def __call__(self, authorization: str | None, method: str) -> None:
-        """Look at the header Authorization and the HTTP method.
+    async def __call__(self, request: Request) -> None:
+        """Look at what a request shows of its sender, and at its method.
 
         Raises:
             NotAllowedError: they may not.
@@ -134,7 +134,7 @@ def create_application(registry: Registry, check: Check) -> FastAPI:
     """
 
     async def guard(request: Request) -> None:
-        await check(request.headers.get("authorization"), request.method)
+        await check(request)
 
     application = FastAPI(
         title="Stanforis tenants",

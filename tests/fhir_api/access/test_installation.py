@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.proofs import OTHER, bound, shown
+
 WRITE = "access.read access.write"
 NEW = {"slug": "made-by-an-administrator"}
 URL = "http://127.0.0.1:8080/admin/installation"
@@ -41,6 +43,24 @@ async def test_nobody_else_does(speak, scope, claims, status):
         refused = await client.post(f"{URL}/tenants", json={"slug": "smuggled"})
         assert refused.status_code == status
         assert (await client.get(f"{URL}/tenants/smuggled")).status_code in (401, 403, 404)
+
+
+async def test_a_bound_token_is_shown_with_a_proof(speak, issue):
+    token = bound(issue, WRITE, roles=("administrator",))
+    url = f"{URL}/tenants"
+    for headers, status in (
+        (shown(token, url), 200),
+        (shown(token, f"{URL}/plans"), 401),
+        (shown(token, url, "POST"), 401),
+        (shown(token, url, key=OTHER), 401),
+        (shown(token, "http://evil.example/admin/installation/tenants") | {"host": "evil.example"}, 401),
+        ({"authorization": f"Bearer {token}"}, 401),
+        ({"authorization": f"DPoP {token}"}, 401),
+    ):
+        async with speak(headers=headers) as client:
+            answer = await client.get(f"{url}?x=y")
+        assert answer.status_code == status
+        assert status == 200 or "invalid_token" in answer.headers["www-authenticate"]
 
 
 async def test_a_token_that_is_not_ours_is_refused(speak):

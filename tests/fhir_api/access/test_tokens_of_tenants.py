@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from stanforis.tenancy.tenants import SlugTakenError, State
 
+from tests.support.proofs import bound, shown
+
 SITE = "http://127.0.0.1:8080"
 JSON = {"content-type": "application/fhir+json"}
 
@@ -43,6 +45,17 @@ async def test_its_own_base_is_open_by_name_and_number(tenant, theirs):
     assert put.status_code in (200, 201), put.text
     for base in (f"{SITE}/t/{tenant.slug}/fhir", f"{SITE}/t/{tenant.number}/fhir"):
         assert (await theirs.get(f"{base}/Patient/p")).status_code == 200
+
+
+async def test_a_proof_is_for_the_url_that_is_asked(speak, issue, tenant):
+    own = f"{SITE}/t/{tenant.number}"
+    claims = {"tenant": tenant.number, "issuer": f"{own}/auth", "audience": f"{own}/fhir", "roles": ("owner",)}
+    token = bound(issue, "system/*.cruds", **claims)
+    bases = (f"{SITE}/t/{tenant.slug}/fhir", f"{own}/fhir", f"{SITE}/fhir")
+    for base in bases:
+        for proven in bases:
+            response = await speak(headers=shown(token, f"{proven}/Observation")).get(f"{base}/Observation?_count=1")
+            assert response.status_code == (200 if base == proven else 401)
 
 
 async def test_the_base_of_another_tenant_is_closed(speak, tenant, theirs):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from hashlib import sha256
-from itertools import count
-from typing import Any
 
 import pytest
 from httpx import Response
@@ -14,9 +10,9 @@ from httpx import Response
 from identity.access.tokens.algorithms import ALGORITHMS
 from identity.access.tokens.claims import Confirmation
 from identity.access.tokens.compact import encode
-from identity.access.tokens.jwk import public_jwk, thumbprint
 from identity.access.tokens.keys import SigningKey
 from tests.support.applications import BASE
+from tests.support.proofs import OTHER, bound, proof, shown
 
 pytestmark = pytest.mark.parametrize("app", ["memory"], indirect=True)
 EVERYTHING = "system/*.cruds"
@@ -107,31 +103,11 @@ async def test_a_token_bound_to_a_key_is_no_bearer_token(speak):
     assert response.status_code == 401
 
 
-DEVICE = SigningKey(ALGORITHMS["ES256"].generate(), ALGORITHMS["ES256"], 0, 2**40)
-OTHER = SigningKey(ALGORITHMS["ES256"].generate(), ALGORITHMS["ES256"], 0, 2**40)
-_proofs = count()
-
-
-def proof(token: str, url: str, method: str = "GET", *, key: SigningKey = DEVICE, **changed: Any) -> str:
-    """Return what proves that whoever shows *token* holds *key* (RFC 9449)."""
-    header = {"alg": "ES256", "typ": "dpop+jwt", "jwk": public_jwk(key.private.public_key())}
-    ath = encode(sha256(token.encode()).digest())
-    claims = {"jti": f"p{next(_proofs)}", "htm": method, "htu": url, "iat": time.time(), "ath": ath} | changed
-    content = f"{encode(json.dumps(header).encode())}.{encode(json.dumps(claims).encode())}"
-    return f"{content}.{encode(key.sign(content.encode()))}"
-
-
-def bound(issue: Any) -> str:
-    """Return a token that is bound to ``DEVICE``."""
-    confirmation = Confirmation(jkt=thumbprint(public_jwk(DEVICE.private.public_key())))
-    return str(issue(EVERYTHING, roles=("owner",), confirmation=confirmation))
-
-
 async def test_a_bound_token_is_shown_with_a_proof_that_is_good_once(speak, issue):
-    token, url = bound(issue), f"{BASE}/Patient/a"
-    shown = {"authorization": f"DPoP {token}", "dpop": proof(token, url)}
-    assert (await speak(headers=shown).get("/Patient/a")).status_code == 404
-    again = await speak(headers=shown).get("/Patient/a")
+    token, url = bound(issue, EVERYTHING, roles=("owner",)), f"{BASE}/Patient/a"
+    headers = shown(token, url)
+    assert (await speak(headers=headers).get("/Patient/a")).status_code == 404
+    again = await speak(headers=headers).get("/Patient/a")
     assert again.status_code == 401
     assert challenge(again).startswith("DPoP algs=")
 
@@ -148,16 +124,57 @@ async def test_a_bound_token_is_shown_with_a_proof_that_is_good_once(speak, issu
     ids="-".join,
 )
 async def test_a_proof_for_something_else_is_none(speak, issue, wrong):
-    token = bound(issue)
+    token = bound(issue, EVERYTHING, roles=("owner",))
     made = proof(token, **({"url": f"{BASE}/Patient/a"} | wrong))
     response = await speak(headers={"authorization": f"DPoP {token}", "dpop": made}).get("/Patient/a")
     assert response.status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("htu", "status"),
+    [
+        ("http://127.0.0.1:8080/fhir/Patient/%61", 404),
+        ("HTTP://127.0.0.1:8080/fhir/Patient/a?x=y#z", 404),
+        ("http://127.0.0.1:8080/fhir/Patient/a/", 401),
+        ("http://127.0.0.1:8080/fhir%2FPatient/a", 401),
+        ("http://user@127.0.0.1:8080/fhir/Patient/a", 401),
+        ("http://127.0.0.1/fhir/Patient/a", 401),
+        ("https://127.0.0.1:8080/fhir/Patient/a", 401),
+        ("/fhir/Patient/a", 401),
+        ("http://127.0.0.1:x/fhir/Patient/a", 401),
+        ("http://[/fhir/Patient/a", 401),
+    ],
+)
+async def test_a_proof_is_for_the_same_url_however_it_is_written(speak, issue, htu, status):
+    token = bound(issue, EVERYTHING, roles=("owner",))
+    assert (await speak(headers=shown(token, htu)).get("/Patient/a")).status_code == status
+
+
+async def test_a_proof_for_another_host_is_none_whatever_the_host_header_says(speak, issue):
+    token = bound(issue, EVERYTHING, roles=("owner",))
+    for host, status in (("evil.example", 401), ("localhost:8080", 404), ("127.0.0.1:8080", 404)):
+        headers = shown(token, f"http://{host}/fhir/Patient/a") | {"host": host}
+        assert (await speak(headers=headers).get("/Patient/a")).status_code == status
+
+
+async def test_two_proofs_or_two_tokens_are_none(speak, issue):
+    token, url = bound(issue, EVERYTHING, roles=("owner",)), f"{BASE}/Patient/a"
+    for name in ("dpop", "authorization"):
+        twice = shown(token, url)
+        headers = [*twice.items(), (name, twice[name])]
+        assert (await speak().get("/Patient/a", headers=headers)).status_code == 401
+
+
+async def test_a_bound_token_is_no_bearer_token_even_with_a_proof(speak, issue):
+    token = bound(issue, EVERYTHING, roles=("owner",))
+    headers = shown(token, f"{BASE}/Patient/a") | {"authorization": f"Bearer {token}"}
+    assert (await speak(headers=headers).get("/Patient/a")).status_code == 401
+
+
 async def test_a_token_without_a_key_needs_no_proof_and_takes_none(speak, issue):
     token = issue(EVERYTHING, roles=("owner",))
-    shown = {"authorization": f"DPoP {token}", "dpop": proof(token, f"{BASE}/Patient/a")}
-    assert (await speak(headers=shown).get("/Patient/a")).status_code == 401
+    headers = shown(token, f"{BASE}/Patient/a")
+    assert (await speak(headers=headers).get("/Patient/a")).status_code == 401
 
 
 async def test_the_tenant_of_the_url_is_that_of_the_token(speak):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from httpx import ASGITransport, AsyncClient
@@ -17,6 +18,7 @@ from identity.access.store.records import Family
 from identity.access.tokens.claims import AccessToken, DigitalIdentity
 from identity.access.tokens.signing import signed_access_token
 from tests.support.access import a_user, client_key
+from tests.support.proofs import bound, shown
 
 BASE = "http://127.0.0.1:8080/fhir"
 NURSE = {"login_name": "Nadine", "name": "Nadine U.", "fhir_user": "Practitioner/7", "roles": ["nurse"]}
@@ -32,14 +34,14 @@ class Administered:
         self.authority = Authority(settings, stores=stores or MemoryAccessStores())
         self.server = self.authority.server()
         self.key = owner_key(folder)
-        application = create_application(self.server, self.authority.verify)
+        application = create_application(self.server, self.authority)
         self.http = AsyncClient(transport=ASGITransport(application), base_url="http://127.0.0.1:8080")
         self.speak(owner_token(self.key, BASE))
 
     def speak(self, token: str) -> None:
         self.http.headers["Authorization"] = f"Bearer {token}"
 
-    def token(self, scope: str, roles: tuple[str, ...], tenant: int = 1) -> str:
+    def token(self, scope: str, roles: tuple[str, ...], tenant: int = 1, **more: Any) -> str:
         now = int(time.time())
         addresses = self.authority.site.tenant(tenant)
         claims = AccessToken(
@@ -52,6 +54,7 @@ class Administered:
             client_id="c",
             scope=scope,
             identity=DigitalIdentity(subject_type="practitioner", subject="h", tenant=tenant, roles=roles),
+            **more,
         )
         return signed_access_token(claims, self.server.keys.signer())
 
@@ -254,3 +257,18 @@ async def test_grants_are_shown_and_ended(administered):
 async def test_the_interface_describes_itself(administered):
     paths = (await administered.http.get("/openapi.json")).json()["paths"]
     assert set(paths) >= {"/users", "/clients", "/roles", "/rules", "/grants"}
+
+
+async def test_a_bound_token_is_shown_with_a_proof_for_this_server(administered):
+    def issue(scope, *, confirmation, roles):
+        return administered.token(scope, roles, confirmation=confirmation)
+
+    token = bound(issue, "access.read", roles=("administrator",))
+    url = "http://127.0.0.1:8080/users"
+    for headers, status in (
+        (shown(token, url), 200),
+        (shown(token, "http://evil.example/users") | {"host": "evil.example"}, 401),
+        (shown(token, url) | {"authorization": f"Bearer {token}"}, 401),
+        ({"authorization": f"Bearer {token}"}, 401),
+    ):
+        assert (await administered.http.get("/users", headers=headers)).status_code == status

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from fastapi import Request
 from stanforis.storage.pool import Pool, PoolOptions
 from stanforis.tenancy.api import NotAllowedError, create_application
 from stanforis.tenancy.contexts import Contexts
 from stanforis.tenancy.registry import Registry
 
 
-async def check(authorization: str | None, method: str) -> None:
+async def check(request: Request) -> None:
+    authorization = request.headers.get("authorization")
     if authorization is None:
         raise NotAllowedError(401, "Bearer")
-    if authorization != "Bearer admin" and method != "GET":
+    if authorization != "Bearer admin" and request.method != "GET":
         raise NotAllowedError(403)
 
 
