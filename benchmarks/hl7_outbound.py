@@ -111,13 +111,13 @@ async def _sending(database: ConnectionInfo, folder: Path, messages: int, connec
     destination = destinations(folder)[0]
     queues = PostgresQueues(PoolOptions(dsn=database.app_dsn, size=8), await open_contexts(database.owner_dsn))
     queue = queues.queue(TENANT, destination.name)
-    start = await queue.position(BEGINNING)
+    await queue.position(BEGINNING)
     waiting = [
         Outgoing(f"B{number}", "ADT^A01", f"Encounter/{number}", 1, (number,), made(f"B{number}").raw, milliseconds())
         for number in range(messages)
     ]
     begun = time.perf_counter()
-    await queue.enqueue(start, Position(1, 1, 1), waiting)
+    await queue.enqueue(BEGINNING, Position(1, 1, 1), waiting)
     queued = time.perf_counter() - begun
     until = asyncio.Event()
     begun = time.perf_counter()

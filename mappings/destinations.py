@@ -15,6 +15,10 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
         sending: MSH-3 and MSH-4.
         receiving: MSH-5 and MSH-6.
         tenant: number of the tenant whose changes it gets.
+        roles: what it may be in that tenant; the role ``system`` sees nothing with a sensitive label.
+        scope: what it may read at most.
+        organization: logical id of the Organization it is of, which consents may name; empty for none.
+        purpose: what for: code of http://terminology.hl7.org/CodeSystem/v3-ActReason.
         version: of HL7 v2, MSH-12.
         charset: MSH-18; empty for ASCII.
         processing: MSH-11.
@@ -39,6 +43,10 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
     sending: tuple[str, str] = ("STANFORIS", "")
     receiving: tuple[str, str] = ("", "")
     tenant: int = 1
+    roles: tuple[str, ...] = ("system",)
+    scope: str = "system/*.rs"
+    organization: str = ""
+    purpose: str = "TREAT"
     version: str = "2.5.1"
     charset: str = "UNICODE UTF-8"
     processing: str = "P"

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +31,7 @@ from adapters.hl7.operation.figures import Figures
 from adapters.hl7.operation.reloading import Reloading
 from adapters.hl7.operation.watching import Watch
 from adapters.hl7.outbound import service as outbound
-from adapters.hl7.outbound.destinations import destinations
+from adapters.hl7.outbound.destinations import Destination, destinations
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.sites import senders
@@ -47,6 +48,8 @@ _STOP_SECONDS = 10
 
 Authorization = Callable[[int], str]
 """Gives the header ``Authorization`` of requests for a tenant."""
+Admission = Callable[[Destination], str]
+"""Gives the header ``Authorization`` of requests of a destination."""
 
 
 class Hosted(Protocol):
@@ -109,9 +112,8 @@ class Service:
 
     def server(self, number: int) -> InProcess:
         """Return the FHIR server as a client of a tenant sees it."""
-        base = "/fhir" if number == DEFAULT_TENANT else f"/t/{number}/fhir"
         header = self._authorization
-        return InProcess(self._application, base, None if header is None else lambda: header(number))
+        return InProcess(self._application, _base(number), None if header is None else lambda: header(number))
 
     def _tenant(self, number: int) -> Tenant:
         server = self.server(number)
@@ -160,6 +162,7 @@ async def serve(
     listening: socket.socket,
     *,
     authorization: Authorization | None,
+    admission: Admission | None = None,
     sends: bool,
     on_ready: Callable[[], None],
     until: asyncio.Event,
@@ -171,6 +174,7 @@ async def serve(
         settings: of the installation.
         listening: takes connections.
         authorization: see :class:`Service`.
+        admission: for requests of destinations; None where the FHIR server lets everybody in.
         sends: send messages, too; one process does.
         on_ready: called once messages are taken.
         until: ends it.
@@ -191,7 +195,12 @@ async def serve(
     queues = PostgresQueues(options, contexts)
     service = Service(application, stores, known, AnsweredPlans(plans.of), authorization)
     reloading = asyncio.create_task(Reloading(folder, plans, service.know, service.figures).run())
-    sending = asyncio.create_task(outbound.run(sent_to if sends else [], queues, service.server, until))
+
+    def shown_to(destination: Destination) -> InProcess:
+        header = None if admission is None else partial(admission, destination)
+        return InProcess(application, _base(destination.file.tenant), header, destination.file.purpose)
+
+    sending = asyncio.create_task(outbound.run(sent_to if sends else [], queues, shown_to, until))
     listener = Listener(service.receiver.receive, Limits(), commit_bytes=False)
     try:
         await service.start()
@@ -215,6 +224,10 @@ async def _ended(sending: asyncio.Task[None]) -> None:
     sending.cancel()
     with suppress(asyncio.CancelledError):
         await sending
+
+
+def _base(tenant: int) -> str:
+    return "/fhir" if tenant == DEFAULT_TENANT else f"/t/{tenant}/fhir"
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

@@ -43,11 +43,14 @@ class FhirServer(Protocol):
 class InProcess:
     """Speaks with an ASGI application of this process."""
 
-    def __init__(self, application: Application, base: str, authorization: Callable[[], str] | None = None) -> None:
-        """Send requests below the path *base*, each with the header that *authorization* gives."""
+    def __init__(
+        self, application: Application, base: str, authorization: Callable[[], str] | None = None, purpose: str = ""
+    ) -> None:
+        """Send requests below the path *base*, each with the header that *authorization* gives, for a *purpose*."""
         self._application = application
         self._base = base
         self._authorization = authorization
+        self._purpose = purpose
 
     async def send(self, method: str, url: str, body: Json | None = None) -> Answer:
         """Carry out a request."""
@@ -62,6 +65,8 @@ class InProcess:
         headers = [(b"accept", _JSON), (b"content-type", _JSON), (b"prefer", b"return=minimal")]
         if self._authorization is not None:
             headers.append((b"authorization", self._authorization().encode()))
+        if self._purpose:
+            headers.append((b"x-purpose-of-use", self._purpose.encode()))
         return {
             "type": "http",
             "method": method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +14,17 @@ from adapters.hl7.mllp.tls import client_context
 from adapters.hl7.outbound.building import Envelope
 from adapters.hl7.outbound.compiling import MessagePlan, compiled
 from fhir_api import fhirpath
+from identity.access.errors import OAuthError
+from identity.access.scopes.scope_set import read_scopes
 from mappings.destinations import DestinationFile
 from mappings.errors import MappingError
 from mappings.outbound import OUTBOUND
 from mappings.sites import SITES, Site, sites
 
+HANDED_OVER = "ACK"
+"""In ``messages``: what others hand over, such as acknowledgements that an application sends later."""
 _USUAL = "2.5.1"
+_PURPOSE = re.compile(r"[A-Z]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +90,22 @@ def _destination(site: Site, file: DestinationFile, rows: Path) -> Destination:
     name = f"{site.file.name}/{file.name}"
     where = f"{site.file.name}/site.yaml: destination {file.name}"
     known = compiled(file.version, rows, (site.folder / file.name,))
-    unknown = set(file.messages) - known.keys()
+    unknown = set(file.messages) - known.keys() - {HANDED_OVER}
     if unknown or not file.messages:
-        raise MappingError(f"{where}: messages: expected some of {', '.join(known)}, found {sorted(unknown) or 'none'}")
+        raise MappingError(
+            f"{where}: messages: expected some of {', '.join((*known, HANDED_OVER))}, found {sorted(unknown) or 'none'}"
+        )
     for setting, (value, known_values) in _choices(file).items():
         if value not in known_values:
             raise MappingError(f"{where}: expected {setting} to be {' or '.join(known_values)}, found {value!r}")
     if file.charset and codec_of(file.charset) is None:
         raise MappingError(f"{where}: charset: {file.charset!r} is no label of table 0211")
+    try:
+        read_scopes(file.scope)
+    except OAuthError as error:
+        raise MappingError(f"{where}: scope: {error}") from error
+    if not _PURPOSE.fullmatch(file.purpose):
+        raise MappingError(f"{where}: purpose: expected a code such as TREAT, found {file.purpose!r}")
     try:
         criteria = fhirpath.compile(file.filter)
     except fhirpath.FhirPathError as error:
@@ -99,7 +113,7 @@ def _destination(site: Site, file: DestinationFile, rows: Path) -> Destination:
     envelope = Envelope(
         file.sending, file.receiving, file.charset, file.processing, (file.accept, file.application_accept)
     )
-    plans = tuple(known[each] for each in file.messages)
+    plans = tuple(known[each] for each in file.messages if each != HANDED_OVER)
     return Destination(name, file, plans, criteria, envelope, _tls(where, file))
 
 

@@ -1,7 +1,8 @@
 """What a queue of messages that are sent does: one for each destination of a tenant.
 
 A message is *waiting* until it is *done*, that is acknowledged, or *dead*. Messages of one lane are sent in the order
-they were queued; the first that waits holds up the others of its lanes, and no others.
+they were queued; the first that waits holds up the others of its lanes, and no others. People set a destination going
+or stop it, send dead messages again or close them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,20 @@ class Fate(Enum):
     WAITING = 1
     DONE = 2
     DEAD = 3
+    CLOSED = 4
+    """A person has decided that nothing more is done with it."""
+    UNMADE = 5
+    """It was dead because it could not be made, and is to be made again."""
+
+
+class Mode(Enum):
+    """What goes on for a destination; the numbers are stored."""
+
+    RUNS = 1
+    PAUSED = 2
+    """Nothing is sent; what changes is made into messages, which wait."""
+    DRAINS = 3
+    """What waits is sent; what changes is made into messages later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +44,14 @@ class Outgoing:
     Attributes:
         control_id: MSH-10; what is queued under it already is not queued again.
         message_type: MSH-9.1 and MSH-9.2: ``ADT^A01``.
-        resource: what changed: ``Encounter/1``.
+        resource: what changed: ``Encounter/1``; empty for a message of others' making.
         version: of the resource.
         lanes: numbers of the lanes it stands in.
         raw: its bytes; empty for one that could not be made.
         made_at: milliseconds since 1970.
         fate: ``DEAD`` for one that must not be sent.
         reason: why, or what was left out of it.
+        patients: logical ids of the patients it tells of.
     """
 
     control_id: str
@@ -47,6 +63,7 @@ class Outgoing:
     made_at: int
     fate: Fate = Fate.WAITING
     reason: str = ""
+    patients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +75,11 @@ class Queued:
         attempts: how often it was taken to be sent.
         first_sent_at: when it was taken first, milliseconds since 1970; 0 for never.
         answer: what the destination said last.
+        made_at, settled_at: milliseconds since 1970; 0 for not yet.
     """
 
     number: int
+    destination: str
     control_id: str
     message_type: str
     resource: str
@@ -71,6 +90,9 @@ class Queued:
     attempts: int
     first_sent_at: int
     answer: bytes
+    made_at: int
+    settled_at: int
+    patients: tuple[str, ...]
 
 
 class UnavailableQueueError(Exception):
@@ -80,8 +102,11 @@ class UnavailableQueueError(Exception):
 class Queue(Protocol):
     """The messages for one destination of one tenant."""
 
-    async def position(self, first: Position) -> Position:
-        """Return how far the change log was read for the destination; a new one begins at *first*."""
+    async def position(self, first: Position) -> Position | None:
+        """Return how far the change log was read for the destination; a new one begins at *first*.
+
+        None while nothing new is made for it.
+        """
         ...
 
     async def enqueue(self, start: Position, end: Position, messages: Sequence[Outgoing]) -> bool:
@@ -90,6 +115,10 @@ class Queue(Protocol):
         Returns:
             False where the destination does not stand at *start* any more: somebody else has read on.
         """
+        ...
+
+    async def put(self, message: Outgoing) -> int | None:
+        """Queue a message that no change made; return its number, None where its control id is queued already."""
         ...
 
     async def claim(self, limit: int, *, now: int, lease_milliseconds: int) -> list[Queued]:
@@ -102,11 +131,32 @@ class Queue(Protocol):
         """Say what became of a message; ``WAITING`` has it sent again at *not_before*. False where it waits no more."""
         ...
 
-    async def revive(self, number: int) -> int | None:
-        """Have a dead message sent again, behind all that waits; return its new number.
+    async def revive(self, numbers: Sequence[int] | None = None, *, most: int = 1000) -> dict[int, int]:
+        """Have dead messages sent again in their order, behind all that waits; those that were never made, made again.
 
-        None where it is not dead, or was never made.
+        Args:
+            numbers: of the messages; None for all.
+            most: how many are taken, the oldest first.
+
+        Returns:
+            Their new numbers, by the old ones.
         """
+        ...
+
+    async def unmade(self, limit: int) -> list[Queued]:
+        """Return messages that are to be made again, the oldest first."""
+        ...
+
+    async def made(self, number: int, message: Outgoing) -> bool:
+        """Say what a message that was to be made again became; False where it is not to be made any more."""
+        ...
+
+    async def close_message(self, number: int, reason: str, *, now: int) -> bool:
+        """Have nothing more done with a dead message; False, and nothing changes, for any other."""
+        ...
+
+    async def switch(self, mode: Mode, reason: str, *, now: int) -> None:
+        """Set the destination going, or stop it."""
         ...
 
     async def read(self, number: int) -> Queued | None:
@@ -118,5 +168,5 @@ class Queue(Protocol):
         ...
 
     async def counts(self) -> dict[Fate, int]:
-        """Return how many messages are waiting, done and dead."""
+        """Return how many messages there are of each fate, by looking at all of them."""
         ...

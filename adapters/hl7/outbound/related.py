@@ -14,7 +14,8 @@ from adapters.hl7.outbound.compiling import MessagePlan, RelatedPlan
 from fhir_api import fhirpath
 
 _OK = 200
-_ABSENT = frozenset({404, 410})
+_ABSENT = frozenset({403, 404, 410})
+"""What a destination may not see is not there for it."""
 _LATER = frozenset({401, 408, 429})
 _FAULT = 500
 _FARTHEST = 8
@@ -30,7 +31,7 @@ class Library(Protocol):
     """Gives resources."""
 
     async def read(self, reference: str) -> Json | None:
-        """Return what ``Patient/1`` or ``Patient/1/_history/2`` means; None where it does not exist any more.
+        """Return what ``Patient/1`` or ``Patient/1/_history/2`` means; None where it is gone or withheld.
 
         Raises:
             UnreadableError: the server does not say.
@@ -64,6 +65,8 @@ class FromServer:
     async def search(self, query: str) -> list[Json]:
         """Return what a search finds, the first page."""
         answer = await self._server.send("GET", f"{query}&_count={_MOST_FOUND}")
+        if answer.status in _ABSENT:
+            return []
         if answer.status != _OK:
             raise _refused(answer.status, "a search of related resources")
         entries = answer.resource.get("entry", [])

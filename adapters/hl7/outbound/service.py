@@ -33,7 +33,7 @@ class Queues(Protocol):
 async def run(
     destinations: Sequence[Destination],
     queues: Queues,
-    server_of: Callable[[int], FhirServer],
+    server_of: Callable[[Destination], FhirServer],
     until: asyncio.Event,
     now: Callable[[], int] = milliseconds,
 ) -> None:
@@ -42,7 +42,7 @@ async def run(
     Args:
         destinations: who gets messages.
         queues: what changes, and what is to be sent.
-        server_of: gives the FHIR server as a tenant's client sees it.
+        server_of: gives the FHIR server as a destination sees it.
         until: ends it.
         now: tells milliseconds since 1970.
     """
@@ -50,8 +50,9 @@ async def run(
         for each in destinations:
             queue = queues.queue(each.file.tenant, each.name)
             delivery = Delivery(each, queue, now)
-            log, library = queues.log(each.file.tenant), FromServer(server_of(each.file.tenant))
+            log, library = queues.log(each.file.tenant), FromServer(server_of(each))
             following = Following(each, log, queue, library, now, delivery.wake)
-            group.create_task(following.run(until))
+            if each.plans:
+                group.create_task(following.run(until))
             group.create_task(delivery.run(until))
             _LOG.info("messages go to %s: %s", each.name, ", ".join(plan.name for plan in each.plans))

@@ -54,8 +54,11 @@ def owner_token(
     scope: str = EVERYTHING,
     tenant: int = DEFAULT_TENANT,
     lifetime: int = SYSTEM_SECONDS,
+    client_id: str = CLIENT_ID,
+    roles: tuple[str, ...] = (ROLE,),
+    organisation: str | None = None,
 ) -> str:
-    """Return an access token.
+    """Return an access token, of the owner or of a part of the installation that acts under a name of its own.
 
     Args:
         key: the owner's.
@@ -63,6 +66,9 @@ def owner_token(
         scope: what it allows.
         tenant: whose resources are meant.
         lifetime: seconds; :data:`LONGEST` at most.
+        client_id: who acts.
+        roles: what they may be.
+        organisation: id of the organisation they act for.
 
     Raises:
         OAuthError: the scope is not understood, or too long (invalid_scope).
@@ -72,13 +78,15 @@ def owner_token(
     now = int(time.time())
     claims = AccessToken(
         issuer=addresses.issuer,
-        subject=CLIENT_ID,
+        subject=client_id,
         audience=addresses.fhir_base,
         issued_at=now,
         expires_at=now + min(lifetime, LONGEST),
         token_id=new_id(),
-        client_id=CLIENT_ID,
+        client_id=client_id,
         scope=str(read_scopes(scope)),
-        identity=DigitalIdentity(subject_type="system", subject=CLIENT_ID, tenant=tenant, roles=(ROLE,), assurance=2),
+        identity=DigitalIdentity(
+            subject_type="system", subject=client_id, tenant=tenant, roles=roles, organisation=organisation, assurance=2
+        ),
     )
     return signed_access_token(claims, key)

@@ -8,13 +8,18 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import uvloop
 
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
 
+if TYPE_CHECKING:
+    from adapters.hl7.outbound.destinations import Destination
+    from mappings.destinations import DestinationFile
+
+_Of = TypeVar("_Of")
 _LIFETIME = 600
 _RENEWED_BEFORE = 120
 log = logging.getLogger("stanforis.hl7")
@@ -55,11 +60,13 @@ def run_hl7(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, until.set)
         authorization = None if is_open else owner_authorization(settings)
+        admission = None if is_open else destination_authorization(settings)
         await service.serve(
             cast("service.Hosted", application),
             settings,
             listening,
             authorization=authorization,
+            admission=admission,
             sends=sends,
             on_ready=on_ready,
             until=until,
@@ -77,13 +84,40 @@ def owner_authorization(settings: Settings) -> Callable[[int], str]:
     from identity.access.hosting.owner import owner_key, owner_token  # noqa: PLC0415 - the same
 
     key = owner_key(settings.data)
-    made: dict[int, tuple[float, str]] = {}
+    return _renewed(lambda tenant: owner_token(key, settings.base_url, tenant=tenant, lifetime=_LIFETIME))
 
-    def header(tenant: int) -> str:
-        known, now = made.get(tenant), time.monotonic()
+
+def destination_authorization(settings: Settings) -> Callable[[Destination], str]:
+    """Return what gives a token of a destination, renewed in time: it may see what its file lets it see."""
+    from identity.access.hosting.owner import owner_key, owner_token  # noqa: PLC0415 - the same
+
+    key = owner_key(settings.data)
+
+    def token(seen: tuple[str, DestinationFile]) -> str:
+        name, file = seen
+        return owner_token(
+            key,
+            settings.base_url,
+            scope=file.scope,
+            tenant=file.tenant,
+            lifetime=_LIFETIME,
+            client_id=f"hl7:{name}",
+            roles=file.roles,
+            organisation=file.organization or None,
+        )
+
+    header = _renewed(token)
+    return lambda destination: header((destination.name, destination.file))
+
+
+def _renewed(token: Callable[[_Of], str]) -> Callable[[_Of], str]:
+    """Return what gives the header with a token, and makes another before it expires."""
+    made: dict[_Of, tuple[float, str]] = {}
+
+    def header(of: _Of) -> str:
+        known, now = made.get(of), time.monotonic()
         if known is None or known[0] < now:
-            token = owner_token(key, settings.base_url, tenant=tenant, lifetime=_LIFETIME)
-            known = made[tenant] = (now + _LIFETIME - _RENEWED_BEFORE, f"Bearer {token}")
+            known = made[of] = (now + _LIFETIME - _RENEWED_BEFORE, f"Bearer {token(of)}")
         return known[1]
 
     return header

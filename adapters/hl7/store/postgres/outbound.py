@@ -9,18 +9,26 @@ import asyncpg
 from stanforis.storage.pool import Pool, PoolOptions, PoolTimeoutError
 from stanforis.tenancy.contexts import Contexts
 
-from adapters.hl7.outbound.queue import Fate, Outgoing, Queued, UnavailableQueueError
+from adapters.hl7.outbound.queue import Fate, Mode, Outgoing, Queued, UnavailableQueueError
 from adapters.hl7.store.postgres.store import ROLE
 from fhir_api.store.postgres.changes import ChangeLog, Position
 
-_POSITION = "SELECT marker, rid, version FROM hl7.followed(tenancy.enter($1), $2, $3, $4, $5)"
+_POSITION = "SELECT marker, rid, version, mode FROM hl7.followed(tenancy.enter($1), $2, $3, $4, $5)"
 _ENQUEUE = (
     "SELECT hl7.enqueue(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::smallint[], $15, "
-    "$16, $17, $18)"
+    "$16, $17, $18, $19, $20)"
 )
 _CLAIM = "SELECT * FROM hl7.outbound_claim(tenancy.enter($1), $2, $3, $4, $5)"
 _SETTLE = "SELECT hl7.outbound_settle(tenancy.enter($1), $2, $3, $4::smallint, $5, $6, $7, $8)"
-_REVIVE = "SELECT hl7.outbound_revive(tenancy.enter($1), $2, $3)"
+_PUT = "SELECT hl7.outbound_put(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8::smallint, $9, $10, $11, $12)"
+_REVIVE = "SELECT * FROM hl7.outbound_revive(tenancy.enter($1), $2, $3, $4)"
+_MADE = "SELECT hl7.outbound_made(tenancy.enter($1), $2, $3, $4, $5, $6, $7::smallint, $8, $9, $10, $11)"
+_CLOSE = "SELECT hl7.outbound_close(tenancy.enter($1), $2, $3, $4, $5)"
+_SWITCH = "SELECT hl7.outbound_switch(tenancy.enter($1), $2, $3::smallint, $4, $5)"
+_UNMADE = (
+    "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT * FROM hl7.outbound o "
+    "WHERE o.tenant_id = c.tenant AND o.destination = $2 AND o.state = 5 ORDER BY o.number LIMIT $3) x"
+)
 _READ = (
     "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT * FROM hl7.outbound o "
     "WHERE o.tenant_id = c.tenant AND o.destination = $2 AND o.number = $3 LIMIT 1) x"
@@ -66,10 +74,11 @@ class PostgresQueue:
         self._tenant = tenant
         self._destination = destination
 
-    async def position(self, first: Position) -> Position:
-        """Return how far the change log was read."""
+    async def position(self, first: Position) -> Position | None:
+        """Return how far the change log was read; None while nothing new is made."""
         rows = await self._fetch(_POSITION, *first)
-        return Position(*rows[0])
+        marker, rid, version, mode = rows[0]
+        return None if Mode(mode) is Mode.DRAINS else Position(marker, rid, version)
 
     async def enqueue(self, start: Position, end: Position, messages: Sequence[Outgoing]) -> bool:
         """Queue what was made of the versions between two positions."""
@@ -86,13 +95,15 @@ class PostgresQueue:
             [each.reason for each in messages],
             [len(each.lanes) for each in messages],
             [lane for each in messages for lane in each.lanes],
+            [len(each.patients) for each in messages],
+            [patient for each in messages for patient in each.patients],
             [each.raw for each in messages],
         )
         return bool(rows[0][0])
 
     async def claim(self, limit: int, *, now: int, lease_milliseconds: int) -> list[Queued]:
         """Return messages to send."""
-        return [_queued(row) for row in await self._fetch(_CLAIM, limit, now, lease_milliseconds)]
+        return [queued(row) for row in await self._fetch(_CLAIM, limit, now, lease_milliseconds)]
 
     async def settle(
         self, number: int, fate: Fate, *, now: int, reason: str = "", not_before: int = 0, answer: bytes = b""
@@ -101,20 +112,49 @@ class PostgresQueue:
         rows = await self._fetch(_SETTLE, number, fate.value, reason, not_before, now, answer)
         return bool(rows[0][0])
 
-    async def revive(self, number: int) -> int | None:
-        """Have a dead message sent again."""
-        rows = await self._fetch(_REVIVE, number)
-        found: int | None = rows[0][0]
-        return found
+    async def put(self, message: Outgoing) -> int | None:
+        """Queue a message that no change made."""
+        rows = await self._fetch(
+            _PUT, message.control_id, message.message_type, message.resource, message.version, message.made_at,
+            message.fate.value, message.reason, list(message.lanes), list(message.patients), message.raw,
+        )  # fmt: skip
+        number: int | None = rows[0][0]
+        return number
+
+    async def revive(self, numbers: Sequence[int] | None = None, *, most: int = 1000) -> dict[int, int]:
+        """Have dead messages sent again, or made again."""
+        rows = await self._fetch(_REVIVE, None if numbers is None else list(numbers), most)
+        return {row["old_number"]: row["new_number"] for row in rows}
+
+    async def unmade(self, limit: int) -> list[Queued]:
+        """Return messages that are to be made again."""
+        return [queued(row) for row in await self._fetch(_UNMADE, limit)]
+
+    async def made(self, number: int, message: Outgoing) -> bool:
+        """Say what a message that was to be made again became."""
+        rows = await self._fetch(
+            _MADE, number, message.control_id, message.message_type, message.made_at, message.fate.value,
+            message.reason, list(message.lanes), list(message.patients), message.raw,
+        )  # fmt: skip
+        return bool(rows[0][0])
+
+    async def close_message(self, number: int, reason: str, *, now: int) -> bool:
+        """Have nothing more done with a dead message."""
+        rows = await self._fetch(_CLOSE, number, reason, now)
+        return bool(rows[0][0])
+
+    async def switch(self, mode: Mode, reason: str, *, now: int) -> None:
+        """Set the destination going, or stop it."""
+        await self._fetch(_SWITCH, mode.value, reason, now)
 
     async def read(self, number: int) -> Queued | None:
         """Return a message, or None."""
         rows = await self._fetch(_READ, number)
-        return _queued(rows[0]) if rows else None
+        return queued(rows[0]) if rows else None
 
     async def dead(self, limit: int) -> list[Queued]:
         """Return dead messages, the newest first."""
-        return [_queued(row) for row in await self._fetch(_DEAD, limit)]
+        return [queued(row) for row in await self._fetch(_DEAD, limit)]
 
     async def counts(self) -> dict[Fate, int]:
         """Return how many messages are waiting, done and dead."""
@@ -130,9 +170,11 @@ class PostgresQueue:
             raise UnavailableQueueError(type(error).__name__) from error
 
 
-def _queued(row: asyncpg.Record) -> Queued:
+def queued(row: asyncpg.Record) -> Queued:
+    """Return a message of a row."""
     return Queued(
         number=row["number"],
+        destination=row["destination"],
         control_id=row["control_id"],
         message_type=row["message_type"],
         resource=row["resource"],
@@ -143,4 +185,7 @@ def _queued(row: asyncpg.Record) -> Queued:
         attempts=row["attempts"],
         first_sent_at=row["first_sent_at"],
         answer=row["answer"],
+        made_at=row["made_at"],
+        settled_at=row["settled_at"],
+        patients=tuple(row["patients"]),
     )

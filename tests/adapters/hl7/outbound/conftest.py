@@ -112,7 +112,7 @@ class Hospital:
 
     async def begin(self, *sent_to: Destination) -> None:
         until = asyncio.Event()
-        running = service.run(sent_to, self._queues, lambda _tenant: self.server, until, lambda: self.clock)
+        running = service.run(sent_to, self._queues, lambda _destination: self.server, until, lambda: self.clock)
         self._running.append((until, asyncio.create_task(running)))
 
     async def end(self) -> None:

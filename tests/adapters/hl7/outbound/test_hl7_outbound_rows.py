@@ -77,6 +77,8 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, file: str, old: st
         ("messages: [ADT_A01], start: later", "expected start to be now or beginning"),
         ("messages: [ADT_A01], tls: true, authorities: nowhere.pem", "tls: FileNotFoundError"),
         ("messages: [ADT_A01], colour: red", "colour"),
+        ("messages: [ADT_A01], scope: system/Patent.rs", "scope: "),
+        ("messages: [ADT_A01], purpose: to treat", "purpose: expected a code such as TREAT"),
     ],
 )
 def test_what_is_wrong_with_a_destination_is_said(tmp_path: Path, line: str, said: str):

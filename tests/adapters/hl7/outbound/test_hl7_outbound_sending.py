@@ -116,10 +116,12 @@ async def test_a_message_that_cannot_be_made_is_dead_and_says_where(hospital: Ho
     await hospital.until(destination, Fate.DONE, 1)
     assert hospital.receiver.seen("OBR-4.1") == ["24317-0"]
     counts = await hospital.queue(destination).counts()
-    assert counts == {Fate.WAITING: 0, Fate.DONE: 1, Fate.DEAD: 1}
+    assert counts == dict.fromkeys(Fate, 0) | {Fate.DONE: 1, Fate.DEAD: 1}
     dead = await first_dead(hospital, destination)
     assert dead.reason.startswith("OBR-4: ")
-    assert not await hospital.queue(destination).revive(dead.number), "there is nothing to send"
+    assert await hospital.queue(destination).revive([dead.number])
+    await hospital.until(destination, Fate.DEAD, 1)
+    assert (await first_dead(hospital, destination)).reason == dead.reason, "it still cannot be made"
 
 
 async def first_dead(hospital: Hospital, destination: Any) -> Any:
@@ -184,7 +186,7 @@ async def test_what_is_refused_is_dead_and_the_next_one_goes(hospital: Hospital)
     dead = await first_dead(hospital, destination)
     assert (dead.message_type, dead.reason) == ("ADT^A28", "AR")
     hospital.receiver.code = lambda _message: "CA"
-    assert await hospital.queue(destination).revive(dead.number)
+    assert await hospital.queue(destination).revive([dead.number])
     await hospital.until(destination, Fate.DONE, 2)
 
 
