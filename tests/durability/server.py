@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-_PATIENCE = 30.0
-"""Seconds until a start or an end counts as failed; a loaded machine needs a few."""
+_PATIENCE = 90.0
+"""Seconds until a start or an end counts as failed; a loaded machine needs half a minute."""
 _COMMAND = "from stanforis.cli import main; main()"
 
 
@@ -28,6 +28,7 @@ class Server:
         base: FHIR base URL of the running server.
         is_open: whether it has no access control.
         arguments: further ones of ``stanforis up``.
+        prefix: the command that runs it, such as one that gives it a disk of its own.
         started: every process that ever belonged to it.
     """
 
@@ -36,6 +37,7 @@ class Server:
     base: str = ""
     is_open: bool = True
     arguments: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
     started: set[int] = field(default_factory=set)
     _process: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +50,10 @@ class Server:
             arguments += ["--open"] if self.is_open else []
             arguments += self.arguments
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _COMMAND, *arguments], stdout=output, stderr=output, start_new_session=True
+                [*self.prefix, sys.executable, "-c", _COMMAND, *arguments],
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         lines: list[str] = until(lambda: self._announced(log)[before:])
         self.base = lines[0].removeprefix("FHIR R4 at ").strip()

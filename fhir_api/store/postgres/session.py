@@ -27,6 +27,8 @@ _UNREACHABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InternalClientError,
     ConnectionError,
     PoolTimeoutError,
@@ -83,7 +85,9 @@ def _raise_meaning(error: Exception) -> None:
         raise _too_costly() from error
     # the driver says the same of a connection that broke and of arguments that do not fit; those are our fault
     is_closed = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
-    if is_closed or isinstance(error, _UNREACHABLE):
+    # PostgreSQL has no code of its own for a disk that takes no writes, but that of a missing right
+    is_read_only = isinstance(error, asyncpg.InsufficientPrivilegeError) and "Read-only file system" in str(error)
+    if is_closed or is_read_only or isinstance(error, _UNREACHABLE):
         raise unavailable() from error
 
 

@@ -146,7 +146,8 @@ class Supervisor:
         try:
             self._postgres.restart()
             slot.started = time.monotonic()
-        except EmbeddedPostgresError as error:
+        except (EmbeddedPostgresError, OSError) as error:
+            # a disk that is full or takes no writes may be mended while the API processes say so to their clients
             log.error("%s", error)
 
     def _seconds_until_due(self) -> float:
