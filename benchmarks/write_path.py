@@ -29,7 +29,6 @@ from fhir_api.interactions.links import Links, Target
 from fhir_api.model.keys import ResourceKey, new_logical_id
 from fhir_api.model.resource import Resource, body, compact, parse_compact
 from fhir_api.model.versions import Change
-from fhir_api.search.entries import IndexEntries
 from fhir_api.store.port import Expect, Write
 from fhir_api.store.postgres.bodies import pack
 from fhir_api.store.postgres.encode import Codes, Encoder, PresentBits, index_hash
@@ -62,11 +61,8 @@ class WritePath:
     def __init__(self) -> None:
         self.definitions = CompiledDefinitions(Settings())
         search = self.definitions.search
-
-        def extract(resource_type: str, text: bytes) -> IndexEntries:
-            return self.definitions.extractor.extract_tree(resource_type, orjson.loads(text))
-
-        self.indexing = Indexing(Encoder(Hasher(1)), PresentBits(search), extract, search)
+        extractor = self.definitions.extractor
+        self.indexing = Indexing(Encoder(Hasher(1)), PresentBits(search), extractor, search)
 
     def named(self, raw: bytes) -> list[Named]:
         """Read the envelope and give every entry an id."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 from stanforis.audit import TenantTrail
@@ -17,6 +18,7 @@ from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 from stanforis.tenancy.directory import StoredDirectory
 from stanforis.tenancy.tenants import Tenant
+from stanforis.transport.cors import Allowing, by_address
 from stanforis.transport.limiting import Limiter
 
 from fhir_api.access.caller import Caller
@@ -40,6 +42,7 @@ from fhir_api.rest.dispatch import compile_routes
 from fhir_api.rest.entrance import Entrance, OpenEntrance
 from fhir_api.rest.errors import refusal
 from fhir_api.rest.installation import PREFIX, Installation
+from fhir_api.rest.origins import TenantOrigins
 from fhir_api.rest.patients import StoredPatients
 from fhir_api.rest.receiving import Receive, Scope, Send
 from fhir_api.rest.response import Response
@@ -100,14 +103,15 @@ class Application:
     def __init__(self, settings: Settings, open_stores: OpenStores, access: Authority | None = None) -> None:
         """Prepare everything but the stores."""
         self._access = access
-        self._mounts = None if access is None else Mounts(access, self.is_served)
+        self._mounts = None if access is None else Mounts(access, self.is_served, self._languages)
         self._settings = settings
         self._open_stores = open_stores
         self._metrics = Metrics()
         self._definitions = CompiledDefinitions(settings)
         self._root = compile_routes(ROUTES)
-        self._describe = Statements(self._definitions.search, self._state)
+        self._describe = Statements(self._definitions.search, self._state, self._lets_browsers_in)
         self._contexts: TenantContexts | None = None
+        self._origins: TenantOrigins | None = None
         self._installation: Installation | None = None
         self._stores: Stores | None = None
         self._tracing: Tracing | None = None
@@ -145,6 +149,7 @@ class Application:
         self._tracing = configure_tracing(settings.tracing_endpoint)
         self._stores = await self._open_stores(settings, self._definitions)
         await self._stores.directory.start()
+        self._origins = TenantOrigins(self._stores.directory, TENANT, by_token=self._access is not None)
         self._contexts = TenantContexts(self._stores.directory, self._context)
         # the search parameters of the default tenant are looked after from the start
         self._contexts.of(TENANT)
@@ -179,13 +184,14 @@ class Application:
     def _context(self, tenant: Tenant) -> Context:
         """Return what the requests of a tenant work with, without limits on who asks."""
         settings = self._settings
+        definitions = self._definitions.in_zone(tenant.time_zone)
         return Context(
             store=self._store(tenant.number),
-            rules=self._definitions,
+            rules=definitions,
             base_url=self._base_url(tenant.number),
             limits=Limits(bundle_bytes=settings.body_limit, conditional_delete=settings.conditional_delete_limit),
             check_structure=settings.validation_on_write != "none",
-            definitions=TenantDefinitions(core_library(), self._definitions.criteria, settings.validation_profiles),
+            definitions=TenantDefinitions(core_library(), definitions.criteria, settings.validation_profiles),
             claims=Claims(self._metrics.observe_profiles),
             parameters=TenantParameters(self._definitions.search),
             caller=Caller.unlimited(tenant.number),
@@ -195,6 +201,10 @@ class Application:
     def _base_url(self, tenant: int) -> str:
         base = self._settings.base_url.rstrip("/") or f"http://{_authority(self._settings)}{BASE_PATH}"
         return base if tenant == TENANT else f"{base.removesuffix(BASE_PATH)}/t/{tenant}{BASE_PATH}"
+
+    def _languages(self, tenant: int) -> Sequence[str]:
+        found = None if self._stores is None else self._stores.directory.tenant(tenant)
+        return () if found is None else found.languages
 
     def is_served(self, tenant: int) -> bool:
         """Tell whether there is such a tenant, and it is served."""
@@ -222,8 +232,15 @@ class Application:
             OPERATIONS,
             deletes_multiple=self._settings.conditional_delete_limit > 1,
             is_open=self._access is None,
-            cors=bool(self._settings.cors_origins),
         )
+
+    def _lets_browsers_in(self, tenant: int) -> bool:
+        own = self._origins is not None and self._origins.are_let_in(tenant)
+        return own or bool(self._settings.cors_origins)
+
+    def who_allows(self, name: str | None, answered: int | None) -> Allowing:
+        """Return which origins of browsers are let in; see :data:`stanforis.transport.cors.WhoAllows`."""
+        return by_address(name, answered) if self._origins is None else self._origins(name, answered)
 
     def _api(self, cursors: TenantCursors) -> Api:
         return Api(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from datetime import tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -38,13 +40,22 @@ class CompiledDefinitions:
     def __init__(self, settings: Settings) -> None:
         self.search: SearchDefinitions = base_definitions()
         self.resource_types: frozenset[str] = self.search.resource_types
-        self.zone = ZoneInfo(settings.time_zone)
+        self.zone: tzinfo = ZoneInfo(settings.time_zone)
         self.extractor = Extractor(self.search, self.zone, words=settings.full_text_search)
         self._validator = base_validator(with_invariants=settings.validation_on_write == "base")
         self._base_url = settings.base_url.rstrip("/")
         self._page_size = settings.page_size
         self._page_size_max = settings.page_size_max
         self._remembered = lru_cache(_REMEMBERED_QUERIES)(self._parse)
+
+    def in_zone(self, name: str | None) -> CompiledDefinitions:
+        """Return the same for a tenant whose dates without a zone are of *name*; None: as the installation has it."""
+        if name is None:
+            return self
+        found = copy(self)
+        found.zone = ZoneInfo(name)
+        found.extractor = self.extractor.in_zone(found.zone)
+        return found
 
     def is_resource_type(self, name: str) -> bool:
         """See :class:`fhir_api.interactions.context.Rules`."""
@@ -81,17 +92,18 @@ class CompiledDefinitions:
         codes: CodeSets | None = None,
         definitions: SearchDefinitions | None = None,
         base_url: str = "",
+        zone: tzinfo | None = None,
     ) -> ParsedQuery:
         """See :class:`fhir_api.rest.wiring.ParseSearch`."""
         asked = tuple(pairs)
-        base_url = base_url or self._base_url
+        base_url, zone = base_url or self._base_url, zone or self.zone
         if codes is not None or definitions not in {None, self.search}:
-            return self._parse(resource_type, asked, compartment, lenient, base_url, codes, definitions)
+            return self._parse(resource_type, asked, compartment, lenient, base_url, zone, codes, definitions)
         # clients ask the same again and again; what is long is rare, and "approximately" depends on the time
         length = sum(len(name) + len(value) for name, value in asked)
         if length > _REMEMBERED_LENGTH or any("ap" in value for _, value in asked):
-            return self._parse(resource_type, asked, compartment, lenient, base_url)
-        return self._remembered(resource_type, asked, compartment, lenient, base_url)
+            return self._parse(resource_type, asked, compartment, lenient, base_url, zone)
+        return self._remembered(resource_type, asked, compartment, lenient, base_url, zone)
 
     def _parse(
         self,
@@ -100,6 +112,7 @@ class CompiledDefinitions:
         compartment: tuple[str, str] | None,
         lenient: bool,
         base_url: str,
+        zone: tzinfo,
         codes: CodeSets | None = None,
         definitions: SearchDefinitions | None = None,
     ) -> ParsedQuery:
@@ -108,7 +121,7 @@ class CompiledDefinitions:
             () if resource_type is None else (resource_type,),
             pairs,
             lenient=lenient,
-            zone=self.zone,
+            zone=zone,
             default_count=self._page_size,
             max_count=self._page_size_max,
             base_url=base_url,

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from time import perf_counter
 
 from stanforis.telemetry import Metrics, RequestLog, Tracing, request_id
+from stanforis.transport.shell import ANSWERED
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.rest.body import prepared
@@ -163,6 +164,8 @@ class FhirEndpoint:
         if looks is not None:
             exchange.presentation = looks
         exchange.admitted = admitted = await self._entrance.admit(head)
+        if (answered := scope.get(ANSWERED)) is not None:
+            answered.append(admitted.context.caller.tenant)
         node = find(self._api, segments)
         route = node.routes.get(verb)
         if route is None:

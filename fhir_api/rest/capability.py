@@ -47,6 +47,8 @@ _OF_TYPE = (
 """Codes of http://hl7.org/fhir/type-restful-interaction."""
 _OF_SYSTEM = ("transaction", "batch", "search-system", "history-system")
 _KNOWN = SHOWN_BY | {"mode"}
+_LATER = "\0"
+"""What comes here is told for each request; NUL cannot stand anywhere else."""
 
 
 class SearchParameters(Protocol):
@@ -58,14 +60,16 @@ class SearchParameters(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The statement's JSON, cut where the base URL belongs."""
+    """The statement's JSON, cut where the base URL belongs, and whether apps in browsers may call it."""
 
     before_url: bytes
-    after_url: bytes
+    between: bytes
+    after_cors: bytes
 
-    def __call__(self, base_url: str) -> bytes:
-        """Return the CapabilityStatement of the server at *base_url*."""
-        return b"%b%b%b" % (self.before_url, orjson.dumps(base_url), self.after_url)
+    def __call__(self, base_url: str, *, cors: bool) -> bytes:
+        """Return the CapabilityStatement of the server at *base_url*, which with *cors* lets apps in browsers call."""
+        parts = (self.before_url, orjson.dumps(base_url), self.between, orjson.dumps(cors), self.after_cors)
+        return b"".join(parts)
 
 
 async def capabilities(api: Api, context: Context, request: Request) -> Response:
@@ -74,7 +78,7 @@ async def capabilities(api: Api, context: Context, request: Request) -> Response
     for name, value in request.query:
         if name == "mode" and value not in ("full", "normative"):
             raise refuse(ErrorKind.NOT_SUPPORTED, "mode is full or normative.")
-    body = api.describe(context.base_url, await _searched_by(context))
+    body = api.describe(context.base_url, await _searched_by(context), tenant=context.caller.tenant)
     shown = show_by(request.query)("CapabilityStatement", body)
     looks = presentation(request.header(b"accept"), request.query) or JSON
     if looks.is_xml and not looks.is_pretty and shown is body:
@@ -97,20 +101,24 @@ async def _searched_by(context: Context) -> SearchDefinitions | None:
 class Statements:
     """The statements of a server: that of R4's search parameters, and the last that was asked for with others."""
 
-    def __init__(self, search: SearchParameters, state: Callable[[SearchParameters], Statement]) -> None:
-        """Make the one of *search*; *state* makes any."""
+    def __init__(
+        self, search: SearchParameters, state: Callable[[SearchParameters], Statement], cors: Callable[[int], bool]
+    ) -> None:
+        """Make the one of *search*; *state* makes any, *cors* tells which tenants let apps in browsers call."""
         self._search = search
+        self._cors = cors
         self._state = state
         self._own = self._base = state(search)
         self._own_search = search
 
-    def __call__(self, base_url: str, search: SearchParameters | None = None) -> bytes:
+    def __call__(self, base_url: str, search: SearchParameters | None = None, *, tenant: int) -> bytes:
         """See :class:`fhir_api.rest.wiring.Describe`."""
+        cors = self._cors(tenant)
         if search is None or search is self._search:
-            return self._base(base_url)
+            return self._base(base_url, cors=cors)
         if search is not self._own_search:
             self._own, self._own_search = self._state(search), search
-        return self._own(base_url)
+        return self._own(base_url, cors=cors)
 
 
 @lru_cache(maxsize=2)
@@ -118,13 +126,13 @@ def _as_xml(body: bytes) -> bytes:
     return to_xml(body)
 
 
-def _security(*, is_open: bool, cors: bool) -> dict[str, Any]:
+def _security(*, is_open: bool) -> dict[str, Any]:
     """Return who is let in, and how to find where tokens are had (SMART 2.2: by ``.well-known``)."""
     if is_open:
-        return {"cors": cors, "description": "None: everybody on this machine is let in (--open)."}
+        return {"cors": _LATER, "description": "None: everybody on this machine is let in (--open)."}
     service = {"system": f"{_TERMINOLOGY}restful-security-service", "code": "SMART-on-FHIR"}
     return {
-        "cors": cors,
+        "cors": _LATER,
         "service": [{"coding": [service]}],
         "description": "OAuth 2.1 and SMART App Launch 2.2: see .well-known/smart-configuration below this base.",
     }
@@ -138,7 +146,6 @@ def statement(
     *,
     deletes_multiple: bool,
     is_open: bool = True,
-    cors: bool = False,
 ) -> Statement:
     """Return the statement of a server.
 
@@ -149,7 +156,6 @@ def statement(
         operations: its operations.
         deletes_multiple: whether a conditional delete may remove several resources.
         is_open: whether it lets everybody in.
-        cors: whether apps in browsers may call it.
     """
     interactions = {route.interaction for route in routes}
     if "transaction" in interactions:
@@ -158,7 +164,7 @@ def statement(
     general = _general(interactions, deletes_multiple=deletes_multiple)
     rest = {
         "mode": "server",
-        "security": _security(is_open=is_open, cors=cors),
+        "security": _security(is_open=is_open),
         "resource": [*_resources(parameters, operations, general)],
         "interaction": [{"code": code} for code in _OF_SYSTEM if code in interactions],
         "searchParam": _searched(search.parameters("Basic"), only=("_",)),
@@ -166,8 +172,7 @@ def statement(
         "compartment": [f"{_CANONICAL}CompartmentDefinition/{code.lower()}" for code in sorted(compartments())],
     }
     text = orjson.dumps(_head() | {"rest": [rest]})
-    before, _, after = text.partition(b'"\\u0000"')
-    return Statement(before, after)
+    return Statement(*text.split(orjson.dumps(_LATER)))
 
 
 def _resources(
@@ -197,8 +202,7 @@ def _head() -> dict[str, Any]:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "kind": "instance",
         "software": {"name": "Stanforis Health", "version": release},
-        # The base URL comes here for each request; NUL cannot stand anywhere else.
-        "implementation": {"description": "A FHIR R4 server", "url": "\0"},
+        "implementation": {"description": "A FHIR R4 server", "url": _LATER},
         "fhirVersion": "4.0.1",
         "format": formats,
         "patchFormat": [*READERS],

@@ -122,6 +122,7 @@ async def _understood(
             lenient=lenient,
             definitions=definitions,
             base_url=context.base_url,
+            zone=context.rules.zone,
         )
         if context.definitions is None or not asks_for_codes(pairs):
             return parse()

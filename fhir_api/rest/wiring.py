@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import NamedTuple, Protocol
 
 from fhir_api.interactions.context import Context
@@ -28,11 +29,12 @@ class ParseSearch(Protocol):
         codes: CodeSets | None = None,
         definitions: SearchDefinitions | None = None,
         base_url: str = "",
+        zone: tzinfo | None = None,
     ) -> ParsedQuery:
         """Return the search; *resource_type* None is every type, *compartment* such as ``("Patient", "1")``.
 
         The parameters are R4's, or those of *definitions*. References below *base_url*, as the client sees it, are
-        this server's own.
+        this server's own. Dates without a zone are of *zone*; None: of the installation's.
 
         Raises:
             NotAtHandError: a definition that *codes* needs has to be fetched first.
@@ -43,8 +45,8 @@ class ParseSearch(Protocol):
 class Describe(Protocol):
     """Gives the CapabilityStatement."""
 
-    def __call__(self, base_url: str, search: SearchDefinitions | None = None) -> bytes:
-        """Return it as JSON, with R4's search parameters or those of *search*."""
+    def __call__(self, base_url: str, search: SearchDefinitions | None = None, *, tenant: int) -> bytes:
+        """Return that of *tenant* as JSON, with R4's search parameters or those of *search*."""
 
 
 class Route(NamedTuple):

@@ -38,6 +38,16 @@ class Extractor:
         self._codes = cache(lambda name: {found.key: code for code, found in definitions.parameters(name).items()})
         self.zone = zone
         self._functions: dict[str, ExtractFunction] = {}
+        self._in_zones: dict[tzinfo, Extractor] = {zone: self}
+
+    def in_zone(self, zone: tzinfo) -> Extractor:
+        """Return what does the same with dates without a zone taken as of *zone*."""
+        found = self._in_zones.get(zone)
+        if found is None:
+            found = Extractor(self._definitions, zone, whole=self._whole, words=self.words)
+            found._in_zones = self._in_zones
+            self._in_zones[zone] = found
+        return found
 
     def extract(self, resource: Resource) -> IndexEntries:
         """Return what *resource* puts into the index.

@@ -32,13 +32,6 @@ class Administration:
             for row in await self._connection.fetch("SELECT tenant_id, name FROM fhir.tenant ORDER BY name")
         }
 
-    async def set_profiles(self, tenant: str, policy: str | None) -> bool:
-        """Set what a tenant does about declared profiles (None: as the installation); False if there is no such."""
-        changed = await self._connection.fetchval(
-            "UPDATE fhir.tenant SET profiles = $2 WHERE name = $1 RETURNING tenant_id", tenant, policy
-        )
-        return changed is not None
-
     async def share(self, name: str, version: str, archive: bytes) -> None:
         """Keep a package for tenants that come later."""
         await self._connection.execute(

@@ -24,7 +24,7 @@ from fhir_api.store.postgres.own import Own
 from fhir_api.store.postgres.session import TENANT, fenced
 from fhir_api.store.postgres.shared import Shared
 from fhir_api.store.postgres.types import type_names
-from fhir_api.store.postgres.writes import INDEX_TABLES, call, code_columns, index_arguments
+from fhir_api.store.postgres.writes import INDEX_TABLES, Indexing, call, code_columns, index_arguments
 
 _REMOVED: Final = 2000
 _AT_ONCE: Final = 20
@@ -89,11 +89,10 @@ async def read(
 
 
 async def build(
-    shared: Shared, connection: Connection, context: str, batch: Batch, parameters: Iterable[OwnParameter]
+    indexing: Indexing, connection: Connection, context: str, batch: Batch, parameters: Iterable[OwnParameter]
 ) -> int:
     """Add the rows of new *parameters*, and return how many there are."""
-    indexing = shared.indexing
-    own = Own(0, OwnExtractor(indexing.definitions, [each.own for each in parameters], shared.zone))
+    own = Own(0, OwnExtractor(indexing.definitions, [each.own for each in parameters], indexing.zone))
     codes = Codes(set())
     rows: dict[int, IndexRows] = {}
     for count, each in enumerate(batch, 1):
@@ -117,7 +116,7 @@ async def reindex(shared: Shared, connection: Connection, tenant_id: int, batch:
     Rows that should not be there can only be those of earlier versions: they are removed.
     """
     context = shared.contexts.of(connection, tenant_id)
-    renewal = _Renewal(shared, await shared.own_of(connection, tenant_id))
+    renewal = _Renewal(shared.indexing_of(tenant_id), await shared.own_of(connection, tenant_id))
     for count, each in enumerate(batch, 1):
         renewal.renew(each)
         if count % _AT_ONCE == 0:
@@ -143,8 +142,8 @@ async def reindex(shared: Shared, connection: Connection, tenant_id: int, batch:
 class _Renewal:
     """What the rows of resources should be, and what they may have been before."""
 
-    def __init__(self, shared: Shared, own: Own) -> None:
-        self._indexing = shared.indexing
+    def __init__(self, indexing: Indexing, own: Own) -> None:
+        self._indexing = indexing
         self._own = own
         self.codes = Codes(set())
         self.rows: dict[int, IndexRows] = {}

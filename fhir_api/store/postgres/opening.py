@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import orjson
 from stanforis.storage.pool import Pool, PoolOptions
 from stanforis.tenancy.contexts import Contexts
 
 from fhir_api.search.definitions import SearchDefinitions
-from fhir_api.search.entries import IndexEntries
 from fhir_api.search.extract.extractor import Extractor
 from fhir_api.store.limits import Limits
 from fhir_api.store.postgres.arrays import pass_arrays_through
@@ -55,13 +53,10 @@ async def open_stores(
     if row is None:
         raise LookupError("The database has no row in fhir.installation.")
 
-    def extract(resource_type: str, body: bytes) -> IndexEntries:
-        return extractor.extract_tree(resource_type, orjson.loads(body))
-
-    indexing = Indexing(
-        Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extract, definitions, extractor.zone
-    )
+    indexing = Indexing(Encoder(Hasher(row["hash_seed"])), PresentBits(definitions), extractor, definitions)
     looks = Pool(replace(pool.options, size=1, prepare=None))
     guard = Guard(limits or Limits(), looking(looks))
-    shared = Shared(pool, looks, contexts, indexing, guard, zone=extractor.zone)
-    return PostgresStores(shared, row["cursor_key"])
+    stores = PostgresStores(Shared(pool, looks, contexts, indexing, guard), row["cursor_key"])
+    # whoever writes has to know the tenants' time zones
+    await stores.refresh()
+    return stores

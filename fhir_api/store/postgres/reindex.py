@@ -7,12 +7,13 @@ index has been made anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
 from stanforis.storage.pool import PoolOptions
 from stanforis.tenancy.contexts import open_contexts
 from stanforis.tenancy.keys import Vault
+from stanforis.tenancy.tenants import UnknownTenantError
 
 from conformance.manifest import manifest
 from fhir_api.search.definitions import SearchDefinitions
@@ -70,13 +71,20 @@ async def reindex(
     extractor: Extractor,
     progress: Progress,
     vault: Vault | None = None,
+    zones: Mapping[str, str | None] | None = None,
 ) -> None:
     """Make the whole index anew; no server may run on the database meanwhile.
+
+    Tenants that *zones* names have dates without a zone in that one from then on (None: in the installation's).
 
     When it is broken off it has to be run again: until it ends the index has a mark that no program accepts.
     """
     with psycopg.connect(owner_dsn) as connection:
         connection.execute("UPDATE fhir.installation SET extraction = 'being made'")
+        for slug, zone in (zones or {}).items():
+            changed = connection.execute("UPDATE tenancy.tenant SET time_zone = %s WHERE slug = %s", (zone, slug))
+            if not changed.rowcount:
+                raise UnknownTenantError(f"There is no tenant '{slug[:70]}'.")
         connection.execute(f"TRUNCATE {', '.join(f'fhir.{table}' for table in _INDEX_TABLES)}")
         tenants = [tenant_id for (tenant_id,) in connection.execute("SELECT tenant_id FROM fhir.tenant ORDER BY 1")]
     stores = await open_stores(options, definitions, extractor, contexts=await open_contexts(owner_dsn))
@@ -96,7 +104,7 @@ async def reindex(
 
 
 async def _reindex_tenant(shared: Shared, tenant_id: int, progress: Progress) -> None:
-    indexing, last = shared.indexing, 0
+    indexing, last = shared.indexing_of(tenant_id), 0
     encoder = indexing.encoder
     async with shared.pool.acquire() as connection:
         while rows := await connection.fetch(_BODIES, shared.contexts.of(connection, tenant_id), last, _BATCH):

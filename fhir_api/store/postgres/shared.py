@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 
 from stanforis.storage.pool import Connection, Pool
 from stanforis.tenancy.contexts import Contexts
@@ -17,6 +18,11 @@ from fhir_api.store.postgres.writes import Indexing
 
 _RID_BLOCK = 1000
 _KNOWN_CODES_LIMIT = 200_000
+
+
+def _as_the_installation(tenant_id: int) -> tzinfo | None:
+    del tenant_id
+    return None
 
 
 @dataclass(slots=True)
@@ -36,8 +42,19 @@ class Shared:
     rids: list[range] = field(default_factory=list)
     known_codes: dict[int, set[CodeKey]] = field(default_factory=dict)
     gatherings: dict[int, Gathering] = field(default_factory=dict)
-    zone: tzinfo = UTC
     own: dict[int, Own] = field(default_factory=dict)
+    zone_of: Callable[[int], tzinfo | None] = _as_the_installation
+    zones: dict[tzinfo, Indexing] = field(default_factory=dict)
+
+    def indexing_of(self, tenant_id: int) -> Indexing:
+        """Return how resources of a tenant become index rows, with dates without a zone taken as of its own."""
+        zone = self.zone_of(tenant_id)
+        if zone is None or zone == self.indexing.zone:
+            return self.indexing
+        found = self.zones.get(zone)
+        if found is None:
+            found = self.zones[zone] = self.indexing.in_zone(zone)
+        return found
 
     def codes_of(self, tenant_id: int) -> set[CodeKey]:
         """Return the rows of ``token_code`` that are known to be stored for a tenant."""
@@ -54,7 +71,8 @@ class Shared:
         own = self.own.get(tenant_id)
         if own is None:
             rows = await connection.fetch(LOAD, self.contexts.of(connection, tenant_id))
-            own = self.own[tenant_id] = Own.of(loaded(rows), self.indexing.definitions, self.zone)
+            indexing = self.indexing_of(tenant_id)
+            own = self.own[tenant_id] = Own.of(loaded(rows), indexing.definitions, indexing.zone)
         return own
 
     async def take_rids(self, connection: Connection, count: int) -> list[int]:

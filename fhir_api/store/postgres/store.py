@@ -10,7 +10,9 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import tzinfo
 from typing import Any, Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
@@ -48,7 +50,7 @@ from fhir_api.store.postgres.search import in_use, run
 from fhir_api.store.postgres.search.explain import explained
 from fhir_api.store.postgres.session import ENTER, Fetch, translated, unavailable
 from fhir_api.store.postgres.shared import Shared
-from fhir_api.store.postgres.writes import identity
+from fhir_api.store.postgres.writes import Indexing, identity
 from fhir_api.store.postgres.writing import write_all, write_each
 
 _Answer = TypeVar("_Answer")
@@ -71,6 +73,10 @@ class _PostgresReader:
         self._shared = shared
         self._tenant_id = tenant_id
         self._connections = connections
+
+    @property
+    def _indexing(self) -> Indexing:
+        return self._shared.indexing_of(self._tenant_id)
 
     def _context(self, connection: Connection) -> str:
         return self._shared.contexts.of(connection, self._tenant_id)
@@ -115,24 +121,24 @@ class _PostgresReader:
 
     async def search(self, query: Query) -> Page:
         """See :class:`fhir_api.store.port.Reader`."""
-        return await self._guarded(RequestClass.SEARCH, lambda fetch: run.page(fetch, query, self._shared.indexing))
+        return await self._guarded(RequestClass.SEARCH, lambda fetch: run.page(fetch, query, self._indexing))
 
     async def explain(self, query: Query) -> list[ExplainedStatement]:
         """See :class:`fhir_api.store.explaining.Explaining`."""
         with translated():
             async with self._connections() as connection:
-                return await explained(connection, self._context(connection), query, self._shared.indexing)
+                return await explained(connection, self._context(connection), query, self._indexing)
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """See :class:`fhir_api.store.port.Reader`."""
-        indexing = self._shared.indexing
+        indexing = self._indexing
         return await self._guarded(
             RequestClass.CONDITIONAL, lambda fetch: run.matching_keys(fetch, resource_type, clauses, limit, indexing)
         )
 
     async def matching_keys_of(self, asked: Sequence[Criteria], limit: int) -> list[list[ResourceKey]]:
         """See :class:`fhir_api.store.port.Reader`."""
-        indexing = self._shared.indexing
+        indexing = self._indexing
         return await self._guarded(
             RequestClass.CONDITIONAL, lambda fetch: run.matching_keys_of(fetch, asked, limit, indexing)
         )
@@ -301,12 +307,25 @@ class PostgresStores:
         registry, ledger = Registry(shared.pool, shared.contexts), Ledger(shared.pool, shared.contexts)
         self._directory = StoredDirectory(registry, ledger, shared.contexts)
         self.directory: Directory = self._directory
+        shared.zone_of = self._zone_of
         self.cursor_key = cursor_key
+
+    async def refresh(self) -> None:
+        """Learn of the tenants as they are now.
+
+        Raises:
+            FhirError: UNAVAILABLE.
+        """
+        with translated():
+            await self._directory.refresh()
 
     async def keep_keys(self, vault: Vault) -> None:
         """Seal and open what is stored with the keys of *vault*."""
-        self._directory.vault = vault
-        await self._directory.refresh()
+        await self._directory.keep(vault)
+
+    def _zone_of(self, tenant_id: int) -> tzinfo | None:
+        tenant = self._directory.tenant(tenant_id)
+        return None if tenant is None or tenant.time_zone is None else ZoneInfo(tenant.time_zone)
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""

@@ -215,7 +215,9 @@ class _Work:
         if job.kind == "reindex":
             made = await batches.reindex(self._shared, self._connection, self._tenant_id, batch)
         else:
-            made = await batches.build(self._shared, self._connection, self._context, batch, building)
+            made = await batches.build(
+                self._shared.indexing_of(self._tenant_id), self._connection, self._context, batch, building
+            )
         await self._execute(_GO_ON, job.job, batch[-1].rid, len(batch), made, self._next_at(time.monotonic() - began))
         return False
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from functools import cache
 from typing import Any, NamedTuple
 
 import asyncpg
+import orjson
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.search.definitions import SearchDefinitions
-from fhir_api.store.port import Expect, Extract, Write
+from fhir_api.search.entries import IndexEntries
+from fhir_api.search.extract.extractor import Extractor
+from fhir_api.store.port import Expect, Write
 from fhir_api.store.postgres.arrays import Pack, bigints, byteas, doubles, integers, smallints, texts
 from fhir_api.store.postgres.bodies import pack, unpack
 from fhir_api.store.postgres.encode import Codes, Encoder, IndexRows, PresentBits, index_hash
@@ -92,13 +95,25 @@ def by_identity(rows: Iterable[asyncpg.Record]) -> dict[tuple[int, str], Stored]
 
 @dataclass(slots=True)
 class Indexing:
-    """How resources of one installation become index rows; *zone* is of dates without one."""
+    """How resources become index rows."""
 
     encoder: Encoder
     present: PresentBits
-    extract: Extract
+    extractor: Extractor
     definitions: SearchDefinitions
-    zone: tzinfo = UTC
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of dates without one."""
+        return self.extractor.zone
+
+    def in_zone(self, zone: tzinfo) -> Indexing:
+        """Return what does the same with dates without a zone taken as of *zone*."""
+        return replace(self, extractor=self.extractor.in_zone(zone))
+
+    def extract(self, resource_type: str, body: bytes) -> IndexEntries:
+        """Return the index entries of a resource that is stored as *body*."""
+        return self.extractor.extract_tree(resource_type, orjson.loads(body))
 
 
 @dataclass(slots=True)

@@ -34,9 +34,7 @@ async def write_all(
 
     With *look*, keys that are said to be absent are looked up too (as after a collision).
     """
-    plan = Plan(
-        tenant_id, shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id)
-    )
+    plan = await _plan(shared, tenant_id, connection)
     places = await _places(shared, tenant_id, connection, writes, look=look)
     versions = [plan.add(write, *place) for write, place in zip(writes, places, strict=True)]
     await _send(shared, plan, tenant_id, connection, batch_of(writes, versions))
@@ -47,13 +45,16 @@ async def write_each(
     shared: Shared, tenant_id: int, connection: Connection, writes: Sequence[Write]
 ) -> tuple[list[Outcome], Iterable[CodeKey]]:
     """As :func:`write_all`, but a write that is refused does not keep the others from being carried out."""
-    plan = Plan(
-        tenant_id, shared.indexing, Codes(shared.codes_of(tenant_id)), await shared.own_of(connection, tenant_id)
-    )
+    plan = await _plan(shared, tenant_id, connection)
     places = await _places(shared, tenant_id, connection, writes, look=False)
     outcomes = [_added(plan, write, place) for write, place in zip(writes, places, strict=True)]
     await _send(shared, plan, tenant_id, connection, batch_of(writes, outcomes))
     return outcomes, plan.codes.new.keys()
+
+
+async def _plan(shared: Shared, tenant_id: int, connection: Connection) -> Plan:
+    own = await shared.own_of(connection, tenant_id)
+    return Plan(tenant_id, shared.indexing_of(tenant_id), Codes(shared.codes_of(tenant_id)), own)
 
 
 def _added(plan: Plan, write: Write, place: Place) -> Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from identity.access.grants.metadata import smart_configuration
@@ -17,10 +17,12 @@ from identity.access.grants.server import Server
 from identity.access.hosting.addresses import AUTH_PATH, DEFAULT_TENANT, SMART_CONFIGURATION
 from identity.access.hosting.authority import Authority
 from identity.access.people.patients import NoPatients, PatientPicker
+from identity.access.web.texts import LANGUAGES
 
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 TenantExists = Callable[[int], bool]
+LanguagesOf = Callable[[int], Sequence[str]]
 PickerOf = Callable[[Server], PatientPicker]
 
 _PATH = re.compile(r"((?:/t/(?P<tenant>[1-9][0-9]{0,8}))?(?P<base>/auth|/admin|/fhir))(?:/.*)?")
@@ -31,6 +33,11 @@ def _nobody(server: Server) -> PatientPicker:
     return NoPatients()
 
 
+def _no_languages(tenant: int) -> Sequence[str]:
+    del tenant
+    return ()
+
+
 def only_default(tenant: int) -> bool:
     """Tell whether there is such a tenant, where there is but one."""
     return tenant == DEFAULT_TENANT
@@ -39,8 +46,11 @@ def only_default(tenant: int) -> bool:
 class Mounts:
     """The applications of all tenants, each made when it is first asked for."""
 
-    def __init__(self, authority: Authority, exists: TenantExists = only_default) -> None:
-        """Serve the tenants of *authority* that exist."""
+    def __init__(
+        self, authority: Authority, exists: TenantExists = only_default, languages: LanguagesOf = _no_languages
+    ) -> None:
+        """Serve the tenants of *authority* that exist, with pages in the *languages* that they prefer."""
+        self._languages = languages
         self._authority = authority
         self._exists = exists
         self._picker_of: PickerOf = _nobody
@@ -63,7 +73,8 @@ class Mounts:
             await self._smart_configuration(scope, tenant, send)
             return True
         application = await self._application(tenant, path["base"])
-        await application({**scope, "root_path": scope.get("root_path", "") + path[1]}, receive, send)
+        more = {"root_path": scope.get("root_path", "") + path[1], LANGUAGES: self._languages(tenant)}
+        await application({**scope, **more}, receive, send)
         return True
 
     async def _application(self, tenant: int, base: str) -> Application:

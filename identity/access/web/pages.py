@@ -26,7 +26,7 @@ from identity.access.scopes.scope_set import (
     PROFILE,
     ScopeSet,
 )
-from identity.access.web.texts import texts_for
+from identity.access.web.texts import LANGUAGES, texts_for
 
 _STYLE = (
     "body{font:1.1rem/1.5 system-ui,sans-serif;margin:0;color:#111;background:#f4f6f7}"
@@ -65,7 +65,7 @@ def page(
         redirect_uri: where a form of the page may lead in the end; browsers hold redirects against ``form-action``.
         **values: what the template shows.
     """
-    texts = texts_for(request.headers.get("accept-language", ""))
+    texts = _texts(request)
     html = _TEMPLATES.get_template(template).render(t=texts, **values)
     policy = (
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; script-src {_script(values)}; "
@@ -75,6 +75,10 @@ def page(
     return HTMLResponse(html, status, {**HEADERS, "Content-Security-Policy": policy, "Vary": "Accept-Language"})
 
 
+def _texts(request: Request) -> Mapping[str, str]:
+    return texts_for(request.headers.get("accept-language", ""), preferred=request.scope.get(LANGUAGES, ()))
+
+
 def _script(values: Mapping[str, Any]) -> str:
     """Return what scripts a page may run: our own where it has passkeys, else none."""
     return "'self'" if values.get("passkey") else "'none'"
@@ -82,7 +86,7 @@ def _script(values: Mapping[str, Any]) -> str:
 
 def message(request: Request, title: str, text: str, detail: str = "", status: int = 200) -> HTMLResponse:
     """Return a page that only tells something; *title* and *text* are names of texts."""
-    texts = texts_for(request.headers.get("accept-language", ""))
+    texts = _texts(request)
     return page(request, "message.html", status=status, title=texts[title], text=texts[text], detail=detail)
 
 
@@ -93,7 +97,7 @@ def host_of(redirect_uri: str) -> str:
 
 def described(request: Request, scope: ScopeSet) -> list[str]:
     """Return what *scope* allows, in words, each part once."""
-    texts = texts_for(request.headers.get("accept-language", ""))
+    texts = _texts(request)
     lines = [_line(each, texts) for each in sorted(scope.resources, key=str)]
     if scope.named & {OPENID, FHIR_USER, PROFILE}:
         lines.append(texts["who"])

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 _ENGLISH = {
     "language": "en",
@@ -176,12 +177,20 @@ _KINYARWANDA = {
     "signed_out": "Wasohotse.",
 }
 TEXTS: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _ENGLISH, "fr": _FRENCH, "rw": _KINYARWANDA})
+LANGUAGES: Final = "stanforis:languages"
+"""Where a scope has the languages that a tenant prefers."""
 _WISH = re.compile(r"\s*([a-z]{2})(?:-[a-z0-9-]*)?\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*", re.IGNORECASE)
 
 
-def texts_for(accept_language: str, texts: Mapping[str, Mapping[str, str]] = TEXTS) -> Mapping[str, str]:
-    """Return those of *texts* that fit the header ``Accept-Language`` best; English where none do."""
+def texts_for(
+    accept_language: str, texts: Mapping[str, Mapping[str, str]] = TEXTS, preferred: Iterable[str] = ()
+) -> Mapping[str, str]:
+    """Return those of *texts* that fit the header ``Accept-Language`` best.
+
+    Where none do, they are in the first of the *preferred* languages (BCP 47) that there are texts in, or in English.
+    """
     wishes = [_WISH.fullmatch(each) for each in accept_language[:500].split(",")]
     weighed = [(float(wish[2] or 1), wish[1].lower()) for wish in wishes if wish and wish[1].lower() in texts]
-    best = max(weighed, key=lambda each: each[0], default=(1.0, "en"))
-    return texts[best[1] if best[0] else "en"]
+    fallback = next((tag[:2].lower() for tag in preferred if tag.lower().partition("-")[0] in texts), "en")
+    best = max(weighed, key=lambda each: each[0], default=(1.0, fallback))
+    return texts[best[1] if best[0] else fallback]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -174,6 +175,10 @@ def database_reindex(
         str | None, typer.Option(help="Search parameter: its canonical, or its code beside a type.")
     ] = None,
     tenant: Annotated[str, typer.Option(help="Name of the tenant, with a type or parameter.")] = "default",
+    time_zones: Annotated[
+        list[str] | None,
+        typer.Option("--time-zone", metavar="TENANT=ZONE", help="Give a tenant another time zone; may be repeated."),
+    ] = None,
     data: Data = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -183,16 +188,26 @@ def database_reindex(
     With a type or a parameter only a part of it is made anew, and the server may go on.
     """
     settings = Settings.from_environment(data=data, database_url=database_url)
+    zones = _zones(time_zones or [])
+    if zones and (types or parameter):
+        raise typer.BadParameter("A time zone is of the whole index: leave --type and --parameter out.")
     if types or parameter:
         from stanforis.cli import indexing  # noqa: PLC0415 - heavy, and needed here only
 
         asked = indexing.Asked(tuple(types or ()), parameter)
         indexing.reindex(settings, asked, tenant=tenant, as_json=as_json)
         return
-    _reindex_all(settings)
+    _reindex_all(settings, zones)
 
 
-def _reindex_all(settings: Settings) -> None:
+def _zones(given: list[str]) -> dict[str, str | None]:
+    """Return the zones of tenants by their names; ``north=`` is None."""
+    if any("=" not in each for each in given):
+        raise typer.BadParameter("--time-zone is a tenant's name and a zone: north=Africa/Kigali.")
+    return {name: zone or None for name, _, zone in (each.partition("=") for each in given)}
+
+
+def _reindex_all(settings: Settings, zones: Mapping[str, str | None]) -> None:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - heavy, and needed by this command only
 
     from stanforis.cli import databases  # noqa: PLC0415 - heavy, and needed by this command only
@@ -202,7 +217,7 @@ def _reindex_all(settings: Settings) -> None:
         databases.upgrade(database)
         with Progress(*columns) as shown:
             task = shown.add_task("", total=None)
-            databases.reindex(database, lambda count: shown.advance(task, count))
+            databases.reindex(database, lambda count: shown.advance(task, count), zones)
     _announce("The search index is up to date.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -126,19 +126,28 @@ def make_ready(database: Database) -> None:
     require_index(database)
 
 
-def reindex(database: Database, progress: Callable[[int], None]) -> None:
-    """Make the search index anew; *progress* is told how many resources were indexed since it was told last."""
+def reindex(database: Database, progress: Callable[[int], None], zones: Mapping[str, str | None] | None = None) -> None:
+    """Make the search index anew; *progress* is told how many resources were indexed since it was told last.
+
+    Tenants that *zones* names get that time zone, or (None) that of the installation.
+
+    Raises:
+        TenancyError: there is no such tenant or zone.
+    """
     from fhir_api.definitions import CompiledDefinitions  # noqa: PLC0415 - the same
     from fhir_api.opening import vault  # noqa: PLC0415 - the same
     from fhir_api.store.postgres import reindex as index  # noqa: PLC0415 - the same
     from stanforis.storage.pool import PoolOptions  # noqa: PLC0415 - heavy, and needed here only
+    from stanforis.tenancy.tenants import require_settings  # noqa: PLC0415 - the same
 
+    for zone in (zones or {}).values():
+        require_settings({"time_zone": zone})
     settings = database.settings
     definitions = CompiledDefinitions(settings)
     options = PoolOptions(settings.database_app_url, statement_milliseconds=0)
     asyncio.run(
         index.reindex(
-            settings.database_url, options, definitions.search, definitions.extractor, progress, vault(settings)
+            settings.database_url, options, definitions.search, definitions.extractor, progress, vault(settings), zones
         )
     )
 

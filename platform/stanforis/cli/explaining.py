@@ -114,10 +114,11 @@ async def explained(settings: Settings, question: Question) -> dict[str, Any]:
     try:
         await authority.start()
         caller = _caller(authority, question)
-        store = stores.for_tenant(caller.tenant)
+        store, tenant = stores.for_tenant(caller.tenant), stores.directory.tenant(caller.tenant)
+        zone = definitions.in_zone(None if tenant is None else tenant.time_zone).zone
         in_force = await Register(store, definitions.search).in_force()
         policy = TenantPolicy(await authority.policies(caller.tenant))
-        rules = Rulebook(definitions.search, policy, in_force.consents, in_force.labels, definitions.zone)
+        rules = Rulebook(definitions.search, policy, in_force.consents, in_force.labels, zone)
         access = Access(caller, rules)
         decision = access.decide(question.interaction, question.resource_type)
         return _told(caller, question, decision) | await _reached(store, access, question, decision)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,15 +11,6 @@ from stanforis.settings import Settings
 
 package_commands = typer.Typer(no_args_is_help=True)
 tenant_commands = typer.Typer(no_args_is_help=True)
-
-
-class Policy(StrEnum):
-    """What is done about declared profiles."""
-
-    OFF = "off"
-    WARN = "warn"
-    ENFORCE = "enforce"
-    DEFAULT = "default"
 
 
 @package_commands.command("add")
@@ -88,23 +78,6 @@ def remove(
 
     settings = Settings.from_environment(data=data, database_url=database_url)
     packaging.remove(settings, package, tenant=None if for_all else tenant, force=force, as_json=as_json)
-
-
-@tenant_commands.command("set")
-def set_tenant(
-    name: Annotated[str, typer.Argument(help="The tenant.")],
-    profiles: Annotated[
-        Policy, typer.Option(help="What is done about declared profiles; `default` is the installation's setting.")
-    ],
-    data: Data = None,
-    database_url: DatabaseUrl = None,
-) -> None:
-    """Set a tenant's policy; running servers follow at once."""
-    from stanforis.cli import packaging  # noqa: PLC0415 - heavy, and needed here only
-
-    policy = None if profiles is Policy.DEFAULT else profiles.value
-    packaging.set_profiles(Settings.from_environment(data=data, database_url=database_url), name, policy)
-    typer.echo(f"Tenant {name}: profiles {profiles.value}.")
 
 
 @tenant_commands.command("equip")

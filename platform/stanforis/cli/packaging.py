@@ -92,11 +92,14 @@ class Installation:
 
     def context(self, tenant: str) -> Context:
         """Return what interactions with a tenant need."""
+        number = self.tenants[tenant]
+        record = self.stores.directory.tenant(number)
+        definitions = self.definitions.in_zone(None if record is None else record.time_zone)
         return Context(
-            store=self.stores.for_tenant(self.tenants[tenant]),
-            rules=self.definitions,
+            store=self.stores.for_tenant(number),
+            rules=definitions,
             base_url=self.settings.base_url.rstrip("/") or _NO_BASE,
-            definitions=TenantDefinitions(core_library(), self.definitions.criteria),
+            definitions=TenantDefinitions(core_library(), definitions.criteria),
         )
 
     def named(self, tenant: str | None) -> list[str]:
@@ -233,22 +236,6 @@ def show(settings: Settings, tenant: str, *, as_json: bool) -> None:
         console.print("No packages were added.")
     else:
         console.print(_table(records))
-
-
-def set_profiles(settings: Settings, tenant: str, policy: str | None) -> None:
-    """Set what a tenant does about declared profiles.
-
-    Raises:
-        UnknownTenantError: there is no such tenant.
-    """
-
-    async def run(settings: Settings) -> bool:
-        async with administering(settings.database_url) as administration:
-            return await administration.set_profiles(tenant, policy)
-
-    with databases.reached(settings, _HOLDER) as database:
-        if not asyncio.run(run(database.settings)):
-            raise UnknownTenantError(f"There is no tenant '{tenant}'.")
 
 
 def _row(record: PackageRecord) -> dict[str, Any]:

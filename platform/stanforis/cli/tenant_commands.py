@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -16,19 +17,45 @@ from stanforis.tenancy.tenants import State, Tenant
 __all__ = ["tenant_commands"]
 
 Slug: TypeAlias = Annotated[str, typer.Argument(help="The tenant's name in addresses: /t/NAME/fhir.")]
+Title: TypeAlias = Annotated[str | None, typer.Option(help="Its name for people.")]
+Plan: TypeAlias = Annotated[
+    str | None, typer.Option(help="What it may use: unlimited, trial, clinic, hospital, or one of yours.")
+]
+Languages: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--language", help="BCP 47 tag of what its pages are shown in; may be repeated, preferred first."),
+]
+Origins: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--origin", help="Origin whose pages may call it from a browser; may be repeated."),
+]
+
+
+class Policy(StrEnum):
+    """What is done about declared profiles."""
+
+    OFF = "off"
+    WARN = "warn"
+    ENFORCE = "enforce"
+    DEFAULT = "default"
+
+
+Profiles: TypeAlias = Annotated[
+    Policy | None, typer.Option(help="What is done about declared profiles; `default` is the installation's setting.")
+]
 
 
 @tenant_commands.command("create")
 def create_tenant(
     name: Slug,
-    title: Annotated[str | None, typer.Option(help="Its name for people.")] = None,
-    plan: Annotated[str, typer.Option(help="What it may use: unlimited, trial, clinic, hospital, or one of yours.")] = (
-        "unlimited"
-    ),
-    languages: Annotated[list[str] | None, typer.Option("--language", help="BCP 47 tag; may be repeated.")] = None,
-    origins: Annotated[
-        list[str] | None, typer.Option("--origin", help="Origin of pages that shall call it; kept, not acted on yet.")
+    title: Title = None,
+    plan: Plan = None,
+    profiles: Profiles = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="IANA zone of dates without one; later `db reindex --time-zone` changes it.")
     ] = None,
+    languages: Languages = None,
+    origins: Origins = None,
     is_active: Annotated[bool, typer.Option("--active", help="Without a trial.")] = False,
     data: Data = None,
     database_url: DatabaseUrl = None,
@@ -37,9 +64,30 @@ def create_tenant(
     """Add a tenant; running servers serve it within a second."""
     from stanforis.cli import tenancy  # noqa: PLC0415 - heavy, and needed here only
 
-    wanted = {"name": title or name, "plan": plan, "languages": languages or [], "cors_origins": origins or []}
+    wanted = _wanted(title, plan, profiles, languages, origins) | ({"time_zone": time_zone} if time_zone else {})
     state = State.ACTIVE if is_active else State.TRIAL
     _say(tenancy.create(_settings(data, database_url), name, wanted, state), as_json=as_json)
+
+
+@tenant_commands.command("set")
+def set_tenant(
+    name: Slug,
+    title: Title = None,
+    plan: Plan = None,
+    profiles: Profiles = None,
+    languages: Languages = None,
+    origins: Origins = None,
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change settings of a tenant; what is not named stays. Running servers follow within a second."""
+    from stanforis.cli import tenancy  # noqa: PLC0415 - heavy, and needed here only
+
+    wanted = _wanted(title, plan, profiles, languages, origins)
+    if not wanted:
+        raise typer.BadParameter("Name at least one setting to change.")
+    _say(tenancy.change(_settings(data, database_url), name, wanted), as_json=as_json)
 
 
 @tenant_commands.command("list")
@@ -116,6 +164,25 @@ def shred_tenant(
         typer.confirm(f"Remove all resources, messages and people of tenant {name} for good?", abort=True)
     rows = tenancy.shred(_settings(data, database_url), name)
     typer.echo(json.dumps({"tenant": name, "rows": rows}) if as_json else f"Tenant {name}: {rows} rows removed.")
+
+
+def _wanted(
+    title: str | None,
+    plan: str | None,
+    profiles: Policy | None,
+    languages: list[str] | None,
+    origins: list[str] | None,
+) -> dict[str, Any]:
+    """Return the settings that were named; an empty text among languages or origins takes all away."""
+    named = {
+        "name": title,
+        "plan": plan,
+        "profiles": profiles,
+        "languages": languages and list(filter(None, languages)),
+        "cors_origins": origins and list(filter(None, origins)),
+    }
+    found = {setting: value for setting, value in named.items() if value is not None}
+    return found | ({"profiles": None} if profiles is Policy.DEFAULT else {})
 
 
 def _move(name: str, state: State, settings: Settings, *, as_json: bool) -> None:

@@ -28,6 +28,7 @@ from stanforis.settings import Settings
 from stanforis.storage.embedded import EmbeddedPostgres
 from stanforis.storage.secrets import installation_secret
 from stanforis.telemetry import configure_logging, metrics, resolved_format
+from stanforis.transport.cors import by_address
 from stanforis.transport.shell import Shell
 from stanforis.transport.tls import certificate_of
 
@@ -124,7 +125,7 @@ def _serving(
 ) -> Run:
     """Return what an API process does."""
     certificate = certificate_of(settings)
-    app = Shell(app, settings, len(counts))
+    app = Shell(app, settings, len(counts), getattr(app, "who_allows", by_address))
 
     def serve(slot: int, on_ready: Callable[[], None]) -> None:
         if postgres is not None:

@@ -67,9 +67,7 @@ class Wanted(BaseModel):
     name: Text | None = None
     plan: Text | None = None
     profiles: Text | None = None
-    time_zone: Text | None = None
     languages: Texts | None = None
-    packages: Texts | None = None
     cors_origins: Texts | None = None
 
     def settings(self) -> dict[str, Any]:
@@ -81,6 +79,7 @@ class New(Wanted):
     """A tenant to be added."""
 
     slug: Text
+    time_zone: Text | None = None
 
 
 class _Tenants:

@@ -43,6 +43,9 @@ class Directory(Protocol):
     def active(self) -> list[int]:
         """Return the numbers of tenants whose resources may be changed."""
 
+    def served(self) -> list[Tenant]:
+        """Return the tenants whose resources are shown."""
+
     def used_up(self, tenant: int, *, writes: bool) -> Quota | None:
         """Return what of its plan a tenant has used up; None where nothing is."""
 
@@ -75,6 +78,10 @@ class DirectoryOfOne:
     def active(self) -> list[int]:
         """See :class:`Directory`."""
         return [self._tenant.number]
+
+    def served(self) -> list[Tenant]:
+        """See :class:`Directory`."""
+        return [self._tenant]
 
     def used_up(self, tenant: int, *, writes: bool) -> Quota | None:
         """See :class:`Directory`: nothing is ever used up."""
@@ -123,6 +130,10 @@ class StoredDirectory:
         """See :class:`Directory`."""
         return [number for number, tenant in self._tenants.items() if tenant.state.may_write]
 
+    def served(self) -> list[Tenant]:
+        """See :class:`Directory`."""
+        return [tenant for tenant in self._tenants.values() if tenant.state.may_read]
+
     def used_up(self, tenant: int, *, writes: bool) -> Quota | None:
         """See :class:`Directory`."""
         found = self._tenants.get(tenant)
@@ -163,6 +174,11 @@ class StoredDirectory:
         self._named = {tenant.slug: tenant for tenant in tenants}
         self._contexts.let_read_only(tenant.number for tenant in tenants if not tenant.state.may_write)
         self.generation = generation
+
+    async def keep(self, vault: Vault) -> None:
+        """Keep the tenants' keys with *vault*, and learn those that there are."""
+        self.vault = vault
+        await self._know_keys(self._tenants.values())
 
     async def _know_keys(self, tenants: Iterable[Tenant]) -> None:
         """Learn the keys of tenants, and make those that are missing."""

@@ -19,15 +19,16 @@ from stanforis.tenancy.tenants import (
     Tenant,
     UnknownTenantError,
     require_passage,
+    require_settings,
     require_slug,
 )
 
-SETTINGS: Final = ("name", "plan", "profiles", "time_zone", "languages", "packages", "cors_origins")
-"""What may be changed of a tenant beside its state."""
+SETTINGS: Final = ("name", "plan", "profiles", "time_zone", "languages", "cors_origins")
+"""What a tenant has beside its name in addresses and its state."""
+_OF_THE_INDEX: Final = "time_zone"
+"""What the search index is made with, so that it is changed with the index only."""
 
-_COLUMNS = (
-    "t.tenant_id, t.slug, t.name, t.state, t.plan, t.profiles, t.time_zone, t.languages, t.packages, t.cors_origins"
-)
+_COLUMNS = "t.tenant_id, t.slug, t.name, t.state, t.plan, t.profiles, t.time_zone, t.languages, t.cors_origins"
 _FENCE = "FROM (SELECT tenancy.enter($1) AS installation OFFSET 0) c CROSS JOIN LATERAL "
 _TENANTS = f"SELECT t.* {_FENCE}(SELECT {_COLUMNS} FROM tenancy.tenant t ORDER BY t.tenant_id OFFSET 0) t"
 _FOUND = f"SELECT t.* {_FENCE}(SELECT {_COLUMNS} FROM tenancy.tenant t WHERE t.slug = $2 LIMIT 1) t"
@@ -46,8 +47,8 @@ _ADD_KEY = (
     "ON CONFLICT (tenant_id) DO NOTHING"
 )
 _CREATE = f"""
-INSERT INTO tenancy.tenant AS t (slug, name, state, plan, profiles, time_zone, languages, packages, cors_origins)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {_COLUMNS}
+INSERT INTO tenancy.tenant AS t (slug, name, state, plan, profiles, time_zone, languages, cors_origins)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_COLUMNS}
 """
 _PASS = f"UPDATE tenancy.tenant t SET state = $2 WHERE t.tenant_id = $1 AND t.state = ANY($3) RETURNING {_COLUMNS}"
 
@@ -103,8 +104,13 @@ class Registry:
         """Change some settings of a tenant and return it.
 
         Raises:
-            UnknownTenantError, TenancyError: as :meth:`tenant` and :meth:`create`.
+            UnknownTenantError, TenancyError: as :meth:`tenant` and :meth:`create`, and for its time zone.
         """
+        if _OF_THE_INDEX in settings:
+            raise TenancyError(
+                "The time zone of a tenant is given when it is added, because its search index is made with it; later "
+                f"'stanforis db reindex --time-zone {slug[:70]}=ZONE' changes it, while no server runs."
+            )
         tenant = await self.tenant(slug)
         names = list(_known(settings))
         if not names:
@@ -161,12 +167,13 @@ def _known(settings: dict[str, Any]) -> dict[str, Any]:
     for name in settings:
         if name not in SETTINGS:
             raise TenancyError(f"'{name[:70]}' is no setting of a tenant; there are {', '.join(SETTINGS)}.")
+    require_settings(settings)
     return settings
 
 
 def _tenant(row: asyncpg.Record) -> Tenant:
     number, slug, name, state, plan, profiles, time_zone, *lists = row
-    languages, packages, origins = map(tuple, lists)
+    languages, origins = map(tuple, lists)
     return Tenant(
         number=number,
         slug=slug,
@@ -176,6 +183,5 @@ def _tenant(row: asyncpg.Record) -> Tenant:
         profiles=profiles,
         time_zone=time_zone,
         languages=languages,
-        packages=packages,
         cors_origins=origins,
     )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
+from zoneinfo import available_timezones
 
 from msgspec import Struct
 
 from stanforis.errors import OperatorError
+from stanforis.transport.cors import OriginError, require_origin
 
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _SLUG: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -69,11 +73,10 @@ class Tenant(Struct, frozen=True, kw_only=True):
         state: where in its life it is.
         plan: name of what it may use.
         profiles: what is done about declared profiles: ``off``, ``warn`` or ``enforce``; None: as the installation.
-        time_zone: of dates without one; None: as the installation.
-        languages: BCP 47 tags, the preferred one first.
-        packages: packages of definitions it is to have, ``name@version``.
-        cors_origins: origins whose pages shall call it from a browser; kept, and not acted on yet: the setting
-            ``STANFORIS_CORS_ORIGINS`` counts.
+        time_zone: of dates without one; None: as the installation. Its search index is made with it.
+        languages: BCP 47 tags of what its pages are shown in where a browser asks for none that there is, the
+            preferred one first.
+        cors_origins: origins whose pages may call it from a browser, beside those of ``STANFORIS_CORS_ORIGINS``.
     """
 
     number: int
@@ -84,7 +87,6 @@ class Tenant(Struct, frozen=True, kw_only=True):
     profiles: str | None = None
     time_zone: str | None = None
     languages: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
 
 
@@ -116,6 +118,23 @@ def require_slug(slug: str) -> None:
             f"'{slug[:70]}' cannot be a tenant's name in addresses: up to 63 small letters, digits and hyphens are "
             "expected, beginning with a letter and not ending in a hyphen."
         )
+
+
+def require_settings(settings: Mapping[str, Any]) -> None:
+    """Raise :class:`TenancyError` unless what is given of time zone, languages and origins can be used."""
+    zone = settings.get("time_zone")
+    if zone is not None and zone not in available_timezones():
+        raise TenancyError(f"'{zone[:70]}' is no time zone; a name such as Africa/Kigali is expected.")
+    for tag in settings.get("languages", ()):
+        if _LANGUAGE.fullmatch(tag) is None:
+            raise TenancyError(f"'{tag[:70]}' is no language; a tag of BCP 47 such as rw or fr-RW is expected.")
+    for origin in settings.get("cors_origins", ()):
+        try:
+            require_origin(origin)
+        except OriginError:
+            raise TenancyError(
+                f"'{origin[:70]}' is no origin; one such as https://app.example.org is expected."
+            ) from None
 
 
 def require_passage(tenant: Tenant, wanted: State) -> None:

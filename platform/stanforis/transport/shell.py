@@ -13,7 +13,7 @@ from typing import Any
 
 from stanforis.errors import OperatorError
 from stanforis.settings import PREFIX, Settings
-from stanforis.transport.cors import Header, OriginError, Origins, is_preflight
+from stanforis.transport.cors import Header, OriginError, Origins, WhoAllows, by_address, is_preflight
 from stanforis.transport.limiting import Limiter
 
 Scope = MutableMapping[str, Any]
@@ -37,11 +37,17 @@ _THROTTLED = (
 )
 
 
+ANSWERED = "stanforis:answered"
+"""Where a scope has a list to which an application adds the number of the tenant whose answer it gives."""
+
+
 class Shell:
     """Wraps an ASGI application."""
 
-    def __init__(self, app: Application, settings: Settings, processes: int = 1) -> None:
-        """Wrap *app*, which is served by so many *processes*.
+    def __init__(
+        self, app: Application, settings: Settings, processes: int = 1, who_allows: WhoAllows = by_address
+    ) -> None:
+        """Wrap *app*, which is served by so many *processes*; its tenants let in the origins that *who_allows* gives.
 
         Raises:
             OperatorError: ``cors_origins`` cannot be read.
@@ -50,7 +56,7 @@ class Shell:
         self._addresses = Limiter(settings.address_limit, processes)
         self._sign_in = Limiter(settings.sign_in_limit, processes)
         try:
-            self._origins = Origins(settings.cors_origins)
+            self._origins = Origins(settings.cors_origins, who_allows)
         except OriginError as error:
             message = f"{PREFIX}CORS_ORIGINS has '{error}', expected are origins such as https://app.example.org."
             raise OperatorError(message) from None
@@ -62,12 +68,13 @@ class Shell:
             return
         path: bytes = scope["raw_path"]
         headers = dict(scope["headers"])
-        more = self._origins.headers(headers.get(b"origin"), path)
-        if scope.get("scheme") == "https":
-            more.append(_HSTS)
+        answered: list[int] = []
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                more = self._origins.headers(headers.get(b"origin"), path, answered[0] if answered else None)
+                if scope.get("scheme") == "https":
+                    more.append(_HSTS)
                 message["headers"] = _completed(message["headers"], more)
             await send(message)
 
@@ -77,6 +84,7 @@ class Shell:
         elif is_preflight(scope["method"], headers):
             await _answer(send, 204, b"", self._origins.preflight(headers, path))
         else:
+            scope[ANSWERED] = answered
             await self._app(scope, receive, sending)
 
     def _refuses(self, scope: Scope) -> int:
@@ -107,9 +115,9 @@ def _counted(address: str) -> str:
 
 
 def _completed(given: Any, more: list[Header]) -> list[Header]:
-    headers: list[Header] = [*given, *more]
+    headers: list[Header] = [*given]
     names = {name for name, _ in headers}
-    headers += [header for header in _ALWAYS if header[0] not in names]
+    headers += [header for header in (*more, *_ALWAYS) if header[0] not in names or header[0] == b"vary"]
     return headers
 
 

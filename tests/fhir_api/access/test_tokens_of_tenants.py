@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
+from stanforis.settings import Settings
 from stanforis.tenancy.tenants import SlugTakenError, State
+from stanforis.transport.shell import Shell
 
 from tests.support.proofs import bound, shown
 
@@ -84,6 +87,34 @@ async def test_without_a_token_only_the_capabilities_are_shown(speak, tenant):
     assert (await nobody.get(f"{base}/Patient")).status_code == 401
     smart = await nobody.get(f"{base}/.well-known/smart-configuration")
     assert smart.json()["issuer"] == f"{SITE}/t/{tenant.number}/auth"
+
+
+async def test_at_a_base_without_a_name_a_browser_shows_what_the_tenant_of_the_token_lets_it(
+    app, tenant, theirs, speak
+):
+    directory, origin = app._stores.directory, "https://app.example.org"
+    await directory.registry.change(tenant.slug, {"cors_origins": [origin]})
+    await directory.refresh()
+    shell = httpx.ASGITransport(app=Shell(app, Settings(), who_allows=app.who_allows))
+
+    async def allowed(client, path, method="GET", **headers):
+        async with httpx.AsyncClient(transport=shell, headers=client.headers) as speaking:
+            answer = await speaking.request(method, f"{SITE}{path}", headers={"origin": origin, **headers})
+        return answer.headers.get("access-control-allow-origin") == origin
+
+    ours, nobody = speak("system/*.cruds", roles=("owner",)), speak()
+    assert await allowed(theirs, "/fhir/Patient")
+    assert not await allowed(ours, "/fhir/Patient")
+    asks = {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+    assert await allowed(nobody, "/fhir/Patient", "OPTIONS", **asks)
+    assert await allowed(nobody, f"/t/{tenant.number}/fhir/Patient", "OPTIONS", **asks)
+    assert not await allowed(nobody, "/t/default/fhir/Patient", "OPTIONS", **asks)
+    stated = await theirs.get(f"{SITE}/t/{tenant.slug}/fhir/metadata")
+    assert stated.json()["rest"][0]["security"]["cors"] is True
+    assert (await ours.get(f"{SITE}/fhir/metadata")).json()["rest"][0]["security"]["cors"] is False
+    await directory.registry.change(tenant.slug, {"cors_origins": []})
+    await directory.refresh()
+    assert not await allowed(theirs, "/fhir/Patient")
 
 
 async def test_a_tenant_that_is_served_no_more_lets_nobody_in(app, tenant, theirs):

@@ -71,6 +71,21 @@ async def test_each_tenant_has_a_base_by_name_and_number(client, tenant):
     assert (await client.get("/fhir/Patient/p")).status_code == 404
 
 
+@pytest.mark.parametrize(("zone", "is_there"), [("Asia/Tokyo", True), (None, False)])
+async def test_dates_without_a_zone_are_of_the_tenants_own(client, app, registry, zone, is_there):
+    tenant = await registry.create(f"house-{next(_numbers)}", {"time_zone": zone}, State.ACTIVE)
+    await app._stores.directory.refresh()
+    base = f"/t/{tenant.slug}/fhir/Observation"
+    for name, effective in (("day", "2026-03-02"), ("moment", "2026-03-01T15:30:00Z")):
+        observation = {"resourceType": "Observation", "id": name, "status": "final", "code": {"text": "x"}}
+        sent = {**observation, "effectiveDateTime": effective}
+        assert (await client.put(f"{base}/{name}", json=sent, headers=JSON)).status_code == 201
+    # in Tokyo the second of March is over when it is 15:00 UTC, and began at 15:00 UTC of the first
+    for query, name in (("date=eb2026-03-02T15:00:01Z&_id=day", "day"), ("date=2026-03-02&_id=moment", "moment")):
+        found = (await client.get(f"{base}?{query}")).json()
+        assert [entry["resource"]["id"] for entry in found.get("entry", ())] == ([name] if is_there else [])
+
+
 @pytest.mark.parametrize(
     "path",
     ["/t/nobody/fhir/Patient", "/t/0/fhir/Patient", "/t/999999999/fhir", "/t//fhir", "/t/%31/fhir/x", "/t/nobody"],

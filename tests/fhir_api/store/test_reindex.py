@@ -79,6 +79,22 @@ async def test_own_parameters_are_built_with_the_rest(database: ConnectionInfo) 
     await stores.close()
 
 
+async def test_a_tenant_gets_another_time_zone_with_its_index(database: ConnectionInfo) -> None:
+    stores = await stores_on(database)
+    store = stores.for_tenant(1)
+    day = {"resourceType": "Observation", "id": "day", "status": "final", "code": {"text": "x"},
+           "effectiveDateTime": "2026-03-02"}  # fmt: skip
+    await store.write([write(day)])
+    await stores.close()
+    # the day is over at 15:00 UTC in Tokyo
+    for zone, is_over in (("Asia/Tokyo", {"day"}), (None, set())):
+        options, zones = PoolOptions(database.app_dsn), {"default": zone}
+        await reindex(database.owner_dsn, options, DEFINITIONS, EXTRACTOR, lambda _: None, zones=zones)
+        again = await stores_on(database)
+        assert await found(again.for_tenant(1), "Observation?date=eb2026-03-02T15:00:01Z&_id=day") == is_over
+        await again.close()
+
+
 async def test_another_zone_needs_another_index(database: ConnectionInfo) -> None:
     require_index(database.owner_dsn, "UTC")
     require_index(database.owner_dsn, "UTC")

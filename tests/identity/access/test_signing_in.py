@@ -244,6 +244,14 @@ def test_pages_speak_the_language_asked_for(header, language):
     assert texts_for(header)["language"] == language
 
 
+@pytest.mark.parametrize(
+    ("header", "preferred", "language"),
+    [("", ("rw", "fr"), "rw"), ("sw", ("sw", "fr-RW"), "fr"), ("en", ("rw",), "en"), ("de", ("de",), "en")],
+)
+def test_pages_speak_the_tenants_language_where_the_browser_asks_for_none_of_ours(header, preferred, language):
+    assert texts_for(header, preferred=preferred)["language"] == language
+
+
 def test_no_language_lacks_a_text():
     names = [set(texts) for texts in TEXTS.values()]
     assert names[0] == names[1] == names[2]

@@ -33,13 +33,35 @@ async def test_settings_are_changed_one_by_one(registry, slug):
     assert await registry.change(slug, {}) == changed
 
 
+async def test_a_time_zone_is_given_once_also_by_the_database(registry, slug, pool, contexts):
+    await registry.create(slug, {"time_zone": "Africa/Kigali"})
+    with pytest.raises(TenancyError, match=f"db reindex --time-zone {slug}=ZONE"):
+        await registry.change(slug, {"time_zone": "Asia/Tokyo"})
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.fetchval("SELECT tenancy.enter($1)", contexts.of(connection, 0))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("UPDATE tenancy.tenant SET time_zone = 'UTC'")
+
+
 @pytest.mark.parametrize("bad", ["", "A", "7", "7a", "-a", "a-", "a.b", "a/b", "a b", "é", "a" * 64])
 async def test_a_name_that_cannot_stand_in_an_address_is_refused(registry, bad):
     with pytest.raises(TenancyError, match="letters, digits and hyphens"):
         await registry.create(bad, {})
 
 
-@pytest.mark.parametrize("settings", [{"plan": "none"}, {"profiles": "maybe"}, {"state": "active"}, {"name; --": "x"}])
+BAD_SETTINGS = [
+    {"plan": "none"},
+    {"profiles": "maybe"},
+    {"state": "active"},
+    {"name; --": "x"},
+    {"time_zone": "Kigali"},
+    {"languages": ["Kinyarwanda!"]},
+    {"cors_origins": ["app.example.org"]},
+    {"cors_origins": ["other@https://app.example.org"]},
+]
+
+
+@pytest.mark.parametrize("settings", BAD_SETTINGS)
 async def test_a_setting_that_cannot_be_used_is_refused(registry, slug, settings):
     with pytest.raises(TenancyError):
         await registry.create(slug, settings)

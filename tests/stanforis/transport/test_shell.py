@@ -9,8 +9,9 @@ from urllib.parse import unquote
 import pytest
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
+from stanforis.transport.cors import Allowing
 from stanforis.transport.limiting import Limiter
-from stanforis.transport.shell import Shell
+from stanforis.transport.shell import ANSWERED, Shell
 
 APP, CLINIC = "https://app.example.org", "https://clinic.example.org"
 ORIGINS = f"{APP}, clinic@{CLINIC}"
@@ -64,6 +65,64 @@ async def test_an_origin_may_read_what_its_tenant_allows(origin, path, is_allowe
     assert "access-control-allow-credentials" not in headers
     assert headers["vary"] == "Origin"
     assert body == b"reached"
+
+
+def who_allows(name, answered):
+    """Two tenants, `clinic` (2) and `other` (3); without a name and before an answer both are meant."""
+    tenants = {"clinic": CLINIC, "other": "https://other.example.org", "default": ""}
+    named = name or {1: "default", 2: "clinic", 3: "other"}.get(answered)
+    meant = [named] if named in tenants else [] if named else list(tenants)
+    return Allowing(meant, {tenants[each].encode() for each in meant if tenants[each]})
+
+
+@pytest.mark.parametrize(
+    ("path", "answered", "preflight", "answer"),
+    [
+        ("/t/clinic/fhir/Patient", None, True, True),
+        ("/t/other/fhir/Patient", None, False, False),
+        ("/t/nobody/fhir/Patient", None, False, False),
+        ("/fhir/Patient", 2, True, True),
+        ("/fhir/Patient", 3, True, False),
+        ("/fhir/Patient", 1, True, False),
+        ("/fhir/Patient", None, True, True),
+        ("/t/other/fhir/Patient", 2, False, False),
+        ("/auth/token", None, False, False),
+        ("/admin/users", None, False, False),
+    ],
+)
+async def test_an_answer_is_for_the_origins_of_the_tenant_that_it_is_of(path, answered, preflight, answer):
+    async def of_tenant(scope, receive, send):
+        scope[ANSWERED].extend([] if answered is None else [answered])
+        await app(scope, receive, send)
+
+    shell = Shell(of_tenant, Settings(), who_allows=who_allows)
+    asks = {"origin": CLINIC, "access_control_request_method": "GET"}
+    _, ahead, _ = await asked(shell, path, "OPTIONS", **asks)
+    _, headers, _ = await asked(shell, path, origin=CLINIC)
+    allowed = [each.get("access-control-allow-origin") == CLINIC for each in (ahead, headers)]
+    assert allowed == [preflight, answer]
+    assert headers["vary"] == "Origin"
+
+
+async def test_what_the_application_says_to_every_origin_is_said_once():
+    async def public(scope, receive, send):
+        headers = [(b"access-control-allow-origin", b"*")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    path = "/fhir/.well-known/smart-configuration"
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "headers": [(b"origin", b"x")]}
+    await Shell(public, Settings())({**scope, "client": ("192.0.2.1", 1)}, receive, send)
+    found = [value for name, value in sent[0]["headers"] if name == b"access-control-allow-origin"]
+    assert found == [b"*"]
 
 
 async def test_a_preflight_is_answered_and_does_not_reach_the_application():
