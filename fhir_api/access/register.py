@@ -11,14 +11,16 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Final
 
 import orjson
 
 from conformance.types import resource_types
 from fhir_api.access.compartments import SHARED
-from fhir_api.access.consents import Consent, ConsentsInForce, read_consent
+from fhir_api.access.consents import Consent, read_consent
 from fhir_api.access.labels import LABELS
+from fhir_api.access.withholding import ConsentsInForce
 from fhir_api.model.keys import ResourceKey
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.store.port import HistoryQuery, Reader
@@ -53,12 +55,22 @@ class Register:
         definitions: SearchDefinitions,
         *,
         every: float = EVERY,
+        zone: tzinfo = UTC,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Read from *reader*, without limits; *every* is in seconds, *clock* gives seconds since 1970."""
+        """Read from *reader*, without limits.
+
+        Args:
+            reader: of the tenant.
+            definitions: the search parameters.
+            every: seconds between two looks.
+            zone: of dates without one.
+            clock: gives seconds since 1970.
+        """
         self._reader = reader
         self._definitions = definitions
         self._every = every
+        self._zone = zone
         self._clock = clock
         self._lock = asyncio.Lock()
         self._looked: float | None = None
@@ -140,7 +152,7 @@ class Register:
         for key in keys:
             version = found.get(key)
             is_there = version is not None and not version.is_deletion
-            consent = read_consent(orjson.loads(version.body)) if version is not None and is_there else None
+            consent = read_consent(orjson.loads(version.body), self._zone) if version is not None and is_there else None
             if consent is None:
                 self._consents.pop(key, None)
             else:

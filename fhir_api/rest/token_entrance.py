@@ -158,7 +158,7 @@ class TokenEntrance:
         if len(self._registers) >= _MOST_TENANTS:
             del self._registers[next(iter(self._registers))]
         context = contexts.for_host(None)
-        register = Register(context.store, context.rules.search)
+        register = Register(context.store, context.rules.search, zone=context.rules.zone)
         self._registers[tenant] = (contexts, register)
         return register
 
