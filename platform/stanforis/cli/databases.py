@@ -12,6 +12,7 @@ from stanforis.storage.embedded import EmbeddedPostgres
 
 _CONNECTIONS_FOR_OPERATORS = 20
 _CONNECTIONS_FOR_ACCESS = 2
+_CONNECTIONS_FOR_LOOKS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def opened(settings: Settings, holder: str, workers: int = 1) -> Iterator[Databa
         app_url = settings.database_app_url or with_application_role(settings.database_url)
         yield Database(replace(settings, database_app_url=app_url), None)
         return
-    each = settings.database_pool_size + _CONNECTIONS_FOR_ACCESS
+    each = settings.database_pool_size + _CONNECTIONS_FOR_ACCESS + _CONNECTIONS_FOR_LOOKS
     connections = workers * each + _CONNECTIONS_FOR_OPERATORS
     postgres = EmbeddedPostgres(settings.data, max_connections=connections)
     try:

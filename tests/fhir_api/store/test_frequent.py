@@ -33,6 +33,8 @@ BOUNDS = {
     "all are tested": {"MANY_TARGETS": 0, "MANY_BEGINNINGS": 0, "FEW_SOURCES": 0, "MANY_SOURCES": 0},
     "by target": {"FEW_TARGETS": 0, "FEW_SOURCES": 0},
     "few are tried": {"MANY_TARGETS": 2, "FEW_SOURCES": 0, "TRIED": 3},
+    "dates tell how many": {"FEW_SOURCES": 1, "COUNTED_SOURCES": 3, "MANY_SOURCES": 12, "MOST_REFERENCES": 1},
+    "more than the dates tell": {"FEW_SOURCES": 1, "MANY_SOURCES": 10, "MOST_REFERENCES": 1, "TRIED": 2},
     "one is many": {"FEW_TARGETS": 1, "MANY_BEGINNINGS": 1, "FEW_SOURCES": 1, "MANY_SOURCES": 30},
 }
 """Bounds that lead into each way."""

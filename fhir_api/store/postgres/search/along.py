@@ -6,6 +6,7 @@ Which way costs least is told by how many resources the references start from, c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from fhir_api.search.query import ChainClause, Parameter
@@ -26,6 +27,14 @@ MANY_SOURCES = 8000
 """From so many on, what points at a resource is tested one by one; of fewer all are known beforehand."""
 TRIED = 500
 """So many resources are tested before those that point are followed after all."""
+COUNTED_SOURCES = 1000
+"""So many resources that point are counted; how many more there are, their dates tell about."""
+TRIED_LIGHT = 40
+"""So many resources are asked about one by one, before what points is read,"""
+SAMPLED_TARGETS = 5
+"""if so many of them"""
+MOST_REFERENCES = 100
+"""have fewer references than this together."""
 
 
 class Way(Enum):
@@ -131,35 +140,64 @@ def walk_by_target(reference: str, targets: str, bound: str, tests: Sequence[str
     )
 
 
-def walk_pointed_at(
-    counted: str, followed: tuple[str, str], candidates: str, known: str, asked: str, order: Order, limit: str
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Resources that point at others.
+
+    Attributes:
+        counted: a SELECT of ``n``, how many there are, counted up to a bound, and ``about``, how many that means.
+        rows: a SELECT of the ``rid`` of each.
+        followed: a SELECT of what those of ``k`` point at, ``t.key``.
+        is_target: the condition that it is ``b``.
+        pointing: FROM and WHERE of all references to ``b``, whatever points.
+    """
+
+    counted: str
+    rows: str
+    followed: str
+    is_target: str
+    pointing: str
+
+
+def walk_pointed_at(sources: Sources, candidates: str, known: str, asked: str, order: Order, limit: str) -> str:
     """Return a SELECT of the first resources that others point at.
 
     Args:
-        counted: a SELECT of those that point.
-        followed: a SELECT of what they point at, ``t.key``, and the condition that it is ``b``.
+        sources: those that point.
         candidates: FROM and WHERE of what may be pointed at, ``b``.
-        known: the condition that ``b`` is pointed at, by a set that is read once.
+        known: the condition that ``b`` is pointed at by those of ``k``, which is read once.
         asked: the same, asked for each.
         order: of the page.
         limit: of the page.
     """
-    columns, by = order.columns(), order.by("")
-    number, found = "(SELECT p.n FROM p)", "(SELECT count(*) FROM w)"
-    some = f"{number} >= {FEW_SOURCES} AND {number} < {MANY_SOURCES}"
-    few = f"({number} < {FEW_SOURCES} OR ({number} < {MANY_SOURCES} AND {found} < {limit}))"
-    first = f"SELECT b.* FROM {candidates} AND {some} ORDER BY {order.expressions()} LIMIT {TRIED}"
+    page = f"SELECT b.rid, {order.columns()} FROM {{}} ORDER BY {order.by('')} LIMIT {limit}"
+    some, not_many = f"(SELECT p.n FROM p) >= {FEW_SOURCES}", f"(SELECT p.about FROM p) < {MANY_SOURCES}"
+    tried, walked, read = (f"(SELECT count(*) FROM {name})" for name in "twk")
+
+    def first(number: int, gate: str) -> str:
+        return f"(SELECT b.* FROM {candidates} AND {gate} ORDER BY {order.expressions()} LIMIT {number}) b"
+
+    # a few candidates tell whether each has so few references that asking costs little
+    references = f"SELECT {sources.pointing} LIMIT {MOST_REFERENCES}"
+    sample = f"SELECT FROM {first(SAMPLED_TARGETS, 'true')} CROSS JOIN LATERAL ({references}) f LIMIT {MOST_REFERENCES}"
+    light = first(TRIED_LIGHT, f"{some} AND (SELECT count(*) FROM ({sample}) s) < {MOST_REFERENCES}")
+    all_read = f"SELECT s.rid FROM ({sources.rows}) s (rid) WHERE {not_many} AND {tried} < {limit} LIMIT {MANY_SOURCES}"
+    hashed = first(TRIED, f"{some} AND {not_many} AND {tried} < {limit}")
+    knows_all, not_full = f"{not_many} AND {read} < {MANY_SOURCES}", f"{tried} < {limit} AND {walked} < {limit}"
     # read as a whole: else the planner may ask for each candidate whether it is among them
-    targets, is_target = followed
-    each = f"SELECT b.* FROM {candidates} AND {is_target} OFFSET 0"
-    all_followed = f"(SELECT DISTINCT t.key FROM ({targets}) t WHERE {few} OFFSET 0) t CROSS JOIN LATERAL ({each}) b"
-    page = f"SELECT b.rid, {columns} FROM {{}} ORDER BY {by} LIMIT {limit}"
+    each = f"SELECT b.* FROM {candidates} AND {sources.is_target} OFFSET 0"
+    targets = f"(SELECT DISTINCT t.key FROM ({sources.followed}) t WHERE {knows_all} AND {not_full} OFFSET 0) t"
+    parts = [
+        f"SELECT t.* FROM t WHERE {tried} = {limit}",
+        f"SELECT w.* FROM w WHERE {walked} = {limit}",
+        page.format(f"{targets} CROSS JOIN LATERAL ({each}) b"),
+        page.format(f"{candidates} AND NOT ({knows_all}) AND {not_full} AND {asked}"),
+    ]
     return (
-        f"WITH p AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT FROM ({counted}) s LIMIT {MANY_SOURCES}) f), "
-        f"w AS MATERIALIZED ({page.format(f'({first}) b WHERE {known}')}) "
-        f"SELECT e.* FROM ((SELECT w.* FROM w WHERE {found} = {limit}) "
-        f"UNION ALL ({page.format(all_followed)}) "
-        f"UNION ALL ({page.format(f'{candidates} AND {number} >= {MANY_SOURCES} AND {asked}')})) e "
+        f"WITH p AS MATERIALIZED ({sources.counted}), "
+        f"t AS MATERIALIZED ({page.format(f'{light} WHERE {asked}')}), "
+        f"k AS MATERIALIZED ({all_read}), "
+        f"w AS MATERIALIZED ({page.format(f'{hashed} WHERE {known}')}) "
+        f"SELECT e.* FROM ({' UNION ALL '.join(f'({part})' for part in parts)}) e "
         f"ORDER BY {order.by('e')} LIMIT {limit}"
     )

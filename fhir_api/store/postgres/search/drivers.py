@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from fhir_api.model.dates import EARLIEST
 from fhir_api.search.entries import CANONICAL
 from fhir_api.search.query import (
     AllClause,
@@ -22,6 +23,8 @@ from fhir_api.search.query import (
     Prefix,
     ValueClause,
 )
+from fhir_api.store.postgres.search import along
+from fhir_api.store.postgres.search.along import Sources
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions, ways_to_point
 from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
 
@@ -41,6 +44,9 @@ _BEHIND: Final = {
     True: f"SELECT n.rid FROM fhir.reference n WHERE n.tenant_id = c.tenant AND n.param = {CANONICAL} "
     "AND n.target IN ({})",
 }
+
+
+_READ: Final = "SELECT k.rid FROM k"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +132,8 @@ class Sets:
             case IdClause():
                 hashes = self._conditions.id_hashes(clause, self._resource_types)
                 return f"SELECT r.rid FROM fhir.resource r WHERE r.tenant_id = c.tenant AND r.id_hash = ANY({hashes})"
-            case HasClause(source_type, reference, inner):
-                key, _ = self._conditions.finder.place(reference)
-                sources = Sets(self._conditions, (source_type,)).rids(inner)
-                pointed = (
-                    "SELECT f.target FROM fhir.reference f WHERE f.tenant_id = c.tenant "
-                    f"AND f.param = {key} AND f.rid IN ({sources})"
-                )
-                behind = " UNION ALL ".join(_BEHIND[named].format(pointed) for named in ways_to_point(reference))
-                if reference.only is None:
-                    return behind
-                return f"SELECT o.rid FROM ({behind}) o WHERE {self._conditions.is_target(reference, 'o.rid')}true"
+            case HasClause(source_type, _, inner):
+                return self._behind(clause, Sets(self._conditions, (source_type,)).rids(inner))
             case AnyClause(members):
                 return " UNION ALL ".join(self.rids(member) for member in members) or "SELECT NULL::bigint WHERE false"
             case AllClause(members):
@@ -166,20 +163,50 @@ class Sets:
         ]
         return " UNION ALL ".join(f"({each})" for each in selects) or "SELECT NULL::bigint WHERE false"
 
-    def pointed_at(self, clause: HasClause) -> tuple[str, str]:
-        """Return a SELECT of what a ``_has`` leads to, ``t.key``, and the condition that ``b`` is there."""
-        if clause.reference.is_canonical:
-            return f"SELECT s.rid AS key FROM ({self.rids(clause)}) s (rid)", "b.rid = t.key"
+    def sources(self, clause: HasClause) -> Sources:
+        """Return the resources that a ``_has`` starts from, and what they point at."""
         key, _ = self._conditions.finder.place(clause.reference)
-        targets = (
-            "SELECT f.target AS key FROM fhir.reference f WHERE f.tenant_id = c.tenant "
-            f"AND f.param = {key} AND f.rid IN ({self.sources(clause)})"
-        )
-        return targets, f"{self._conditions.is_target(clause.reference, 'b.rid')}b.id_hash = t.key"
+        rows = self._inner(clause.source_type, clause.clause)
+        pointing = f"FROM fhir.reference f WHERE f.tenant_id = c.tenant AND f.param = {key}"
+        to_candidate = f"{pointing} AND f.target = b.id_hash"
+        if clause.reference.is_canonical:
+            followed, is_target = f"SELECT s.rid AS key FROM ({self._behind(clause, _READ)}) s (rid)", "b.rid = t.key"
+        else:
+            followed = f"SELECT f.target AS key {pointing} AND f.rid IN ({_READ})"
+            is_target = f"{self._conditions.is_target(clause.reference, 'b.rid')}b.id_hash = t.key"
+        return Sources(self._counted(clause), rows, followed, is_target, to_candidate)
 
-    def sources(self, clause: HasClause) -> str:
-        """Return a SELECT of the ``rid`` of each resource that a ``_has`` starts from."""
-        return self._inner(clause.source_type, clause.clause)
+    def _counted(self, clause: HasClause) -> str:
+        """Return a SELECT of how many resources a ``_has`` starts from; see :class:`Sources`."""
+        keys = Sets(self._conditions, (clause.source_type,)).keys(clause.clause)
+        own = f"FROM fhir.{keys.table} x WHERE x.tenant_id = c.tenant AND {keys.condition}" if keys else ""
+        if keys is None or not keys.is_one or keys.parts:
+            rows = f"SELECT {own}" if keys else self._inner(clause.source_type, clause.clause)
+            return f"SELECT count(*) AS n, count(*) AS about FROM (SELECT FROM ({rows}) s LIMIT {along.MANY_SOURCES}) f"
+        counted = along.COUNTED_SOURCES
+        newest = f"SELECT x.low {own} ORDER BY x.low DESC, x.rid DESC LIMIT {counted}"
+        oldest = f"(SELECT x.low {own} AND x.low > {EARLIEST} ORDER BY x.low LIMIT 1)"
+        # as many a year before those that were counted as among them
+        about = (
+            f"CASE WHEN q.n = {counted} AND q.newest > q.last "
+            f"THEN {counted} * ((q.newest - {oldest})::float8 / (q.newest - q.last)) ELSE q.n END"
+        )
+        return (
+            f"SELECT q.n, coalesce({about}, q.n) AS about "
+            f"FROM (SELECT count(*) AS n, max(f.low) AS newest, min(f.low) AS last FROM ({newest}) f) q"
+        )
+
+    def _behind(self, clause: HasClause, sources: str) -> str:
+        """Return a SELECT of the ``rid`` of what *sources* point at by the reference of *clause*."""
+        key, _ = self._conditions.finder.place(clause.reference)
+        pointed = (
+            "SELECT f.target FROM fhir.reference f WHERE f.tenant_id = c.tenant "
+            f"AND f.param = {key} AND f.rid IN ({sources})"
+        )
+        behind = " UNION ALL ".join(_BEHIND[named].format(pointed) for named in ways_to_point(clause.reference))
+        if clause.reference.only is None:
+            return behind
+        return f"SELECT o.rid FROM ({behind}) o WHERE {self._conditions.is_target(clause.reference, 'o.rid')}true"
 
     def targets(self, chain: ChainClause) -> str:
         """Return a SELECT of type and ``rid`` of each resource that the first link of *chain* may point at."""
@@ -190,13 +217,13 @@ class Sets:
         return " UNION ALL ".join(selects) or "SELECT NULL::smallint, NULL::bigint WHERE false"
 
     def is_pointed_at(self, clause: HasClause, candidate: Candidate) -> str:
-        """Return the condition that *clause* holds for *candidate*; what starts from the set is read once and kept."""
+        """Return the condition that *clause* holds for *candidate* by what was read of those it starts from."""
         key, _ = self._conditions.finder.place(clause.reference)
         is_target = self._conditions.is_target(clause.reference, candidate.rid)
         # IS TRUE keeps PostgreSQL from making a join of it
         return (
             f"({is_target}EXISTS (SELECT FROM fhir.reference s WHERE s.tenant_id = c.tenant AND s.param = {key} "
-            f"AND s.target = {candidate.id_hash} AND (s.rid IN ({self.sources(clause)} OFFSET 0)) IS TRUE OFFSET 0))"
+            f"AND s.target = {candidate.id_hash} AND (s.rid IN ({_READ} OFFSET 0)) IS TRUE OFFSET 0))"
         )
 
     def _row_rids(self, clause: ValueClause | ChainClause) -> str:

@@ -23,25 +23,36 @@ def has_bit(present: str, bit: str) -> str:
     return f"CASE WHEN octet_length({present}) * 8 > {bit} THEN get_bit({present}, {bit}) ELSE 0 END = 1"
 
 
+def has_all(present: str, bits: str) -> str:
+    """Return the condition that the set of parameters *present* has all of *bits*, an array."""
+    return f"NOT EXISTS (SELECT FROM unnest({bits}) a(bit) WHERE NOT ({has_bit(present, 'a.bit')}))"
+
+
 def all_of(resource_type: str) -> str:
     """Return a SELECT of the ``rid`` of each resource of a type, by its number; the index alone counts them."""
     of_type = f"r.tenant_id = c.tenant AND r.type_id = {resource_type} AND r.change <> 3"
     return f"SELECT r.rid FROM fhir.resource r WHERE {of_type}"
 
 
-def resources(resource_type: str, bit: str, *, missing: bool) -> str:
-    """Return a SELECT of the ``rid`` of each resource of a type, by its number, that has a parameter, or has not."""
+def sets(resource_type: str) -> str:
+    """Return a SELECT of the different sets of parameters, ``present``, that resources of a type have."""
     of_type = f"r.tenant_id = c.tenant AND r.type_id = {resource_type} AND r.change <> 3"
     first = f"SELECT r.present FROM fhir.resource r WHERE {of_type}{{}} ORDER BY r.present LIMIT 1"
     # by leaps from one set to the next
-    sets = (
+    return (
         f"WITH RECURSIVE step AS (({first.format('')}) UNION ALL "
         f"SELECT ({first.format(' AND r.present > step.present')}) FROM step WHERE step.present IS NOT NULL) "
-        f"SELECT step.present FROM step WHERE step.present IS NOT NULL "
-        f"AND {'NOT ' if missing else ''}({has_bit('step.present', bit)})"
+        "SELECT step.present FROM step WHERE step.present IS NOT NULL"
     )
+
+
+def resources(resource_type: str, bit: str, *, missing: bool) -> str:
+    """Return a SELECT of the ``rid`` of each resource of a type, by its number, that has a parameter, or has not."""
+    of_type = f"r.tenant_id = c.tenant AND r.type_id = {resource_type} AND r.change <> 3"
+    asked = f"{'NOT ' if missing else ''}({has_bit('s.present', bit)})"
     each = f"SELECT r.rid FROM fhir.resource r WHERE {of_type} AND r.present = n.present OFFSET 0"
-    return f"SELECT r.rid FROM ({sets}) n CROSS JOIN LATERAL ({each}) r"
+    wanted = f"SELECT s.present FROM ({sets(resource_type)}) s WHERE {asked}"
+    return f"SELECT r.rid FROM ({wanted}) n CROSS JOIN LATERAL ({each}) r"
 
 
 def walk(found: str, candidates: str, test: str, order: Order, limit: str) -> str:

@@ -20,6 +20,7 @@ from fhir_api.store.postgres.search.by_name import in_order, sorts_by_name, unor
 from fhir_api.store.postgres.search.long_texts import comparing_long_texts
 from fhir_api.store.postgres.search.order import Start
 from fhir_api.store.postgres.search.statements import Search
+from fhir_api.store.postgres.search.together import together
 from fhir_api.store.postgres.search.walks import MANY
 from fhir_api.store.postgres.session import Fetch
 from fhir_api.store.postgres.types import type_names
@@ -29,6 +30,7 @@ from fhir_api.store.postgres.writes import Indexing
 async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     """Return one page of a search; see :class:`fhir_api.store.port.Reader`."""
     query = replace(query, clauses=await _for_tables(fetch, query.clauses, indexing))
+    query = replace(query, clauses=await together(fetch, query, indexing))
     links = places.links(query.clauses)
     if links and (query.count == 0 or query.total is not Total.NONE):
         query, links = replace(query, clauses=await places.leading_inside(fetch, query.clauses)), []

@@ -220,15 +220,8 @@ class Search(Matching):
         self.order = self._walked
         candidates = self._candidates(driver)
         known = self._test(driver) if driver.reference.is_canonical else self._sets.is_pointed_at(driver, RESOURCE)
-        return walk_pointed_at(
-            self._sets.sources(driver),
-            self._sets.pointed_at(driver),
-            candidates,
-            known,
-            self._test(driver),
-            self.order,
-            limit,
-        )
+        sources, asked = self._sets.sources(driver), self._test(driver)
+        return walk_pointed_at(sources, candidates, known, asked, self.order, limit)
 
     def _walk_types(self, names: Sequence[str], limit: str) -> str:
         numbers = self.arguments.bind([type_numbers()[name] for name in names], "smallint[]")
