@@ -1,4 +1,4 @@
-"""One message becomes FHIR: mapped by its sender's plan, and carried out as one transaction.
+"""One message becomes FHIR: mapped by its sender's plan, and carried out as one transaction, alone or with others.
 
 Applying a message again changes nothing: its resources are found by what it says of them, bytes that are stored
 already make no version, and its Provenance has an id of its own.
@@ -12,7 +12,9 @@ from typing import Any, Protocol
 from adapters.hl7.applying import provenance, questions
 from adapters.hl7.applying.known import Known
 from adapters.hl7.applying.merging import MergeError, keep_joined
+from adapters.hl7.applying.patients import Patients
 from adapters.hl7.applying.questions import Question
+from adapters.hl7.applying.sending import Sending
 from adapters.hl7.applying.server import Answer, FhirServer, Json
 from adapters.hl7.encoding.message import Message
 from adapters.hl7.errors import Hl7Error
@@ -65,6 +67,8 @@ class Application:
         self._now = now
         self._asked: set[Question] = set()
         self._known = Known(now)
+        self._patients = Patients(server)
+        self._sending = Sending(server)
 
     async def apply(self, stored: StoredMessage) -> Settlement:
         """Carry out a message and return what became of it."""
@@ -101,7 +105,7 @@ class Application:
         bundle = mapped.bundle
         bundle.setdefault("entry", [])
         try:
-            await keep_joined(self._server, bundle)
+            await keep_joined(self._server, self._patients, bundle)
         except MergeError as error:
             return Settlement(stored.number, State.DEAD, str(error), plan=mapped.plan_id, made=_made(mapped))
         self._known.shorten(bundle)
@@ -110,7 +114,7 @@ class Application:
         if sent:
             targets = [entry["fullUrl"] for entry in sent]
             source = provenance.entry(stored, mapped.plan_id, targets)
-            answer = await self._server.send("POST", "", {**bundle, "entry": [*sent, source]})
+            answer = await self._sending.send([*sent, source])
             if answer.status != _OK:
                 return self._refused(stored, answer, mapped)
             locations = [entry["response"].get("location") for entry in answer.resource["entry"][: len(sent)]]

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from adapters.hl7.applying.sending import created
 from adapters.hl7.applying.server import Json
 
 SECONDS = 300
@@ -31,7 +32,9 @@ class Known:
         found = {
             entry["fullUrl"]: known[0]
             for entry in bundle["entry"]
-            if _creates(entry) and (known := self._references.get(entry["fullUrl"])) is not None and now < known[1]
+            if created(entry) is not None
+            and (known := self._references.get(entry["fullUrl"])) is not None
+            and now < known[1]
         }
         if found:
             bundle["entry"] = [entry for entry in bundle["entry"] if entry["fullUrl"] not in found]
@@ -42,16 +45,12 @@ class Known:
         """Take in where the server has the resources of *entries*."""
         until = self._now() + SECONDS * 1000
         for entry, location in zip(entries, locations, strict=True):
-            if _creates(entry) and location is not None:
+            if created(entry) is not None and location is not None:
                 reference = "/".join(location.split("/_history/")[0].rsplit("/", 2)[-2:])
                 self._references[entry["fullUrl"]] = (reference, until)
                 self._references.move_to_end(entry["fullUrl"])
         while len(self._references) > MOST:
             self._references.popitem(last=False)
-
-
-def _creates(entry: Json) -> bool:
-    return "ifNoneExist" in entry["request"]
 
 
 def _refer(element: Any, references: dict[str, str]) -> None:

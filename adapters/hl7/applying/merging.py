@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from adapters.hl7.applying.patients import Patients
 from adapters.hl7.applying.server import FhirServer, Json
 
 REPLACED_BY = "replaced-by"
@@ -23,14 +24,19 @@ class MergeError(Exception):
     """A merge that would leave patients who replace each other."""
 
 
-async def keep_joined(server: FhirServer, bundle: Json) -> None:
+async def keep_joined(server: FhirServer, patients: Patients, bundle: Json) -> None:
     """Complete the Patients in *bundle* by what the server has of them; nothing else of it is changed.
+
+    Args:
+        server: has them.
+        patients: looks for them there.
+        bundle: a message's transaction.
 
     Raises:
         MergeError: patients would replace each other.
     """
     entries = {entry["fullUrl"]: entry for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient"}
-    stored = {url: await _stored(server, entry["request"]) for url, entry in entries.items()}
+    stored = {url: await _stored(patients, entry["request"]) for url, entry in entries.items()}
     for url, entry in entries.items():
         found = stored[url]
         for other in _replacing(entry["resource"]):
@@ -40,14 +46,10 @@ async def keep_joined(server: FhirServer, bundle: Json) -> None:
             entry["resource"] = _completed(entry["resource"], found)
 
 
-async def _stored(server: FhirServer, request: Json) -> Json | None:
+async def _stored(patients: Patients, request: Json) -> Json | None:
     """Return the one Patient that a conditional request means."""
     criteria = request["url"].partition("?")[2] or request.get("ifNoneExist", "")
-    if not criteria:
-        return None
-    answer = await server.send("GET", f"Patient?{criteria}&_count=2")
-    found: list[Json] = [entry["resource"] for entry in answer.resource.get("entry", [])]
-    return found[0] if len(found) == 1 else None
+    return await patients.one(criteria) if criteria else None
 
 
 def _completed(told: Json, stored: Json) -> Json:

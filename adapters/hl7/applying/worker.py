@@ -16,7 +16,7 @@ from adapters.hl7.store.port import MessageStore, Settlement, State, StoredMessa
 Apply = Callable[[StoredMessage], Awaitable[Settlement]]
 """Carries out a message and says what became of it; what it raises is a fault of ours."""
 
-AT_ONCE = 16
+AT_ONCE = 32
 """Messages in hand at a time."""
 LEASE_SECONDS = 20
 """How long a message belongs to the worker that took it: after a crash its lane stands still for so long."""
