@@ -18,19 +18,28 @@ from fhir_api.rest.subset import Show, whole
 from fhir_api.store.port import ContainedMatch, Page
 
 _MATCH = b',"search":{"mode":"match"}}'
+_SCORED = b',"search":{"mode":"match","score":1}}'
 _INCLUDE = b',"search":{"mode":"include"}}'
 
 
 def searchset(
-    base_url: str, page: Page, shows: tuple[Show, Show], links: Iterable[Link], issues: Sequence[Issue] = ()
+    base_url: str,
+    page: Page,
+    shows: tuple[Show, Show],
+    links: Iterable[Link],
+    issues: Sequence[Issue] = (),
+    *,
+    is_scored: bool = False,
 ) -> bytes:
     """Return the searchset Bundle of *page*; *issues* become an entry of mode ``outcome``.
 
-    *shows* are how matches are shown, and what is included: ``_elements`` does not apply to that.
+    *shows* are how matches are shown, and what is included: ``_elements`` does not apply to that. *is_scored*: each
+    match says how well it fits.
     """
+    match_mode = _SCORED if is_scored else _MATCH
     fulls = f'{{"fullUrl":"{base_url}/'
-    entries = [_found(fulls, version, shows[0], _MATCH) for version in page.matches]
-    entries += [_inside(fulls, match, shows[0]) for match in page.contained]
+    entries = [_found(fulls, version, shows[0], match_mode) for version in page.matches]
+    entries += [_inside(fulls, match, shows[0], match_mode) for match in page.contained]
     entries += [_found(fulls, version, shows[1], _INCLUDE) for version in page.included]
     if issues:
         entries.append(b'{"resource":%b,"search":{"mode":"outcome"}}' % operation_outcome(issues))
@@ -66,13 +75,13 @@ def _found(fulls: str, version: StoredVersion, show: Show, mode: bytes) -> bytes
     return b"%b%b%b" % (head.encode(), show(resource_type, version.resource()), mode)
 
 
-def _inside(fulls: str, match: ContainedMatch, show: Show) -> bytes:
+def _inside(fulls: str, match: ContainedMatch, show: Show, mode: bytes) -> bytes:
     """Return the entry of a contained resource, whose address is that of its container and its id.
 
     Spec: https://hl7.org/fhir/R4/search.html#contained
     """
     head = f'{fulls}{match.container}#{match.id}","resource":'
-    return b"%b%b%b" % (head.encode(), show(match.resource_type, match.body), _MATCH)
+    return b"%b%b%b" % (head.encode(), show(match.resource_type, match.body), mode)
 
 
 def _past(base_url: str, version: StoredVersion, show: Show) -> bytes:

@@ -46,6 +46,8 @@ _OF_TYPE = (
 )
 """Codes of http://hl7.org/fhir/type-restful-interaction."""
 _OF_SYSTEM = ("transaction", "batch", "search-system", "history-system")
+_MODES = ("full", "normative", "terminology")
+"""All are answered alike: "Servers MAY ignore the mode parameter" (http.html#capabilities)."""
 _KNOWN = SHOWN_BY | {"mode"}
 _LATER = "\0"
 """What comes here is told for each request; NUL cannot stand anywhere else."""
@@ -76,8 +78,8 @@ async def capabilities(api: Api, context: Context, request: Request) -> Response
     """Answer ``GET /metadata``."""
     check_known(request, _KNOWN)
     for name, value in request.query:
-        if name == "mode" and value not in ("full", "normative"):
-            raise refuse(ErrorKind.NOT_SUPPORTED, "mode is full or normative.")
+        if name == "mode" and value not in _MODES:
+            raise refuse(ErrorKind.NOT_SUPPORTED, f"mode is one of {', '.join(_MODES)}.")
     body = api.describe(context.base_url, await _searched_by(context), tenant=context.caller.tenant)
     shown = show_by(request.query)("CapabilityStatement", body)
     looks = presentation(request.header(b"accept"), request.query) or JSON

@@ -86,7 +86,8 @@ async def _search(
     shown = [*understood.used, *(pair for pair in request.query if pair[0] in _NOT_SEARCHED)]
     links = page_links(context.base_url, path, shown, following)
     shows = show(query.summary, query.elements), show(query.summary, ())
-    body = bundles.searchset(context.base_url, _counted(page, query, understood.used), shows, links, understood.issues)
+    page = _counted(page, query, understood.used)
+    body = bundles.searchset(context.base_url, page, shows, links, understood.issues, is_scored=understood.is_scored)
     return Response(200, body)
 
 

@@ -14,6 +14,7 @@ from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.filter.meaning import meaning
 from fhir_api.search.filter.syntax import And, Comparison, Expression, Not, Or, Step
 from fhir_api.search.filter.syntax import parse as parse_filter
+from fhir_api.search.lists import CURRENT, DRUGS
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -63,10 +64,12 @@ class ClauseReader:
     Attributes:
         definitions: the parameters there are.
         reading: what the meaning of values depends on.
+        patients: values of the search's own ``patient``, for lists that have a function for each patient.
     """
 
     definitions: SearchDefinitions
     reading: Reading
+    patients: tuple[str, ...] = ()
     _values: ValueReader = field(init=False)
     _steps: int = field(default=0, init=False)
 
@@ -82,6 +85,10 @@ class ClauseReader:
         if name.count(".") + name.count("_has:") > DEEPEST:
             raise refuse(ErrorKind.TOO_COSTLY, f"{shown(name)} is a chain of more than {DEEPEST} references.")
         self._steps = 0
+        if name.startswith("_has:"):
+            # it means the same for each type that can be pointed at so, and no other type has a match
+            _, reference, _ = self._reversed(name)
+            resource_types = [each for each in resource_types if may_target(reference, each)][:1] or resource_types
         found = [self.typed(resource_type, name, value) for resource_type in resource_types]
         if len(found) == 1 or all(clauses == found[0] for clauses in found):
             return found[0]
@@ -174,24 +181,45 @@ class ClauseReader:
         return ChainClause(parameter, tuple(targets))
 
     def _has(self, resource_type: str, name: str, value: str) -> Clause:
+        source_type, parameter, rest = self._reversed(name)
+        if not may_target(parameter, resource_type):
+            expected = f"a reference parameter that can point at {resource_type}"
+            raise bad_value(f"_has:{source_type}:{parameter.code}", expected)
+        return HasClause(source_type, parameter, self._one(source_type, rest, value))
+
+    def _reversed(self, name: str) -> tuple[str, Parameter, str]:
+        """Return the type, the reference parameter and what follows in ``_has:Type:reference:parameter``."""
         parts = name.split(":", _HAS_PARTS - 1)
         if len(parts) != _HAS_PARTS or not all(parts):
             raise refuse(ErrorKind.MALFORMED, "'_has' is written '_has:Type:reference:parameter=value'.")
         _, source_type, code, rest = parts
         if source_type not in self.definitions.resource_types:
             raise unknown_type(source_type, self.definitions.resource_types)
-        parameter = self._reference(source_type, code)
-        if not may_target(parameter, resource_type):
-            raise bad_value(f"_has:{source_type}:{code}", f"a reference parameter that can point at {resource_type}")
-        return HasClause(source_type, parameter, self._one(source_type, rest, value))
+        return source_type, self._reference(source_type, code), rest
 
     def _listed(self, resource_type: str, value: str) -> Clause:
-        """Return the clause that a List with one of the ids has the resource for an item.
+        """Return the clause that a List with one of the ids, or of the functions, has the resource for an item.
 
         Spec: https://hl7.org/fhir/R4/search.html#list
         """
-        ids = _ids(value, "_list")
-        return HasClause("List", self._parameter("List", "item"), ids)
+        values = split(value, ",")
+        lists: list[Clause] = [self._current(resource_type, each) for each in values if each in CURRENT]
+        if ids := [each for each in values if each not in CURRENT]:
+            lists.append(self._items(_ids(",".join(ids), "_list")))
+        return lists[0] if len(lists) == 1 else AnyClause(tuple(lists))
+
+    def _current(self, resource_type: str, function: str) -> Clause:
+        """Return the clause that a current list with *function*, of the patient searched for, has the resource."""
+        told = [("status", "current"), ("code", ",".join(CURRENT[function]))]
+        told += [("patient", patient) for patient in self.patients]
+        listed = self._items(AllClause(tuple(self._one("List", name, value) for name, value in told)))
+        drugs, kind, code, value = DRUGS
+        if function != drugs:
+            return listed
+        return AllClause((listed, self._one(kind, code, value))) if resource_type == kind else AnyClause(())
+
+    def _items(self, of_list: Clause) -> HasClause:
+        return HasClause("List", self._parameter("List", "item"), of_list)
 
     def _expressed(self, resource_type: str, expression: Expression) -> Clause:
         """Return what a filter says of resources of one type."""

@@ -145,7 +145,8 @@ def _moved(clause: Clause, resource_type: str, position: int) -> Clause:
 
     def moved(parameter: Parameter) -> Parameter:
         parts = tuple(contained_key(position, part) for part in parameter.parts)
-        return replace(parameter, key=contained_key(position, parameter.key), parts=parts)
+        later = None if parameter.later is None else contained_key(position, parameter.later)
+        return replace(parameter, key=contained_key(position, parameter.key), parts=parts, later=later)
 
     def each(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
         return tuple(_moved(inner, resource_type, position) for inner in clauses)

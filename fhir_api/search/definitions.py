@@ -5,7 +5,7 @@ Spec: https://hl7.org/fhir/R4/searchparameter-registry.html
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, cached_property
 from types import MappingProxyType
@@ -19,7 +19,9 @@ from fhir_api.search.evaluation import result_types
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route, Unroutable, is_present_and_not_false, routes
 from fhir_api.search.sharing import shared
+from fhir_api.search.types import sound
 from fhir_api.search.types.registry import LEAVES
+from fhir_api.search.types.string import LATER
 from fhir_api.search.types.token import CASELESS_TYPES, IDENTIFYING_TYPES, TEXTS
 
 _ANY = ("Resource",)
@@ -58,6 +60,9 @@ PRIMARY_DATES = (
 
 What happened to the patient comes before what was done about it, and that before when it was written down.
 """
+
+_OF_PARTS: Final = frozenset({"HumanName", "Address", "canonical"})
+"""Types of which one element has several entries."""
 
 _EXCHANGED: Final[Mapping[str, tuple[str, ...]]] = {
     "http://hl7.org/fhir/SearchParameter/DocumentReference-relationship": ("target", "code"),
@@ -214,7 +219,8 @@ def usable(found: tuple[Route, ...], parameter: Parameter) -> tuple[Route, ...]:
 def is_single(parameter: Parameter) -> bool:
     """Tell whether a resource has one value for the parameter at most."""
     found = leaf_routes(parameter)
-    return not any(step.repeats for way in found for step in way.steps) and len({way.element for way in found}) == 1
+    is_one = not any(step.repeats for way in found for step in way.steps) and len({way.element for way in found}) == 1
+    return is_one and _OF_PARTS.isdisjoint(way.type for way in found)
 
 
 def _simple(resource_type: str, definition: SearchParameterDefinition, key: int) -> Parameter:
@@ -242,6 +248,8 @@ def _simple(resource_type: str, definition: SearchParameterDefinition, key: int)
         is_canonical=definition.type == "reference" and "canonical" in types and "Reference" not in types,
         ignores_case=definition.type == "token" and not CASELESS_TYPES.isdisjoint(types),
         texts=_texts(parameter) if definition.type == "token" else (),
+        later=_later(parameter),
+        by_sound=definition.url in sound.PARAMETERS,
     )
 
 
@@ -259,6 +267,21 @@ def _texts(parameter: Parameter) -> tuple[int, ...]:
     except Unroutable:
         return ()
     return tuple(dict.fromkeys(text_key(parameter, way) for way in found if way.type in TEXTS))
+
+
+def _later(parameter: Parameter) -> int | None:
+    if parameter.type != "string" or parameter.url in sound.PARAMETERS:
+        return None
+    try:
+        found = leaf_routes(parameter)
+    except Unroutable:
+        return None
+    return parameter_key(str(parameter.key), "later") if any(later_words_at(way) for way in found) else None
+
+
+def later_words_at(route: Route) -> Callable[..., None] | None:
+    """Return what adds the later words of the family names at the end of *route*; None where there are none."""
+    return LATER.get(route.type) or LATER.get(route.element)
 
 
 def _targets(parameter: Parameter) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ VALUES: Final[Mapping[str, tuple[str, str]]] = {
     "date": ("a year, month, day or time, with a prefix", "Patient?birthdate=ge1990-01"),
     "number": ("a number with a prefix; its digits say how exact it is", "RiskAssessment?probability=gt0.8"),
     "quantity": (
-        "`number`, `number|system|code`, `number||unit`, `number|system`, with a prefix; UCUM units by what they mean",
+        "`number`, `number|system|code`, `number||unit`, `number|unit`, `number|system`; UCUM units by what they mean",
         "Observation?value-quantity=ge5.4|http://unitsofmeasure.org|mmol/L",
     ),
     "special": (
@@ -117,7 +117,10 @@ SPECIAL: Final[Mapping[str, tuple[str, str]]] = {
         "something points here that has a value; may be nested and hold chains",
         "Patient?_has:Observation:subject:code=8867-4",
     ),
-    "_list": ("it is an item of a List", "Patient?_list=42"),
+    "_list": (
+        "it is an item of a List: an id, or `$current-` and `problems`, `medications`, `allergies`, `drug-allergies`",
+        "AllergyIntolerance?patient=42&_list=$current-allergies",
+    ),
     "_filter": (
         "an expression of the [filter syntax](https://hl7.org/fhir/R4/search_filter.html)",
         'Patient?_filter=name co "mana" or active eq true',
@@ -157,11 +160,11 @@ RESULTS: Final[Mapping[str, tuple[str, str]]] = {
         "`container`: what holds the match is shown; `contained`: the contained resource, as `Type/id#id`",
         "Medication?_contained=true&_containedType=contained",
     ),
-    "_score": ("how well a match fits", "Patient?_score=true"),
+    "_score": ("`true`: each match says how well it fits, which is always 1", "Patient?_score=true"),
 }
 """For each parameter of the result: its values, and a search."""
 
-REFUSED: Final = ("_query", "_score")
+REFUSED: Final = ("_query",)
 """Parameters that are refused, whatever their value."""
 
 

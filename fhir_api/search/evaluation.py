@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fhir_api import fhirpath
 from fhir_api.search.query import Parameter
-from fhir_api.search.types.registry import LEAVES
+from fhir_api.search.types.registry import LEAVES, leaves
 from fhir_api.search.types.token import IDENTIFYING_TYPES, identifying
 
 Add = Callable[[Any], None]
@@ -70,7 +70,7 @@ def _add(add: Add, parameter: Parameter, kind: str, value: Any, resource: dict[s
             if name.startswith("value"):
                 _add(add, parameter, _choice_type(name), inner, resource, zone)
         return
-    leaf = LEAVES[parameter.type].get(kind)
+    leaf = leaves(parameter).get(kind)
     if leaf is None:
         return
     if parameter.type == "reference" and kind == "Reference":

@@ -114,7 +114,6 @@ def is_of_hierarchy(clause: ValueClause) -> bool:
 def has_value(index: Index, clause: ValueClause) -> bool:
     """Tell whether one of the entries has one of the clause's values (with ``:not``: none has)."""
     modifier = None if clause.modifier == "not" else clause.modifier
-    found = any(
-        matches(entry, value, modifier) for entry in index.get(clause.parameter.key, ()) for value in clause.values
-    )
+    entries = (entry for key in (clause.parameter.key, *clause.later) for entry in index.get(key, ()))
+    found = any(matches(entry, value, modifier) for entry in entries for value in clause.values)
     return found is not (clause.modifier == "not")

@@ -29,6 +29,7 @@ from fhir_api.search.results import (
     parse_contained_type,
     parse_count,
     parse_elements,
+    parse_score,
     parse_sort,
     parse_summary,
     parse_total,
@@ -36,7 +37,7 @@ from fhir_api.search.results import (
 from fhir_api.search.types.reading import Reading
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-_ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type", "_contained", "_containedType"})
+_ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type", "_contained", "_containedType", "_score"})
 
 
 class ParsedQuery(Struct, frozen=True):
@@ -47,12 +48,14 @@ class ParsedQuery(Struct, frozen=True):
         used: the parameters that went into it, in the order given, for the self link.
         issues: a warning for each parameter that was left out (only when lenient).
         contained: ``true`` where contained resources are matches by themselves, ``both`` where others are, too.
+        is_scored: matches say how well they fit.
     """
 
     query: Query
     used: tuple[tuple[str, str], ...]
     issues: tuple[Issue, ...] = ()
     contained: str = "false"
+    is_scored: bool = False
 
 
 def parse_query(
@@ -93,7 +96,7 @@ def parse_query(
     reader = _QueryReader(
         definitions,
         searched,
-        ClauseReader(definitions, Reading(zone, base_url, codes, full_text)),
+        ClauseReader(definitions, Reading(zone, base_url, codes, full_text), _patients(pairs)),
         max_count,
         Query(narrowed, count=default_count),
     )
@@ -109,7 +112,7 @@ def parse_query(
             if not lenient:
                 raise
             issues.append(refusal.warning)
-    return ParsedQuery(reader.finish(), tuple(used), tuple(issues), reader.shown_apart)
+    return ParsedQuery(reader.finish(), tuple(used), tuple(issues), reader.shown_apart, reader.is_scored)
 
 
 def criteria(
@@ -121,14 +124,16 @@ def criteria(
     base_url: str = "",
     full_text: bool = True,
 ) -> tuple[Clause, ...]:
-    """Read the criteria of a conditional interaction, such as ``identifier=http://x|1``.
+    """Read the criteria of a conditional interaction: ``identifier=http://x|1``, perhaps behind the type and ``?``.
 
     Raises:
         FhirError: as :func:`parse_query`; MALFORMED also when there are none.
     """
     reader = ClauseReader(definitions, Reading(zone, base_url, full_text=full_text))
     clauses: list[Clause] = []
-    pairs = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+    for start in (f"{base_url}/{resource_type}?", f"{resource_type}?", "?"):
+        query = query.removeprefix(start)
+    pairs = parse_qsl(query, keep_blank_values=True)
     _refuse_unreadable(pairs)
     for name, value in pairs:
         if name.partition(":")[0] in RESULT_PARAMETERS:
@@ -151,6 +156,7 @@ class _QueryReader:
     clauses: list[Clause] = field(default_factory=list)
     contained: str = "false"
     contained_type: str = "container"
+    is_scored: bool = False
 
     def read(self, name: str, value: str) -> str:
         """Take one parameter in and return its value as it was used."""
@@ -180,7 +186,7 @@ class _QueryReader:
             case "_elements":
                 self.query = replace(self.query, elements=(*self.query.elements, *parse_elements(value)))
             case "_score":
-                raise unsupported(name, " Matches are not ranked.")
+                self.is_scored = parse_score(value)
             case "_contained":
                 self.contained = parse_contained(value)
             case "_containedType":
@@ -205,6 +211,10 @@ class _QueryReader:
         if query.count == 0 and query.total is Total.NONE:
             query = replace(query, total=Total.ACCURATE)
         return query
+
+
+def _patients(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(value for name, value in pairs if name in {"patient", "patient:Patient"} and value)
 
 
 def _refuse_unreadable(pairs: Sequence[tuple[str, str]]) -> None:

@@ -47,6 +47,8 @@ class Parameter(Struct, frozen=True):
         texts: keys of the texts that go with its codes, one for each place it looks at; empty where there can be none.
         parts: keys of other parameters of the type that have all its entries; see :mod:`fhir_api.search.sharing`.
         only: the entries of *parts* that point at another type than this are none of its own; None where all are.
+        later: the key of what follows the first word of each family name it looks at; None where it looks at none.
+        by_sound: a string parameter on names; its texts are what their words sound like.
     """
 
     resource_type: str
@@ -64,6 +66,8 @@ class Parameter(Struct, frozen=True):
     texts: tuple[int, ...] = ()
     parts: tuple[int, ...] = ()
     only: str | None = None
+    later: int | None = None
+    by_sound: bool = False
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -190,6 +194,11 @@ class ValueClause(Struct, frozen=True):
     parameter: Parameter
     modifier: str | None
     values: tuple[Value, ...]
+
+    @property
+    def later(self) -> tuple[int, ...]:
+        """The key of the parts of family names, which are looked at where a text may begin with a value."""
+        return (self.parameter.later,) if self.parameter.later is not None and self.modifier is None else ()
 
 
 class MissingClause(Struct, frozen=True):

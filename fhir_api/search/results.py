@@ -102,6 +102,17 @@ def parse_summary(value: str) -> str | None:
     return None if value == "false" else value
 
 
+def parse_score(value: str) -> bool:
+    """Return whether each match says how well it fits: wholly, as there are no others.
+
+    Raises:
+        FhirError: MALFORMED for another value than ``true`` and ``false``.
+    """
+    if value not in {"true", "false"}:
+        raise bad_value("_score", "'true' or 'false'")
+    return value == "true"
+
+
 def parse_contained(value: str) -> str:
     """Return whether contained resources are looked at: ``false`` (not), ``true`` (they alone) or ``both``.
 

@@ -33,8 +33,8 @@ class _Whole:
     def may_stand_for(self, other: _Whole) -> bool:
         """Tell whether each entry of this parameter is one of *other*, apart from the type that it points at."""
         mine, theirs = self.parameter, other.parameter
-        alike = (mine.type, mine.is_identifier, mine.ignores_case) == (
-            theirs.type, theirs.is_identifier, theirs.ignores_case
+        alike = (mine.type, mine.is_identifier, mine.ignores_case, mine.by_sound) == (
+            theirs.type, theirs.is_identifier, theirs.ignores_case, theirs.by_sound
         )  # fmt: skip
         return alike and self.ends <= other.ends and self.only in {None, other.only}
 

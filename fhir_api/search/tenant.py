@@ -77,7 +77,9 @@ def own_keys(base: SearchDefinitions, own: OwnDefinition) -> set[int]:
     if own.definition.type == "composite":
         return keys
     alone = OwnDefinitions(base, (own,))
-    return keys.union(*(alone.parameters(name)[own.definition.code].texts for name in own.definition.base))
+    parameters = [alone.parameters(name)[own.definition.code] for name in own.definition.base]
+    later = {each.later for each in parameters if each.later is not None}
+    return keys.union(later, *(each.texts for each in parameters))
 
 
 class TenantSearchDefinitions(SearchDefinitions):

@@ -23,6 +23,7 @@ from fhir_api.search.query import (
     ValueClause,
 )
 from fhir_api.search.refusals import bad_value, unsupported_modifier
+from fhir_api.search.types import sound
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading
 from fhir_api.search.types.token import CODE_SETS, code_set
@@ -69,6 +70,8 @@ class ValueReader:
         texts = split(value, ",")
         if not all(texts):
             raise bad_value(parameter.code, "a value between any two commas")
+        if parameter.by_sound:
+            return (sound.clause(parameter, texts),)
         if parameter.type == "token" and modifier == "text":
             return (self._texts(parameter, texts),)
         if modifier == "below" and parameter.element_types == ("code",) and not any("|" in text for text in texts):
@@ -128,7 +131,7 @@ class ValueReader:
         return replace(value, parents=parents)
 
     def _check_modifier(self, parameter: Parameter, modifier: str | None) -> None:
-        known: Sequence[str] = MODIFIERS[parameter.type]
+        known: Sequence[str] = MODIFIERS[parameter.type] if not parameter.by_sound else ("missing",)
         if "Identifier" not in parameter.element_types:
             known = [name for name in known if name != "of-type"]
         if not parameter.texts:

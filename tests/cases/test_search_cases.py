@@ -2,8 +2,9 @@
 
 A case names a search and the ids it finds (``ordered: true``: in that order), what it includes, its total, or the code
 of the refusal. ``has`` and ``lacks`` name properties of each resource that is found, ``included_has`` of each that is
-included, ``full_urls`` the addresses of all entries below the base, ``tagged`` a tag of each that is found.
-``form`` is sent by POST; ``used`` and ``unused`` are parts of the self link; ``warned`` is the code of a warning.
+included, ``full_urls`` the addresses of all entries below the base, ``tagged`` a tag and ``score`` the score of each
+that is found. ``form`` is sent by POST; ``used`` and ``unused`` are parts of the self link; ``warned`` is the code of a
+warning.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ async def judge(client: httpx.AsyncClient, case: dict[str, Any]) -> None:
     assert all(set(case.get("included_has", [])) <= resource.keys() for resource in included)
     full_urls = [entry["fullUrl"].removeprefix(f"{BASE}/") for entry in body.get("entry", []) if "fullUrl" in entry]
     assert sorted(case.get("full_urls", full_urls)) == sorted(full_urls)
+    if "score" in case:
+        assert {entry["search"].get("score") for entry in body["entry"]} == {case["score"]}
     if "total" in case:
         assert body["total"] == case["total"]
     for resource in matches:

@@ -12,13 +12,13 @@ from datetime import tzinfo
 
 from conformance.value_sets import required_codes
 from fhir_api.model.dates import EARLIEST
-from fhir_api.search.definitions import text_key
+from fhir_api.search.definitions import later_words_at, text_key
 from fhir_api.search.entries import CompositeEntry, IndexEntries, new_entry
 from fhir_api.search.evaluation import evaluated
 from fhir_api.search.extract.plan import Branch, Child, Component, Composite, Leaf, Plan
 from fhir_api.search.query import Parameter
 from fhir_api.search.routes import Route
-from fhir_api.search.types.registry import LEAVES
+from fhir_api.search.types.registry import LEAVES, leaves
 from fhir_api.search.types.token import IDENTIFYING_TYPES, TEXTS, identifying
 
 _LISTS: Mapping[str, str] = {
@@ -186,9 +186,18 @@ def _leaves(writer: _Writer, leaves: list[Leaf], value: str, add: str | None) ->
         if leaf not in references:
             _leaf(writer, leaf, value, add)
     if add is None:
+        for leaf in leaves:
+            _later(writer, leaf, value)
         # parameters that look at the same place share its texts
         for key, kind in dict.fromkeys(found for leaf in leaves if (found := _text(leaf)) is not None):
             writer.line(f"{writer.name(TEXTS[kind])}(add_texts, {key}, {value})")
+
+
+def _later(writer: _Writer, leaf: Leaf, value: str) -> None:
+    """Write what adds the later words of a family name."""
+    added = later_words_at(leaf.route)
+    if leaf.parameter.later is not None and added is not None:
+        writer.line(f"{writer.name(added)}(add_strings, {leaf.parameter.later}, {value})")
 
 
 def _text(leaf: Leaf) -> tuple[int, str] | None:
@@ -199,7 +208,7 @@ def _text(leaf: Leaf) -> tuple[int, str] | None:
 
 def _leaf(writer: _Writer, leaf: Leaf, value: str, add: str | None) -> None:
     parameter, route = leaf.parameter, leaf.route
-    function = writer.name(LEAVES[parameter.type][route.type])
+    function = writer.name(leaves(parameter)[route.type])
     add = add or f"add_{list_name(parameter)}"
     if parameter.is_identifier and route.type not in IDENTIFYING_TYPES:
         add = f"{writer.name(identifying)}({add})"

@@ -28,7 +28,16 @@ _TEXTS: Final[Mapping[str, str | None]] = {
     "ge": "ge",
     "le": "le",
 }
-_URIS: Final[Mapping[str, str | None]] = {"eq": None, "co": "contains", "sw": "starts-with", "ew": "ends-with"}
+_URIS: Final[Mapping[str, str | None]] = {
+    "eq": None,
+    "co": "contains",
+    "sw": "starts-with",
+    "ew": "ends-with",
+    "gt": "gt",
+    "lt": "lt",
+    "ge": "ge",
+    "le": "le",
+}
 _CODES: Final[Mapping[str, str | None]] = {
     "eq": None,
     "in": "in",
@@ -66,7 +75,9 @@ def meaning(parameter: Parameter, comparison: Comparison, reading: Reading, read
             return _overlapping(parameter, escaped, reading)
         case "date" | "number" | "quantity" if operator in _PREFIXES:
             return ValueClause(parameter, None, (parse_value(parameter, operator + escaped, reading),))
-        case "string" if operator in _TEXTS:
+        case "string" if parameter.by_sound and operator == "eq":
+            return read(parameter, None, escaped.replace("|", r"\|"))
+        case "string" if operator in _TEXTS and not parameter.by_sound:
             literal = escaped.replace("|", r"\|")
             return ValueClause(parameter, _TEXTS[operator], (parse_value(parameter, literal, reading),))
         case "uri" if operator in _URIS:

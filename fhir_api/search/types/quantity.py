@@ -21,6 +21,7 @@ Add = Callable[[QuantityEntry], None]
 CURRENCIES = "urn:iso:std:iso:4217"
 """The code system of ``Money.currency``."""
 
+_WITH_ONE = 2
 _WITH_CODE = 3
 
 
@@ -66,7 +67,9 @@ LEAVES: dict[str, Callable[..., None]] = {
 
 
 def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> QuantityValue:
-    """Read ``[prefix]number``, ``number|system|code``, ``number||code`` or ``number|system`` (any unit of the system).
+    """Read ``[prefix]number``, ``number|system|code``, ``number||code``, ``number|system`` or ``number|code``.
+
+    What stands alone behind the number is a system, for any of its units, where it is a URI; else it is a unit.
 
     Raises:
         FhirError: MALFORMED when it is none of them.
@@ -75,7 +78,9 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
     number = read_number(parameter, unescape(parts[0]))
     if len(parts) > _WITH_CODE:
         raise malformed(parameter, "'number', 'number|system|code', 'number||code' or 'number|system'")
-    system, code, *_ = (*(unescape(part) or None for part in parts[1:]), None, None)
+    if len(parts) == _WITH_ONE and ":" not in parts[1]:
+        parts.insert(1, "")
+    system, code = [*(unescape(part) or None for part in parts[1:]), None, None][:2]
     return QuantityValue(number, system, code, measure(number, system, code))
 
 

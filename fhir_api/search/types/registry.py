@@ -21,7 +21,7 @@ from fhir_api.search.entries import (
     UriEntry,
 )
 from fhir_api.search.query import Parameter, Value
-from fhir_api.search.types import date, near, number, quantity, ranges, reference, string, token, uri
+from fhir_api.search.types import date, near, number, quantity, ranges, reference, sound, string, token, uri
 from fhir_api.search.types.reading import Reading
 
 LEAVES: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
@@ -35,6 +35,12 @@ LEAVES: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "special": near.LEAVES,
 }
 """For each type of parameter and each FHIR type: what puts an element into the index."""
+
+
+def leaves(parameter: Parameter) -> Mapping[str, Callable[..., None]]:
+    """Return what puts an element of each FHIR type into the index of *parameter*."""
+    return sound.LEAVES if parameter.by_sound else LEAVES[parameter.type]
+
 
 PARSERS: Final[Mapping[str, Callable[[Parameter, str, Reading, str | None], Value]]] = {
     "token": token.parse,

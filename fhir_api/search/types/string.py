@@ -33,6 +33,22 @@ def human_name(add: Add, key: int, value: dict[str, Any]) -> None:
                 add(new_entry(StringEntry, (key, part)))
 
 
+def later_words(add: Add, key: int, value: str) -> None:
+    """Add what follows each word but the last of a family name: ``Carreño Quiñones`` is found by either word.
+
+    Spec: https://hl7.org/fhir/R4/search.html#string
+    """
+    words = fold(value).split()
+    for place in range(1, len(words)):
+        add(new_entry(StringEntry, (key, " ".join(words[place:]))))
+
+
+def later_words_of_name(add: Add, key: int, value: dict[str, Any]) -> None:
+    """Add the later words of the family name, if there is one."""
+    if family := value.get("family"):
+        later_words(add, key, family)
+
+
 def address(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add each part of an Address."""
     for part in value.get("line") or ():
@@ -49,6 +65,9 @@ LEAVES: dict[str, Callable[..., None]] = {
     "Address": address,
 }
 """What each FHIR type puts into the index."""
+
+LATER: dict[str, Callable[..., None]] = {"HumanName": later_words_of_name, "HumanName.family": later_words}
+"""What each type, or element, puts into the index under ``Parameter.later``."""
 
 
 def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> StringValue:

@@ -65,6 +65,10 @@ COMPARISONS: Final[Mapping[str | None, Callable[[str, str], bool]]] = {
     "contains": str.__contains__,
     "starts-with": str.startswith,
     "ends-with": str.endswith,
+    "gt": str.__gt__,
+    "lt": str.__lt__,
+    "ge": str.__ge__,
+    "le": str.__le__,
 }
 """For each modifier without a rule of its own, how a uri is compared; all but None come from ``_filter``."""
 

@@ -52,7 +52,8 @@ async def test_it_comes_in_xml(client):
 
 async def test_other_modes_are_refused(client):
     assert (await client.get("/metadata?mode=full")).status_code == 200
-    assert (await client.get("/metadata?mode=terminology")).status_code == 400
+    assert (await client.get("/metadata?mode=terminology")).json()["resourceType"] == "CapabilityStatement"
+    assert (await client.get("/metadata?mode=other")).status_code == 400
 
 
 async def test_it_comes_in_parts(client):

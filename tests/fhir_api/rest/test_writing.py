@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.applications import BASE
 from tests.support.outcomes import issue_code
 
 FHIR = {"content-type": "application/fhir+json"}
@@ -134,6 +135,14 @@ async def test_conditional_create_stores_once(client):
     second = await client.post("/Patient", json=body, headers=headers)
     assert (first.status_code, second.status_code) == (201, 200)
     assert first.headers["location"] == second.headers["location"]
+
+
+@pytest.mark.parametrize("start", ["?", "Patient?", f"{BASE}/Patient?"])
+async def test_criteria_may_name_their_type(client, start):
+    headers = {**FHIR, "if-none-exist": f"{start}identifier=http://x|1"}
+    body = patient(identifier=[{"system": "http://x", "value": "1"}])
+    answers = [(await client.post("/Patient", json=body, headers=headers)).status_code for _ in range(2)]
+    assert answers == [201, 200]
 
 
 async def test_criteria_may_have_any_letters(client):

@@ -36,7 +36,6 @@ def codes(resource_type: str, numbers: Iterable[int]) -> list[str]:
         ("Encounter.practitioner", ["participant"], "Practitioner"),
         ("AuditEvent.patient", ["agent", "entity"], "Patient"),
         ("Coverage.patient", ["beneficiary"], None),
-        ("Patient.phonetic", ["name"], None),
     ],
 )
 def test_entries_of_others_are_found_under_them(name: str, parts: list[str], only: str | None) -> None:

@@ -151,7 +151,7 @@ class Oracle:
             case "quantity":
                 return numbers.holds_quantity(item, prefix, rest)
             case "string":
-                return others.is_string(item, modifier, text)
+                return others.is_string(item, modifier, text, definition.code)
             case "uri":
                 return others.is_uri(item, modifier, text)
             case "reference":

@@ -184,6 +184,8 @@ def values(definition: SearchParameterDefinition, item: Item, resource_type: str
         return
     if definition.type == "token":
         yield from _tokens(item, tokens.IMPLIED.get((resource_type, definition.code)))
+    elif definition.code == "phonetic":
+        yield from ((modifier, value) for modifier, value in _strings(item) if not modifier)
     else:
         yield from MAKERS[definition.type](item)
 
@@ -233,6 +235,7 @@ def _texts(text: str) -> Iterator[tuple[str, str]]:
         if len(each) > 2:
             yield "contains", escape(each[1:])
             yield "", escape(each[1:])
+        yield "", escape(each.split()[-1])
 
 
 def _dates(item: Item) -> Iterator[tuple[str, str]]:

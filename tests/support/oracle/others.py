@@ -10,6 +10,8 @@ import re
 from math import acos, cos, radians, sin
 from typing import Any
 
+from jellyfish import metaphone
+
 from fhir_api.fhirpath import Item
 from tests.support.oracle.texts import folded, parts, plain
 from tests.support.oracle.tokens import holds as is_token
@@ -29,16 +31,40 @@ def strings(item: Item) -> list[str]:
     return [text for each in found if each for text in ([each] if isinstance(each, str) else each)]
 
 
-def is_string(item: Item, modifier: str, text: str) -> bool:
-    """Tell whether a text of the element starts with, contains or (``exact``) is the wanted one."""
+def families(item: Item, code: str) -> list[str]:
+    """Return each family name without its first word, without its first two, and so on."""
+    name = item.value if code == "family" else item.value.get("family") if item.type == "HumanName" else None
+    words = folded(name or "").split()
+    return [" ".join(words[place:]) for place in range(1, len(words))]
+
+
+def is_alike(item: Item, text: str) -> bool:
+    """Tell whether each word of a text sounds like one of the element's words."""
+    known = {sound(word) for each in strings(item) for word in folded(each).split()}
+    wanted = folded(plain(text)).split()
+    return bool(wanted) and all(sound(word) in known for word in wanted)
+
+
+def sound(word: str) -> str:
+    """Return what a word sounds like, or the word."""
+    return metaphone(word) or word
+
+
+def is_string(item: Item, modifier: str, text: str, code: str) -> bool:
+    """Tell whether a text of the element starts with, contains or (``exact``) is the wanted one.
+
+    *code* is the parameter's: ``phonetic`` compares by sound, and names are found by any word of the family name.
+    """
     wanted = plain(text)
+    if code == "phonetic":
+        return is_alike(item, text)
     if modifier == "exact":
         return wanted in strings(item)
     if not folded(wanted):
         return False
     if modifier == "contains":
         return any(folded(wanted) in folded(each) for each in strings(item))
-    return any(folded(each).startswith(folded(wanted)) for each in strings(item))
+    return any(folded(each).startswith(folded(wanted)) for each in [*strings(item), *families(item, code)])
 
 
 def is_uri(item: Item, modifier: str, text: str) -> bool:

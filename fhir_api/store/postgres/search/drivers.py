@@ -102,7 +102,9 @@ def _rank(clause: Clause) -> int | None:
 def has_parts(clause: Clause) -> bool:
     """Tell whether the rows of *clause* are those of several parameters: a resource may have one under each."""
     match clause:
-        case ValueClause(parameter) | ChainClause(parameter):
+        case ValueClause(parameter):
+            return len(parameter.numbers) + len(clause.later) > 1
+        case ChainClause(parameter):
             return len(parameter.numbers) > 1
         case _:
             return False

@@ -111,10 +111,10 @@ def by_range(clause: ValueClause) -> Callable[[Former], Values | None]:
 
     Dates lie newest first, texts from A to Z.
     """
-    number, modifier = clause.parameter.key, clause.modifier
+    numbers, modifier = (clause.parameter.key, *clause.later), clause.modifier
 
     def found(entries: Iterable[_Entry]) -> list[_Entry]:
-        ours = (entry for entry in entries if entry.parameter == number)
+        ours = (entry for entry in entries if entry.parameter in numbers)
         return [entry for entry in ours if any(matches(entry, value, modifier) for value in clause.values)]
 
     def place(former: Former) -> Values | None:
@@ -126,7 +126,7 @@ def by_range(clause: ValueClause) -> Callable[[Former], Values | None]:
         )
         if clause.parameter.type == "date":
             return (*max(row[1:3] for row in rows.date), former.rid) if rows.date else None
-        texts = [row[1:3] for row in rows.string if row[0] == number]
+        texts = [row[1:3] for row in rows.string if row[0] in numbers]
         return (*min(texts), former.rid) if texts else None
 
     return place

@@ -167,7 +167,8 @@ class RowFinder:
                 key, parts = self.place(parameter)
                 return replace(self._references(key, clause), parts=parts)
             case _:
-                return Ranges.joined([self._ranges(clause, number) for number in parameter.numbers])
+                numbers = (*parameter.numbers, *clause.later)
+                return Ranges.joined([self._ranges(clause, number) for number in numbers])
 
     def place(self, parameter: Parameter) -> tuple[str, str]:
         """Return SQL of what the column ``param`` of a parameter's keyed rows equals, and its ``parts`` in Keys."""

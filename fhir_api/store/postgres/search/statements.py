@@ -264,7 +264,7 @@ class Search(Matching):
         if not isinstance(rows, Ranges):
             raise TypeError(f"{driver.parameter.type} rows lie in no order of their own")
         self.order = range_order(rows, driver)
-        single = self._definitions.is_single(driver.parameter)
+        single = self._definitions.is_single(driver.parameter) and not driver.later
         return walk_ranges(rows, self.order, self._tests(NUMBERED_ROW), limit, single=single)
 
     def _sorting(self, arguments: Arguments, *, primary: bool) -> Order:
