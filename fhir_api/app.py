@@ -150,7 +150,9 @@ class Application:
         self._stores = await self._open_stores(settings, self._definitions)
         await self._stores.directory.start()
         self._origins = TenantOrigins(self._stores.directory, TENANT, by_token=self._access is not None)
-        self._contexts = TenantContexts(self._stores.directory, self._context)
+        self._contexts = TenantContexts(
+            self._stores.directory, self._context, self._stores.due, self._stores.for_tenant
+        )
         # the search parameters of the default tenant are looked after from the start
         self._contexts.of(TENANT)
         self._contexts.start()

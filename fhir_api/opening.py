@@ -17,6 +17,7 @@ from stanforis.tenancy.keys import FileKeyEncryption, Vault
 
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.store.limits import Limit, Limits, RequestClass
+from fhir_api.store.parameters import Due
 from fhir_api.store.port import TenantStore
 
 
@@ -35,6 +36,13 @@ class Stores(Protocol):
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""
+
+    async def due(self) -> Due:
+        """Return for which tenants search parameters have to be looked after.
+
+        Raises:
+            FhirError: UNAVAILABLE.
+        """
 
     def trail_of(self, tenant_id: int) -> TenantTrail:
         """Return the audit trail of a tenant."""

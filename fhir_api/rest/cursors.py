@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
 from hmac import digest as hmac_digest
+
+from stanforis.recent import Recent
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 
@@ -77,16 +78,12 @@ class TenantCursors:
         """Derive every tenant's key from *secret*, which all workers share; *lifetime* is in seconds."""
         self._secret = secret
         self._lifetime = lifetime
-        self._known: OrderedDict[int, Cursors] = OrderedDict()
+        self._known = Recent[int, Cursors](_MOST_TENANTS)
 
     def of(self, tenant: int) -> Cursors:
         """Return the cursors of *tenant*."""
         known = self._known.get(tenant)
-        if known is None:
-            known = self._known[tenant] = Cursors(self._secret, str(tenant), lifetime=self._lifetime)
-            if len(self._known) > _MOST_TENANTS:
-                self._known.popitem(last=False)
-        return known
+        return known or self._known.keep(tenant, Cursors(self._secret, str(tenant), lifetime=self._lifetime))
 
 
 def _encoded(raw: bytes) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import re
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,24 +12,22 @@ from stanforis.tenancy.directory import Directory
 from stanforis.tenancy.tenants import State, Tenant
 
 from fhir_api.interactions.context import Context
-from fhir_api.interactions.upkeep import Upkeep
+from fhir_api.interactions.upkeep import Look, Upkeep
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.rest.contexts import Contexts
 from fhir_api.rest.entrance import Admitted, Entrance, Head, Outcome
 from fhir_api.store.metered import used_up
+from fhir_api.store.port import TenantStore
 
 MOST_TENANTS: Final = 64
 """Tenants whose definitions one process keeps in memory; the one asked for longest ago makes room."""
 _UPKEEP_SHARE: Final = 0.5
 """How much of the time a job on the search index may work, in all processes together."""
-_SWEEP_EVERY: Final = 60.0
-_BETWEEN: Final = 0.1
-"""Seconds between rounds over the tenants that are not in memory, and between two of them."""
 _CAPABILITIES: Final = ("metadata",)
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
-_log = logging.getLogger(__name__)
 MakeContext = Callable[[Tenant], Context]
+StoresOf = Callable[[int], TenantStore]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +36,28 @@ class _World:
 
     tenant: Tenant
     contexts: Contexts
-    upkeep: Upkeep | None
 
 
 class TenantContexts:
     """Gives the contexts of tenants, made when they are first asked for and again when a tenant was changed."""
 
-    def __init__(self, directory: Directory, make: MakeContext, most: int = MOST_TENANTS) -> None:
-        """Keep the contexts of up to *most* tenants, which *make* makes."""
+    def __init__(
+        self, directory: Directory, make: MakeContext, due: Look, stores: StoresOf, most: int = MOST_TENANTS
+    ) -> None:
+        """Keep the contexts of up to *most* tenants, which *make* makes.
+
+        *due* tells for which tenants search parameters have to be looked after, in *stores*.
+        """
         self._directory = directory
         self._make = make
+        self._stores = stores
         self._most = most
         self._worlds: OrderedDict[int, _World] = OrderedDict()
-        self._ending: set[asyncio.Task[None]] = set()
-        self._sweeping: asyncio.Task[None] | None = None
+        self.upkeep = Upkeep(due, self._store_of, share=_UPKEEP_SHARE)
 
     def start(self) -> None:
-        """Begin to look after tenants that nobody asks for as well."""
-        self._sweeping = asyncio.create_task(self._sweep())
+        """Begin to look after the search parameters of all tenants."""
+        self.upkeep.start()
 
     def of(self, number: int) -> Contexts | None:
         """Return the contexts of a tenant; None where there is none, or it is not served any more."""
@@ -72,49 +72,27 @@ class TenantContexts:
 
     async def stop(self) -> None:
         """End what looks after the tenants."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.gather(self._sweeping, return_exceptions=True)
-            self._sweeping = None
+        await self.upkeep.stop()
         for number in list(self._worlds):
             self._forget(number)
-        await asyncio.gather(*self._ending)
 
-    async def sweep(self) -> None:
-        """Do a little of what is due for each tenant that is not in memory, such as a job that another process left."""
-        for number in self._directory.active():
-            tenant = self._directory.tenant(number)
-            if tenant is None or number in self._worlds:
-                continue
-            try:
-                await self._make(tenant).store.look_after(_UPKEEP_SHARE)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next round may find it gone
-                _log.warning("a tenant could not be looked after: %s", type(error).__name__)
-            await asyncio.sleep(_BETWEEN)
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(_SWEEP_EVERY)
-            await self.sweep()
+    def _store_of(self, number: int) -> TenantStore | None:
+        tenant = self._directory.tenant(number)
+        return self._stores(number) if tenant is not None and tenant.state.may_write else None
 
     def _made(self, tenant: Tenant) -> _World:
         self._forget(tenant.number)
         if len(self._worlds) >= self._most:
             self._forget(next(iter(self._worlds)))
         context = self._make(tenant)
-        upkeep = None
-        if tenant.state.may_write and context.parameters is not None:
-            upkeep = Upkeep(context.store, context.parameters, share=_UPKEEP_SHARE)
-            upkeep.start()
-        world = self._worlds[tenant.number] = _World(tenant, Contexts(context), upkeep)
+        if context.parameters is not None:
+            self.upkeep.follow(tenant.number, context.store, context.parameters)
+        world = self._worlds[tenant.number] = _World(tenant, Contexts(context))
         return world
 
     def _forget(self, number: int) -> None:
-        world = self._worlds.pop(number, None)
-        if world is not None and world.upkeep is not None:
-            ending = asyncio.create_task(world.upkeep.stop())
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+        self.upkeep.forget(number)
+        self._worlds.pop(number, None)
 
 
 class TenancyEntrance:

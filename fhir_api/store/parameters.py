@@ -6,7 +6,7 @@ indexed by a job. When that has looked at everything, the parameter is *live*.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -99,6 +99,18 @@ class OwnParameters(NamedTuple):
     def indexed(self) -> list[OwnDefinition]:
         """What writers index."""
         return [each.own for each in self.parameters if each.state in (BUILDING, LIVE)]
+
+
+class Due(NamedTuple):
+    """For which tenants something is due, and which parameters they have.
+
+    Attributes:
+        tenants: whose parameters have to be looked at again, or have a job that is open.
+        generations: of the parameters of tenants that have any; see :class:`OwnParameters`.
+    """
+
+    tenants: frozenset[int]
+    generations: Mapping[int, int]
 
 
 class Source(NamedTuple):

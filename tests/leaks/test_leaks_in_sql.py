@@ -11,12 +11,13 @@ import asyncpg
 import pytest
 from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
 from stanforis.storage.pool import Pool, PoolOptions
-from stanforis.tenancy.contexts import Contexts, open_contexts
+from stanforis.tenancy.contexts import DIRECTORY, Contexts, open_contexts
 
 from adapters.hl7.store.postgres import migrations as hl7
 from fhir_api.store.postgres import migrations
 from identity.access.store import migrations as access
 from identity.access.store.postgres import PostgresAccessStores
+from identity.access.store.records import Role
 from tests.support.databases import stores_on
 from tests.support.stores import write
 
@@ -76,6 +77,16 @@ STOLEN_RIGHTS = [
 REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError)
 
 
+LOOKED_AT = {
+    "fhir.definitions_state",
+    "fhir.parameter_state",
+    "fhir.reindex_job",
+    "access.revocation",
+    "access.generation",
+}
+"""What the context of the installation sees of tenants, beside their records: whether there is something to do."""
+
+
 async def filled(database: ConnectionInfo, contexts: Contexts) -> None:
     """Store a little of two tenants in each schema."""
     stores = await stores_on(database, 1)
@@ -88,7 +99,10 @@ async def filled(database: ConnectionInfo, contexts: Contexts) -> None:
     await stores.close()
     pool = Pool(PoolOptions(database.app_dsn, size=1))
     for tenant, user in ((MINE, "mine"), (OTHER, "user")):
-        await PostgresAccessStores(pool, contexts).for_tenant(tenant).keep_consent(user, "client", "scope")
+        store = PostgresAccessStores(pool, contexts).for_tenant(tenant)
+        await store.keep_consent(user, "client", "scope")
+        await store.keep_role(Role(name="nurse", scope="user/*.rs"))
+        await store.revoke(user, 9e9)
     await pool.close()
 
 
@@ -186,6 +200,16 @@ async def test_without_policies_each_statement_would(careless_session, injected)
     assert found
 
 
+async def test_the_installation_sees_of_tenants_what_there_is_to_do_and_changes_nothing(session, guarded):
+    contexts = await open_contexts(guarded.owner_dsn)
+    await session.execute("SELECT set_config('stanforis.tenant', $1, false)", contexts.of(session, DIRECTORY))
+    shown = {table for table in await tables(session) if await got(session, f"SELECT * FROM {table}")}
+    assert {"access.revocation", "access.generation"} <= shown <= LOOKED_AT
+    for table in LOOKED_AT:
+        assert await got(session, f"DELETE FROM {table} RETURNING 1") == []
+        assert await got(session, f"UPDATE {table} SET tenant_id = tenant_id RETURNING 1") == []
+
+
 async def test_a_tenant_sees_its_own(session):
     assert await session.fetchval("SELECT count(*) FROM fhir.resource") == 2
 
@@ -254,9 +278,12 @@ async def test_every_table_of_tenants_is_guarded(session):
         "AND a.attname = 'tenant_id' WHERE c.relkind IN ('r', 'p') AND c.relnamespace::regnamespace::text = ANY($1) "
         "AND (NOT c.relrowsecurity OR NOT c.relforcerowsecurity OR NOT EXISTS (SELECT FROM pg_policy p "
         "WHERE p.polrelid = c.oid AND NOT p.polpermissive AND p.polcmd = '*' "
-        "AND pg_get_expr(p.polqual, p.polrelid) LIKE '%tenant_id = ( SELECT tenancy.current()%' "
+        "AND (pg_get_expr(p.polqual, p.polrelid) LIKE '%tenant_id = ( SELECT tenancy.current()%' "
+        "OR c.oid::regclass::text = ANY($2) "
+        "AND pg_get_expr(p.polqual, p.polrelid) LIKE '(( SELECT tenancy.current()%) = ANY (ARRAY[0, tenant_id]))') "
         "AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE '%tenant_id = ( SELECT tenancy.current()%'))",
         GUARDED,
+        sorted(LOOKED_AT),
     )
     assert unguarded == []
 

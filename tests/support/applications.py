@@ -11,6 +11,7 @@ from stanforis.tenancy.directory import Directory, DirectoryOfOne
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.opening import Stores, open_postgres
 from fhir_api.store.memory.store import MemoryStores
+from fhir_api.store.parameters import Due
 from fhir_api.store.port import TenantStore
 from tests.support.tenants import new_tenant
 
@@ -31,6 +32,9 @@ class OnMemory:
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         return self._stores.for_tenant(str(tenant_id))
+
+    async def due(self) -> Due:
+        return Due(frozenset([1]), {})
 
     def trail_of(self, tenant_id: int) -> TenantTrail:
         return self.trail.for_tenant(tenant_id)
@@ -56,6 +60,11 @@ class OfOneTest:
 
     def for_tenant(self, tenant_id: int) -> TenantStore:
         return self._stores.for_tenant(self.first + tenant_id)
+
+    async def due(self) -> Due:
+        found = await self._stores.due()
+        numbers = {number - self.first: count for number, count in found.generations.items()}
+        return Due(frozenset(number - self.first for number in found.tenants), numbers)
 
     def trail_of(self, tenant_id: int) -> TenantTrail:
         return self._stores.trail_of(self.first + tenant_id)

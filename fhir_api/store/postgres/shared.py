@@ -6,16 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from stanforis.recent import Recent
 from stanforis.storage.pool import Connection, Pool
 from stanforis.tenancy.contexts import Contexts
 
 from fhir_api.store.limits import Limits
 from fhir_api.store.postgres.encode import CodeKey
-from fhir_api.store.postgres.gathering import Gathering
+from fhir_api.store.postgres.gathering import Alone, Gathering, Together
 from fhir_api.store.postgres.guard import Guard
 from fhir_api.store.postgres.own import LOAD, Own, loaded
 from fhir_api.store.postgres.writes import Indexing
 
+MOST_TENANTS = 256
+"""Tenants that one process remembers something of beside the work in hand."""
 _RID_BLOCK = 1000
 _KNOWN_CODES_LIMIT = 200_000
 
@@ -23,6 +26,27 @@ _KNOWN_CODES_LIMIT = 200_000
 def _as_the_installation(tenant_id: int) -> tzinfo | None:
     del tenant_id
     return None
+
+
+@dataclass(slots=True)
+class OfTenant:
+    """What one process remembers of a tenant.
+
+    Attributes:
+        codes: rows of ``token_code`` that are known to be stored.
+        gathering: single writes that go together; None until there is one.
+        own: what is indexed of its own parameters; None until that is asked for.
+    """
+
+    codes: set[CodeKey] = field(default_factory=set)
+    gathering: Gathering | None = None
+    own: Own | None = None
+
+    def gathered(self, together: Together, alone: Alone) -> Gathering:
+        """Return where single writes are gathered, made for these two ways of writing if it has to be."""
+        if self.gathering is None:
+            self.gathering = Gathering(together, alone)
+        return self.gathering
 
 
 @dataclass(slots=True)
@@ -40,11 +64,13 @@ class Shared:
     indexing: Indexing
     guard: Guard = field(default_factory=lambda: Guard(Limits()))
     rids: list[range] = field(default_factory=list)
-    known_codes: dict[int, set[CodeKey]] = field(default_factory=dict)
-    gatherings: dict[int, Gathering] = field(default_factory=dict)
-    own: dict[int, Own] = field(default_factory=dict)
+    remembered: Recent[int, OfTenant] = field(default_factory=lambda: Recent(MOST_TENANTS))
     zone_of: Callable[[int], tzinfo | None] = _as_the_installation
     zones: dict[tzinfo, Indexing] = field(default_factory=dict)
+
+    def of(self, tenant_id: int) -> OfTenant:
+        """Return what is remembered of a tenant; the one that was asked for longest ago makes room."""
+        return self.remembered.get(tenant_id) or self.remembered.keep(tenant_id, OfTenant())
 
     def indexing_of(self, tenant_id: int) -> Indexing:
         """Return how resources of a tenant become index rows, with dates without a zone taken as of its own."""
@@ -58,7 +84,7 @@ class Shared:
 
     def codes_of(self, tenant_id: int) -> set[CodeKey]:
         """Return the rows of ``token_code`` that are known to be stored for a tenant."""
-        known = self.known_codes.setdefault(tenant_id, set())
+        known = self.of(tenant_id).codes
         if len(known) > _KNOWN_CODES_LIMIT:
             known.clear()
         return known
@@ -68,11 +94,12 @@ class Shared:
 
         The database is asked when they are needed for the first time, and after a write was refused.
         """
-        own = self.own.get(tenant_id)
+        of_tenant = self.of(tenant_id)
+        own = of_tenant.own
         if own is None:
             rows = await connection.fetch(LOAD, self.contexts.of(connection, tenant_id))
             indexing = self.indexing_of(tenant_id)
-            own = self.own[tenant_id] = Own.of(loaded(rows), indexing.definitions, indexing.zone)
+            own = of_tenant.own = Own.of(loaded(rows), indexing.definitions, indexing.zone)
         return own
 
     async def take_rids(self, connection: Connection, count: int) -> list[int]:

@@ -32,7 +32,7 @@ from fhir_api.search.query import Clause, Parameter, Query
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.explaining import ExplainedStatement
 from fhir_api.store.limits import RequestClass
-from fhir_api.store.parameters import Job, OwnParameters
+from fhir_api.store.parameters import Due, Job, OwnParameters
 from fhir_api.store.port import (
     Criteria,
     DefinitionsState,
@@ -45,7 +45,7 @@ from fhir_api.store.port import (
     Write,
 )
 from fhir_api.store.postgres import history, own, packages, reads, upkeep
-from fhir_api.store.postgres.gathering import Gathering, Outcome
+from fhir_api.store.postgres.gathering import Outcome
 from fhir_api.store.postgres.search import in_use, run
 from fhir_api.store.postgres.search.explain import explained
 from fhir_api.store.postgres.session import ENTER, Fetch, translated, unavailable
@@ -191,10 +191,7 @@ class PostgresTenantStore(_PostgresReader):
 
     def __init__(self, shared: Shared, tenant_id: int) -> None:
         super().__init__(shared, tenant_id, shared.pool.acquire)
-        gathering = shared.gatherings.get(tenant_id)
-        if gathering is None:
-            gathering = shared.gatherings[tenant_id] = Gathering(self._write_together, self._write_alone)
-        self._gathering = gathering
+        self._gathering = shared.of(tenant_id).gathered(self._write_together, self._write_alone)
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """See :class:`fhir_api.store.port.TenantStore`."""
@@ -330,6 +327,15 @@ class PostgresStores:
     def for_tenant(self, tenant_id: int) -> TenantStore:
         """Return the store of a tenant."""
         return PostgresTenantStore(self.shared, tenant_id)
+
+    async def due(self) -> Due:
+        """Return for which tenants search parameters have to be looked after.
+
+        Raises:
+            FhirError: UNAVAILABLE.
+        """
+        with translated():
+            return await upkeep.due(self.shared)
 
     def trail_of(self, tenant_id: int) -> TenantTrail:
         """Return the audit trail of a tenant."""

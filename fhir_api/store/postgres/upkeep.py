@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
 from stanforis.storage.pool import Connection
+from stanforis.tenancy.contexts import DIRECTORY
 
-from fhir_api.store.parameters import BUILDING, LIVE, REMOVING, OwnParameter
+from fhir_api.store.parameters import BUILDING, LIVE, REMOVING, Due, OwnParameter
 from fhir_api.store.postgres import batches, registering
 from fhir_api.store.postgres.batches import Batch
 from fhir_api.store.postgres.session import ENTER, TENANT, fenced
@@ -34,6 +35,14 @@ _DUE = fenced(
     "(SELECT min(j.next_at) FROM fhir.reindex_job j WHERE j.tenant_id = c.tenant AND j.finished IS NULL) AS next_at "
     "OFFSET 0",
 )
+_ALL_DUE = (
+    "SELECT x.tenant_id, x.generation FROM (SELECT tenancy.enter($1) OFFSET 0) c CROSS JOIN LATERAL ("
+    "SELECT g.tenant_id, NULL::bigint AS generation FROM fhir.definitions_state g WHERE g.generation <> "
+    "coalesce((SELECT s.definitions FROM fhir.parameter_state s WHERE s.tenant_id = g.tenant_id), 0) "
+    "UNION ALL SELECT j.tenant_id, NULL FROM fhir.reindex_job j WHERE j.finished IS NULL "
+    "UNION ALL SELECT s.tenant_id, s.generation FROM fhir.parameter_state s OFFSET 0) x"
+)
+"""In the context of the installation: tenants for which something is due, and the generations of all parameters."""
 _PLACE = fenced(
     "x.rid",
     "SELECT r.rid FROM fhir.resource r "
@@ -74,6 +83,14 @@ class _Job(NamedTuple):
     place: int
     seen: int
     next_at: int
+
+
+async def due(shared: Shared) -> Due:
+    """Return for which tenants something is due; see :meth:`look_after`."""
+    async with shared.pool.acquire() as connection:
+        rows = await connection.fetch(_ALL_DUE, shared.contexts.of(connection, DIRECTORY))
+    tenants = frozenset(tenant for tenant, generation in rows if generation is None)
+    return Due(tenants, {tenant: generation for tenant, generation in rows if generation is not None})
 
 
 async def look_after(shared: Shared, tenant_id: int, *, share: float) -> float | None:

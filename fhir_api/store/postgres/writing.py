@@ -99,5 +99,5 @@ async def _send(shared: Shared, plan: Plan, tenant_id: int, connection: Connecti
     except asyncpg.PostgresError as error:
         if error.sqlstate != STALE:
             raise
-        shared.own.pop(tenant_id, None)
+        shared.of(tenant_id).own = None
         raise CollisionError("the search parameters of the tenant changed") from error

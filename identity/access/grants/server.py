@@ -24,6 +24,16 @@ FetchKeys = Callable[[str], Awaitable[Mapping[str, Any] | None]]
 """Gives the key set at a URL that a client registered; None when it cannot be had."""
 
 
+PolicyEpochOf = Callable[[int, int], int]
+"""Gives the generation of a tenant's rules that is known to be in force, or the second argument where none is."""
+
+
+def no_rules(tenant: int, otherwise: int) -> int:
+    """Return *otherwise*: no rules are known of *tenant*."""
+    del tenant
+    return otherwise
+
+
 async def no_fetching(url: str) -> Mapping[str, Any] | None:
     """Fetch nothing: what outside URLs may be asked for is for whoever wires the server to say."""
     del url
@@ -68,7 +78,7 @@ class Server:
         secret: key of its keyed hashes, at least 32 bytes.
         clock: the time.
         lifetimes: how long things are good for.
-        policy_epoch: the generation of rules in force.
+        policy_epoch_of: gives the generation of the rules of a tenant that are in force.
         fetch_keys: how key sets of clients are fetched.
         statement_keys: keys of those who vouch for software that registers itself, by ``kid``.
         revocations: what is revoked, as this process knows it.
@@ -84,7 +94,7 @@ class Server:
     secret: bytes
     clock: Clock = system_clock
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
-    policy_epoch: int = 0
+    policy_epoch_of: PolicyEpochOf = no_rules
     fetch_keys: FetchKeys = no_fetching
     statement_keys: Mapping[str, VerificationKey] = field(default_factory=dict)
     revocations: Revocations = field(default_factory=Revocations)
@@ -105,6 +115,11 @@ class Server:
         self.verifier = Verifier(
             self.keys.find, Expected(self.issuer, self.fhir_base), self.revocations, clock=self.clock
         )
+
+    @property
+    def policy_epoch(self) -> int:
+        """The generation of rules in force."""
+        return self.policy_epoch_of(self.tenant, 0)
 
     def endpoint(self, name: str) -> str:
         """Return the URL of the endpoint *name*."""

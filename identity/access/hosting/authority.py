@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stanforis.errors import OperatorError
 from stanforis.outbound import Outbound
 from stanforis.outbound.addresses import networks
+from stanforis.recent import Recent
 from stanforis.settings import Settings
 from stanforis.storage.secrets import installation_secret
 
@@ -40,6 +41,8 @@ _EVERY = 5.0
 """Seconds for which a token, or a rule, may outlive its end in another process."""
 _TIDY_EVERY = 60
 """Rounds between two tidyings and looks at the key file."""
+MOST_TENANTS = 256
+"""Tenants whose servers, roles and rules one process keeps; the one asked for longest ago makes room."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,8 +80,10 @@ class Authority:
         self._outbound = Outbound(networks(settings.outbound_networks))
         self._key_sets = KeySets(self._outbound, clock)
         self.note: Note = note_nothing
-        self._servers: dict[int, Server] = {}
-        self._policies: dict[int, Policies] = {}
+        self._servers = Recent[int, Server](MOST_TENANTS)
+        self._policies = Recent[int, Policies](MOST_TENANTS)
+        self._generations: dict[int, int] = {}
+        self._used: set[int] = {DEFAULT_TENANT}
         self._pool: Pool | None = None
         self._task: asyncio.Task[None] | None = None
         if stores is not None:
@@ -146,22 +151,24 @@ class Authority:
 
     def server(self, tenant: int = DEFAULT_TENANT) -> Server:
         """Return the authorization server of *tenant*."""
-        found = self._servers.get(tenant)
-        if found is None:
-            addresses = self.site.tenant(tenant)
-            found = self._servers[tenant] = Server(
-                addresses.issuer,
-                addresses.fhir_base,
-                tenant,
-                self.stores.for_tenant(tenant),
-                self._key_file.keys,
-                self._secret,
-                clock=self.clock,
-                revocations=self._revocations,
-                fetch_keys=self._key_sets,
-                note=self._noted,
-            )
-        return found
+        return self._servers.get(tenant) or self._servers.keep(tenant, self._new_server(tenant))
+
+    def _new_server(self, tenant: int) -> Server:
+        self._used.add(tenant)
+        addresses = self.site.tenant(tenant)
+        return Server(
+            addresses.issuer,
+            addresses.fhir_base,
+            tenant,
+            self.stores.for_tenant(tenant),
+            self._key_file.keys,
+            self._secret,
+            clock=self.clock,
+            policy_epoch_of=self._generations.get,
+            revocations=self._revocations,
+            fetch_keys=self._key_sets,
+            note=self._noted,
+        )
 
     async def policies(self, tenant: int = DEFAULT_TENANT, generation: int = 0) -> Policies:
         """Return the roles and rules of *tenant*, of *generation* (a token's ``di.pol``) or newer.
@@ -170,31 +177,30 @@ class Authority:
             UnavailableError: the database does not answer.
         """
         known = self._policies.get(tenant)
-        if known is None or known.generation < generation:
+        if known is None or known.generation < max(generation, self._generations.get(tenant, 0)):
             known = await self._read_policies(tenant)
         return known
 
     async def tend(self) -> None:
-        """Take note of what other processes revoked, and of roles and rules that changed.
+        """Take note of what was revoked, and whose roles and rules changed: one question for all tenants.
 
         Raises:
             UnavailableError: the database does not answer.
         """
-        self.server()
-        for server in tuple(self._servers.values()):
-            await server.refresh_revocations()
-            known = self._policies.get(server.tenant)
-            if known is None or known.generation != await server.store.generation():
-                await self._read_policies(server.tenant)
+        changes = await self.stores.changes(self.clock())
+        self._revocations.add(changes.revoked)
+        for tenant, generation in changes.generations.items():
+            self._generations[tenant] = max(generation, self._generations.get(tenant, 0))
 
     async def tidy(self) -> None:
-        """Remove what has expired, and rotate the keys where it is time.
+        """Remove what has expired of tenants that were asked for, and rotate the keys where it is time.
 
         Raises:
             UnavailableError: the database does not answer.
         """
-        for server in tuple(self._servers.values()):
-            await server.store.tidy(self.clock())
+        used, self._used = self._used, {DEFAULT_TENANT}
+        for tenant in used:
+            await self.stores.for_tenant(tenant).tidy(self.clock())
         if self._key_file.refresh():
             self._verifier.forget()
 
@@ -215,8 +221,8 @@ class Authority:
         # Asked for first: what changes meanwhile has a higher number, and is read again.
         generation = await server.store.generation()
         found = Policies(await server.store.roles(), await server.store.rules(), generation)
-        self._policies[tenant], server.policy_epoch = found, generation
-        return found
+        self._generations[tenant] = generation
+        return self._policies.keep(tenant, found)
 
     def _find_key(self, kid: str) -> VerificationKey | None:
         return self._owner if kid == self._owner.kid else self._key_file.keys.find(kid)

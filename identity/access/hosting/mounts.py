@@ -12,6 +12,8 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+from stanforis.recent import Recent
+
 from identity.access.grants.metadata import smart_configuration
 from identity.access.grants.server import Server
 from identity.access.hosting.addresses import AUTH_PATH, DEFAULT_TENANT, SMART_CONFIGURATION
@@ -25,6 +27,8 @@ TenantExists = Callable[[int], bool]
 LanguagesOf = Callable[[int], Sequence[str]]
 PickerOf = Callable[[Server], PatientPicker]
 
+MOST_MADE = 32
+"""Applications that one process keeps; the one asked for longest ago makes room."""
 _PATH = re.compile(r"((?:/t/(?P<tenant>[1-9][0-9]{0,8}))?(?P<base>/auth|/admin|/fhir))(?:/.*)?")
 
 
@@ -54,7 +58,7 @@ class Mounts:
         self._authority = authority
         self._exists = exists
         self._picker_of: PickerOf = _nobody
-        self._made: dict[tuple[int, str], Application] = {}
+        self._made = Recent[tuple[int, str], Application](MOST_MADE)
         self._making = asyncio.Lock()
 
     def let_choose(self, picker_of: PickerOf) -> None:
@@ -84,8 +88,7 @@ class Mounts:
                 found = self._made.get((tenant, base))
                 if found is None:
                     # In a thread: the framework takes a good part of a second to import.
-                    found = await asyncio.to_thread(self._make, tenant, base)
-                    self._made[tenant, base] = found
+                    found = self._made.keep((tenant, base), await asyncio.to_thread(self._make, tenant, base))
         return found
 
     def _make(self, tenant: int, base: str) -> Application:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from identity.access.store.port import Changes
 from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
 
 Key = TypeVar("Key")
@@ -20,6 +21,11 @@ class MemoryAccessStores:
     def __init__(self) -> None:
         """Start empty."""
         self._stores: defaultdict[int, MemoryAccessStore] = defaultdict(MemoryAccessStore)
+
+    async def changes(self, now: float) -> Changes:
+        """See the port."""
+        revoked = [each for store in self._stores.values() for each in await store.revoked(now)]
+        return Changes(revoked, {tenant: await store.generation() for tenant, store in self._stores.items()})
 
     def for_tenant(self, tenant: int) -> MemoryAccessStore:
         """Return the store of the tenant with this number."""

@@ -5,8 +5,8 @@ A store exists only for a tenant; nothing in it can be reached from the store of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
 
@@ -163,8 +163,27 @@ class AccessStore(ClientStore, UserStore, TicketStore, GrantStore, PolicyStore, 
     """All of it, for one tenant."""
 
 
+class Changes(NamedTuple):
+    """What changed for tokens and decisions, of all tenants.
+
+    Attributes:
+        revoked: ids that are revoked, each with the time (seconds since 1970) until which it is remembered.
+        generations: of the roles and rules of each tenant that has any.
+    """
+
+    revoked: Sequence[tuple[str, float]]
+    generations: Mapping[int, int]
+
+
 class AccessStores(Protocol):
     """Gives the store of a tenant."""
+
+    async def changes(self, now: float) -> Changes:
+        """Return what is revoked, and which roles and rules are in force, as it is *now*.
+
+        Raises:
+            UnavailableError: the store does not answer.
+        """
 
     def for_tenant(self, tenant: int) -> AccessStore:
         """Return the store of the tenant with this number."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 import msgspec
-from stanforis.storage.pool import Pool, PoolTimeoutError
-from stanforis.tenancy.contexts import Contexts
+from stanforis.storage.pool import Connection, Pool, PoolTimeoutError
+from stanforis.tenancy.contexts import DIRECTORY, Contexts
 
 from identity.access.errors import UnavailableError
+from identity.access.store.port import Changes
 from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
 from identity.access.tokens.compact import decode, encode
 
@@ -28,6 +30,12 @@ _UNREACHABLE = (
 )
 _GRANT_ID = re.compile(r"[A-Za-z0-9_-]{16}")
 _HALVES = struct.Struct(">qi")
+_CHANGES = (
+    "SELECT x.* FROM (SELECT tenancy.enter($1) OFFSET 0) c CROSS JOIN LATERAL ("
+    "SELECT r.tenant_id, r.name, r.until FROM access.revocation r WHERE r.until > $2 "
+    "UNION ALL SELECT g.tenant_id, NULL, g.number::float8 FROM access.generation g OFFSET 0) x"
+)
+"""In the context of the installation: what is revoked, and without a name the number of each tenant's generation."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -38,6 +46,13 @@ class PostgresAccessStores:
         """Work with the connections of *pool*, whose role neither owns the tables nor bypasses row-level security."""
         self._pool = pool
         self._contexts = contexts
+
+    async def changes(self, now: float) -> Changes:
+        """See the port."""
+        async with _reaching(self._pool) as connection:
+            rows = await connection.fetch(_CHANGES, self._contexts.of(connection, DIRECTORY), now)
+        revoked = [(name, until) for _, name, until in rows if name is not None]
+        return Changes(revoked, {tenant: int(number) for tenant, name, number in rows if name is None})
 
     def for_tenant(self, tenant: int) -> PostgresAccessStore:
         """Return the store of the tenant with this number."""
@@ -230,17 +245,24 @@ class PostgresAccessStore:
         return rows[0][0]
 
     async def _rows(self, function: str, *arguments: Any) -> list[asyncpg.Record]:
-        try:
-            async with self._pool.acquire() as connection:
-                context = self._contexts.of(connection, self._tenant)
-                return await connection.fetch(_call(function, len(arguments)), context, *arguments)
-        except _UNREACHABLE as error:
-            raise UnavailableError from error
-        except asyncpg.InterfaceError as error:
-            # The driver says the same of a connection that broke and of arguments that do not fit; those are our fault.
-            if "closed" not in str(error):
-                raise
-            raise UnavailableError from error
+        async with _reaching(self._pool) as connection:
+            context = self._contexts.of(connection, self._tenant)
+            return await connection.fetch(_call(function, len(arguments)), context, *arguments)
+
+
+@asynccontextmanager
+async def _reaching(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection; that the database is away is told as the port says."""
+    try:
+        async with pool.acquire() as connection:
+            yield connection
+    except _UNREACHABLE as error:
+        raise UnavailableError from error
+    except asyncpg.InterfaceError as error:
+        # The driver says the same of a connection that broke and of arguments that do not fit; those are our fault.
+        if "closed" not in str(error):
+            raise
+        raise UnavailableError from error
 
 
 def _call(function: str, arguments: int) -> str:

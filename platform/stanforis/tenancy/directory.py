@@ -40,9 +40,6 @@ class Directory(Protocol):
     def named(self, slug: str) -> Tenant | None:
         """Return the tenant with a name in addresses; None where there is none."""
 
-    def active(self) -> list[int]:
-        """Return the numbers of tenants whose resources may be changed."""
-
     def served(self) -> list[Tenant]:
         """Return the tenants whose resources are shown."""
 
@@ -74,10 +71,6 @@ class DirectoryOfOne:
     def named(self, slug: str) -> Tenant | None:
         """See :class:`Directory`."""
         return self._tenant if slug == self._tenant.slug else None
-
-    def active(self) -> list[int]:
-        """See :class:`Directory`."""
-        return [self._tenant.number]
 
     def served(self) -> list[Tenant]:
         """See :class:`Directory`."""
@@ -116,6 +109,7 @@ class StoredDirectory:
         self._named: dict[str, Tenant] = {}
         self._plans: dict[str, Plan] = {}
         self._consumed: dict[int, Consumed] = {}
+        self._asked: set[int] = set()
         self._task: asyncio.Task[None] | None = None
 
     def tenant(self, number: int) -> Tenant | None:
@@ -125,10 +119,6 @@ class StoredDirectory:
     def named(self, slug: str) -> Tenant | None:
         """See :class:`Directory`."""
         return self._named.get(slug)
-
-    def active(self) -> list[int]:
-        """See :class:`Directory`."""
-        return [number for number, tenant in self._tenants.items() if tenant.state.may_write]
 
     def served(self) -> list[Tenant]:
         """See :class:`Directory`."""
@@ -140,6 +130,7 @@ class StoredDirectory:
         plan = _UNLIMITED if found is None else self._plans.get(found.plan, _UNLIMITED)
         if plan.is_unlimited:
             return None
+        self._asked.add(tenant)
         known, noted = self._consumed.get(tenant, NOTHING), self._ledger.noted(tenant)
         return used_up(Consumed(*map(sum, zip(known, noted, strict=True))), plan, writes=writes)
 
@@ -194,10 +185,9 @@ class StoredDirectory:
         self.vault.keys.know(self.vault.encryption, known, seals=self.vault.seals)
 
     async def _learn(self) -> None:
-        """Learn what was used of plans that end."""
-        for number, tenant in self._tenants.items():
-            if not self._plans.get(tenant.plan, _UNLIMITED).is_unlimited:
-                self._consumed[number] = await self.registry.consumed(number)
+        """Learn what was used by tenants whose plans end: at first by all, then by those that were asked for since."""
+        asked, self._asked = self._asked or None if self._consumed else None, set()
+        self._consumed |= await self.registry.all_consumed(asked)
 
     async def _keep_up(self) -> None:
         rounds = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import asyncpg
@@ -39,6 +40,13 @@ SELECT u.* {_FENCE}(
            coalesce(sum(u.resources), 0)::bigint, coalesce(sum(u.bytes), 0)::bigint
     FROM tenancy.consumed u WHERE u.tenant_id = $2 OFFSET 0
 ) u (requests, resources, bytes)
+"""
+_ALL_CONSUMED = f"""
+SELECT u.* {_FENCE}(
+    SELECT u.tenant_id, coalesce(sum(u.requests) FILTER (WHERE u.day = (now() AT TIME ZONE 'UTC')::date), 0)::bigint,
+           coalesce(sum(u.resources), 0)::bigint, coalesce(sum(u.bytes), 0)::bigint
+    FROM tenancy.consumed u WHERE $2::integer[] IS NULL OR u.tenant_id = ANY($2) GROUP BY u.tenant_id OFFSET 0
+) u (tenant_id, requests, resources, bytes)
 """
 _KEYS = f"SELECT k.* {_FENCE}(SELECT k.tenant_id, k.identity, k.wrapped FROM tenancy.wrapped_key k OFFSET 0) k"
 _ADD_KEY = (
@@ -148,6 +156,13 @@ class Registry:
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(_CONSUMED, self._contexts.of(connection, DIRECTORY), tenant)
         return Consumed(*row) if row is not None else NOTHING
+
+    async def all_consumed(self, tenants: Iterable[int] | None) -> dict[int, Consumed]:
+        """Return what *tenants* used, or (None) all; who used nothing is left out."""
+        asked = None if tenants is None else list(tenants)
+        async with self._pool.acquire() as connection:
+            rows = await connection.fetch(_ALL_CONSUMED, self._contexts.of(connection, DIRECTORY), asked)
+        return {tenant: Consumed(*used) for tenant, *used in rows}
 
     async def _changed(self, statement: str, *arguments: Any) -> Tenant:
         try:

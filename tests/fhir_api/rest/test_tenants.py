@@ -185,21 +185,12 @@ async def test_a_tenant_nobody_asks_for_is_looked_after(client, app, tenant):
     }
     await put(client, base)
     app._contexts._forget(tenant.number)
-    await asyncio.gather(*app._contexts._ending)
     store = app._stores.for_tenant(tenant.number)
     await store.write([write(own)])
-    app._contexts._directory = Only(app._stores.directory, tenant.number)
-    for _ in range(6):
-        await app._contexts.sweep()
+    await app._contexts.upkeep.settle()
     assert [each.state for each in (await store.own_parameters()).parameters] == ["live"]
-
-
-class Only:
-    """A directory in which only one tenant is active."""
-
-    def __init__(self, directory, number):
-        self.tenant = directory.tenant
-        self.active = lambda: [number]
+    assert tenant.number not in app._contexts._worlds
+    assert tenant.number not in (await app._stores.due()).tenants
 
 
 async def test_few_tenants_are_in_memory_at_once(app, registry):

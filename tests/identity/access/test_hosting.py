@@ -99,6 +99,29 @@ async def test_what_one_process_revokes_the_other_learns(tmp_path, stores, clock
         second.verify(token)
 
 
+async def test_what_was_revoked_counts_for_a_tenant_that_nobody_asked_for_before(tmp_path, stores, clock):
+    first, second = (an_authority(tmp_path, stores, clock) for _ in range(2))
+    token = a_token(first, tenant=7, grant_id="g")
+    await first.server(7).revoke("g", NOW + 600)
+    await second.tend()
+    with pytest.raises(InvalidTokenError, match="revoked"):
+        second.verify(token)
+
+
+async def test_many_tenants_are_tended_with_one_question(tmp_path, stores, clock, monkeypatch):
+    authority = an_authority(tmp_path, stores, clock)
+    for tenant in range(1, hosting.MOST_TENANTS + 10):
+        await authority.policies(tenant)
+    assert (len(authority._servers), len(authority._policies)) == (hosting.MOST_TENANTS, hosting.MOST_TENANTS)
+    # whoever made room is there again when asked for, with the rules of now
+    await authority.stores.for_tenant(1).keep_role(Role(name="nurse", scope="user/Basic.rs"))
+    monkeypatch.setattr(authority.stores, "for_tenant", lambda tenant: pytest.fail(f"tenant {tenant} was asked"))
+    await authority.tend()
+    monkeypatch.undo()
+    assert (await authority.policies(1)).generation == 1
+    assert authority.server(1).policy_epoch == 1
+
+
 async def test_a_role_that_one_process_keeps_reaches_the_other(tmp_path, stores, clock):
     first, second = (an_authority(tmp_path, stores, clock) for _ in range(2))
     before = await second.policies()
@@ -120,7 +143,7 @@ async def test_tending_goes_on_when_the_store_comes_back(tmp_path, stores, clock
         asked.append(now)
         raise UnavailableError
 
-    monkeypatch.setattr(authority.server().store, "revoked", away)
+    monkeypatch.setattr(authority.stores, "changes", away)
     for _ in range(10):
         await asyncio.sleep(0)
     assert len(asked) > 2
