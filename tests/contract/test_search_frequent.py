@@ -124,3 +124,21 @@ async def test_the_statements_of_an_estimate_are_explained(store: TenantStore, m
     assert isinstance(store, Explaining)
     statements = await store.explain(query("Observation?status=final&_total=estimate"))
     assert len(statements) == 2
+
+
+async def test_many_identifiers_at_once_give_each_resource_once(store: TenantStore) -> None:
+    systems = ("urn:a", "urn:b")
+    await store.write([
+        write({
+            "resourceType": "Patient",
+            "id": f"p{number:02}",
+            "gender": "female" if number % 2 else "male",
+            "identifier": [{"system": system, "value": str(number)} for system in systems],
+        })
+        for number in range(30)
+    ])  # fmt: skip
+    wanted = ",".join([*(f"{system}|{number}" for system in systems for number in range(25)), "urn:a|none", "7"])
+    found = await walked(store, f"Patient?identifier={wanted}")
+    assert sorted(found) == [f"p{number:02}" for number in range(25)]
+    assert len(await walked(store, f"Patient?identifier={wanted}&gender=female")) == 12
+    assert len(await walked(store, f"Patient?identifier={wanted},urn:b|")) == 30

@@ -140,7 +140,8 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
     Raises:
         FhirError: MALFORMED for another number of parts or nothing to look for.
     """
-    parts = [unescape(part) for part in split(text, "|")]
+    # nearly no value has escapes, and some searches have thousands of values
+    parts = [unescape(part) for part in split(text, "|")] if "\\" in text else text.split("|")
     if modifier == "of-type":
         if len(parts) != _OF_TYPE_PARTS or not all(parts):
             raise malformed(parameter, "'system|code|value', all three of them, with ':of-type'")

@@ -80,10 +80,10 @@ def _rank(clause: Clause) -> int | None:
         case ValueClause(modifier="not"):
             return None
         case ValueClause(parameter, _, values):
-            if any(isinstance(value, DateValue) and value.prefix is Prefix.NE for value in values):
-                return None
             if parameter.type == "token":
                 return _IDENTIFIER_RANK if parameter.is_identifier else _CODE_RANK
+            if any(isinstance(value, DateValue) and value.prefix is Prefix.NE for value in values):
+                return None
             return _RANKS.get(parameter.type)
         case ChainClause(_, targets):
             inner = [_rank(target) for _, target in targets]

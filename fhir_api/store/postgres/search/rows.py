@@ -46,7 +46,7 @@ class Keys:
 
     *hashes* is SQL of a ``bigint[]``, or of one ``bigint`` when *is_one*. Where the rows are those of several
     parameters, *parts* is SQL of an ``integer[]`` with their keys, and *parameter* is any of these. *is_many* says that
-    there are more hashes than a resource usually has rows.
+    there are more hashes than a resource usually has rows; *are_rare* that there are so many, and few rows of each.
     """
 
     table: str
@@ -55,6 +55,7 @@ class Keys:
     is_one: bool = False
     parts: str = ""
     is_many: bool = False
+    are_rare: bool = False
 
     @property
     def condition(self) -> str:
@@ -142,6 +143,10 @@ class Ranges:
 Rows = Keys | Ranges
 
 
+def _are_many_codes(values: Sequence[Value]) -> bool:
+    return len(values) > MANY_HASHES and all(isinstance(value, TokenValue) and value.code for value in values)
+
+
 class RowFinder:
     """Finds rows for clauses of one statement."""
 
@@ -159,7 +164,8 @@ class RowFinder:
         match parameter.type:
             case "token":
                 key, parts = self.place(parameter)
-                return replace(self._tokens(key, values, clause.modifier), parts=parts)
+                are_rare = parameter.is_identifier and clause.modifier is None and _are_many_codes(values)
+                return replace(self._tokens(key, values, clause.modifier), parts=parts, are_rare=are_rare)
             case "reference" if clause.modifier == "identifier":
                 key = self._arguments.bind(parameter.key, "integer")
                 return Keys("token", key, self.references.logical(values))
