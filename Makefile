@@ -42,6 +42,7 @@ test: setup-dev lint ## Check everything and run the tests (ARGS="-k history").
 
 clients: ## Get the clients of others that tests speak with (needs npm).
 	@npm ci --prefix tests/support/oauth_client --no-audit --no-fund --silent
+	@npm ci --prefix tests/support/hl7_client --no-audit --no-fund --silent
 
 browser: ## Say whether there is a browser for the tests of pages, and how to get one.
 	@command -v chromium chromium-browser google-chrome || echo "Install Chromium, for example: apt-get install chromium"
