@@ -33,6 +33,7 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
         connections: how many there are at a time; those of one patient go one after the other all the same.
         tls: whether the connection is encrypted.
         authorities: PEM file of who may sign the destination's certificate; empty for the system's.
+        server_name: whose name the destination's certificate has to bear; empty for *host*.
         certificate, key: PEM files of our own certificate; empty for none.
     """
 
@@ -61,5 +62,6 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
     connections: int = 1
     tls: bool = False
     authorities: str = ""
+    server_name: str = ""
     certificate: str = ""
     key: str = ""

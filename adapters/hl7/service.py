@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from stanforis.audit import TenantTrail
 from stanforis.settings import Settings
 from stanforis.storage.pool import PoolOptions
 from stanforis.tenancy.contexts import open_contexts
@@ -30,8 +31,8 @@ from adapters.hl7.mllp.tls import server_context
 from adapters.hl7.operation.figures import Figures
 from adapters.hl7.operation.reloading import Reloading
 from adapters.hl7.operation.watching import Watch
-from adapters.hl7.outbound import service as outbound
 from adapters.hl7.outbound.destinations import Destination, destinations
+from adapters.hl7.outbound.service import Sending
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.sites import senders
@@ -65,6 +66,10 @@ class Hosted(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        ...
+
+    def trail_of(self, tenant: int) -> TenantTrail:
+        """Return the audit trail of a tenant."""
         ...
 
 
@@ -194,16 +199,24 @@ async def serve(
     stores = await open_message_stores(options, contexts)
     queues = PostgresQueues(options, contexts)
     service = Service(application, stores, known, AnsweredPlans(plans.of), authorization)
-    reloading = asyncio.create_task(Reloading(folder, plans, service.know, service.figures).run())
 
     def shown_to(destination: Destination) -> InProcess:
         header = None if admission is None else partial(admission, destination)
         return InProcess(application, _base(destination.file.tenant), header, destination.file.purpose)
 
-    sending = asyncio.create_task(outbound.run(sent_to if sends else [], queues, shown_to, until))
+    sending = Sending(queues, shown_to, lambda tenant: application.trail_of(tenant).store)
+
+    async def know(known: Sequence[Sender], sent_to: Sequence[Destination]) -> None:
+        await service.know(known)
+        if sends:
+            sending.know(sent_to)
+
+    reloading = asyncio.create_task(Reloading(folder, plans, know, service.figures, sent_to).run())
     listener = Listener(service.receiver.receive, Limits(), commit_bytes=False)
     try:
         await service.start()
+        if sends:
+            sending.know(sent_to)
         await listener.start_on(listening, _tls(settings))
         on_ready()
         await until.wait()
@@ -212,7 +225,7 @@ async def serve(
         await listener.stop()
         reloading.cancel()
         await service.stop()
-        await _ended(sending)
+        await _ended(asyncio.create_task(sending.stop()))
         await queues.close()
         await stores.close()
         await application.stop()

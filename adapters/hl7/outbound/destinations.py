@@ -55,7 +55,13 @@ class Destination:
     def client(self) -> MllpClient:
         """Return a connection to it, not open yet."""
         file = self.file
-        return MllpClient(file.host, file.port, tls=self.tls, answer_seconds=file.answer_seconds)
+        return MllpClient(
+            file.host,
+            file.port,
+            tls=self.tls,
+            server_name=file.server_name or None,
+            answer_seconds=file.answer_seconds,
+        )
 
 
 def destinations(folder: Path = SITES, rows: Path = OUTBOUND) -> list[Destination]:

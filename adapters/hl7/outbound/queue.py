@@ -76,6 +76,7 @@ class Queued:
         first_sent_at: when it was taken first, milliseconds since 1970; 0 for never.
         answer: what the destination said last.
         made_at, settled_at: milliseconds since 1970; 0 for not yet.
+        not_before: it is not sent before this time.
     """
 
     number: int
@@ -92,6 +93,7 @@ class Queued:
     answer: bytes
     made_at: int
     settled_at: int
+    not_before: int
     patients: tuple[str, ...]
 
 

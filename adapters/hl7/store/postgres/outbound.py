@@ -187,5 +187,6 @@ def queued(row: asyncpg.Record) -> Queued:
         answer=row["answer"],
         made_at=row["made_at"],
         settled_at=row["settled_at"],
+        not_before=row["not_before"],
         patients=tuple(row["patients"]),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 from prometheus_client import generate_latest
@@ -15,6 +16,7 @@ from adapters.hl7.senders import Duplicates, Sender
 from adapters.hl7.sites import senders
 from adapters.hl7.store.memory import MemoryMessageStores
 from adapters.hl7.store.port import Arrival, Settlement, State
+from tests.support.certificates import certificate
 
 REG = Sender("north/REG", expected_seconds=60)
 NOW = 1_800_000_000_000
@@ -124,8 +126,11 @@ class Known:
     def __init__(self, folder) -> None:
         self.senders = senders(folder)
 
-    async def __call__(self, known) -> None:
+        self.destinations: list[str] = []
+
+    async def __call__(self, known, sent_to) -> None:
         self.senders = list(known)
+        self.destinations = [each.name for each in sent_to]
 
 
 async def test_changed_files_are_taken_in_or_refused_as_a_whole(folder, figures, caplog):
@@ -145,3 +150,18 @@ async def test_changed_files_are_taken_in_or_refused_as_a_whole(folder, figures,
     assert plans.of("north/LAB") is before
     assert "north/site.yaml" in caplog.text
     assert b"stanforis_hl7_sites_refused 1.0" in generate_latest(figures.registry)
+
+
+async def test_changed_destinations_are_taken_in_and_so_are_their_certificates(folder, figures):
+    authority, _ = certificate(folder, "ris")
+    known = Known(folder)
+    reloading = Reloading(folder, Plans(folder), known, figures)
+    (folder / "north" / "site.yaml").write_text(
+        SITE + "destinations:\n  - {name: RIS, host: ris, port: 2575, messages: [ADT_A01], tls: true, "
+        f"authorities: '{authority}'}}\n"
+    )
+    assert await reloading.look()
+    assert known.destinations == ["north/RIS"]
+    assert not await reloading.look()
+    os.utime(authority, ns=(1, 1))
+    assert await reloading.look()

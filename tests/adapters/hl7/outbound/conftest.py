@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stanforis.audit import Record
+from stanforis.audit.port import AuditStoreError
 from stanforis.settings import Settings
 from stanforis.storage.embedded import ConnectionInfo
 from stanforis.storage.pool import PoolOptions
@@ -18,11 +21,11 @@ from adapters.hl7.acknowledgement import acknowledge
 from adapters.hl7.applying.server import InProcess
 from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import Listener, Oversized, Peer, Reply, listen
-from adapters.hl7.outbound import service
 from adapters.hl7.outbound.destinations import Destination, destinations
 from adapters.hl7.outbound.following import Following
 from adapters.hl7.outbound.queue import Fate
 from adapters.hl7.outbound.related import FromServer
+from adapters.hl7.outbound.service import Sending
 from adapters.hl7.store.postgres import migrations as hl7_migrations
 from adapters.hl7.store.postgres.outbound import PostgresQueue, PostgresQueues
 from fhir_api.app import Application, create_app
@@ -60,8 +63,8 @@ class Receiver:
             self._came.notify_all()
         return Reply((self.changed(acknowledge(message, self.code(message)).raw),), is_stored=True)
 
-    async def start(self) -> None:
-        self._listener = await listen(self.answer, port=self.port)
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
+        self._listener = await listen(self.answer, port=self.port, tls=tls)
         self.port = self._listener.port
 
     async def stop(self) -> None:
@@ -86,6 +89,9 @@ class Hospital:
         receiver: who gets messages.
         tenant: whose changes are sent.
         clock: milliseconds since 1970.
+        running: what makes and sends messages.
+        disclosed: records of what was sent.
+        is_trail_down: whether the audit trail does not answer.
     """
 
     def __init__(
@@ -97,7 +103,9 @@ class Hospital:
         self.clock = 1_800_000_000_000
         self._queues = queues
         self._folder = folder
-        self._running: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
+        self.running: list[Sending] = []
+        self.disclosed: list[Record] = []
+        self.is_trail_down = False
 
     def destination(self, name: str = "RIS", **settings: Any) -> Destination:
         """Return a destination of a site's file."""
@@ -111,15 +119,20 @@ class Hospital:
         return destinations(self._folder)[0]
 
     async def begin(self, *sent_to: Destination) -> None:
-        until = asyncio.Event()
-        running = service.run(sent_to, self._queues, lambda _destination: self.server, until, lambda: self.clock)
-        self._running.append((until, asyncio.create_task(running)))
+        sending = Sending(
+            self._queues, lambda _destination: self.server, lambda _tenant: self._keep, lambda: self.clock
+        )
+        sending.know(sent_to)
+        self.running.append(sending)
+
+    async def _keep(self, record: Record) -> None:
+        if self.is_trail_down:
+            raise AuditStoreError
+        self.disclosed.append(record)
 
     async def end(self) -> None:
-        for until, task in self._running:
-            until.set()
-            await task
-        self._running.clear()
+        await asyncio.gather(*(sending.stop() for sending in self.running))
+        self.running.clear()
 
     def queue(self, destination: Destination) -> PostgresQueue:
         return self._queues.queue(self.tenant, destination.name)

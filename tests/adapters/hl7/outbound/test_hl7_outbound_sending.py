@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.hl7.outbound.queue import Fate
-from tests.adapters.hl7.outbound.conftest import Hospital
+from tests.adapters.hl7.outbound.conftest import Hospital, Receiver
 
 Json = dict[str, Any]
 
@@ -219,3 +219,30 @@ async def test_an_answer_that_does_not_name_the_message_acknowledges_nothing(hos
     hospital.receiver.changed = lambda answer: answer
     await hospital.until(destination, Fate.DONE, 1, step=1000)
     assert len(set(hospital.receiver.seen("MSH-10"))) == 1
+
+
+async def test_a_destination_that_moves_gets_the_rest_at_its_new_place(hospital: Hospital):
+    moved = Receiver()
+    await moved.start()
+    destination = hospital.destination()
+    await hospital.put(patient())
+    await hospital.begin(destination)
+    await hospital.until(destination, Fate.DONE, 1)
+    hospital.running[0].know([hospital.destination(port=moved.port)])
+    await hospital.put(patient(family="Later"))
+    await hospital.until(destination, Fate.DONE, 2)
+    assert (hospital.receiver.seen("PID-5.1"), moved.seen("PID-5.1")) == (["Uwase"], ["Later"])
+    hospital.running[0].know([])
+    await hospital.put(patient(family="Nobody's"))
+    await hospital.end()
+    await moved.stop()
+    assert moved.seen("PID-5.1") == ["Later"]
+
+
+async def test_what_was_sent_is_a_disclosure(hospital: Hospital):
+    destination = hospital.destination()
+    await hospital.put(patient())
+    await hospital.begin(destination)
+    await hospital.until(destination, Fate.DONE, 1)
+    (record,) = hospital.disclosed
+    assert (record.patients, record.entities) == (("p1",), ("Patient/p1/_history/1",))
