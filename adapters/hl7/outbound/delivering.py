@@ -30,7 +30,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 2, 3600
 """Seconds until a message is sent again: twice as long each time, give or take a quarter."""
 _LONGEST_SILENCE = 60
 """Seconds until a destination is tried again that cannot be reached."""
-_REMEMBERED = 1000
+_REMEMBERED = 100
 """Messages whose answer may still come, behind that which settled them."""
 _LOG = logging.getLogger(__name__)
 
@@ -122,7 +122,8 @@ class Delivery:
 
     async def _send(self, client: MllpClient, message: Queued) -> None:
         try:
-            answer = await client.send(message.raw, lambda answer: names_one_of(answer, self._sent))
+            others = frozenset(self._sent) - {message.control_id}
+            answer = await client.send(message.raw, lambda answer: names_one_of(answer, others))
         except MllpUnreachableError as error:
             await self._unreachable(message, str(error))
             return

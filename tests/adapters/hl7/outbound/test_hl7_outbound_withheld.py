@@ -41,8 +41,8 @@ class Guarded:
         answer = await self.server.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource)
         assert answer.status in {200, 201}, answer
 
-    async def made(self, key: str, version: int = 1, **settings: Any) -> list[Outgoing]:
-        """Return the messages that a version makes for a destination."""
+    async def made(self, resource: Json, **settings: Any) -> list[Outgoing]:
+        """Return the messages that the first version of a resource makes for a destination."""
         lines = ", ".join(f"{name}: {value}" for name, value in settings.items())
         site = self._folder / "north"
         site.mkdir(exist_ok=True)
@@ -54,9 +54,9 @@ class Guarded:
         header = destination_authorization(self._settings)
         purpose = destination.file.purpose
         library = FromServer(InProcess(self._application, "/fhir", lambda: header(destination), purpose))
-        changed = await ChangedVersion.again(key, version, 0, FromServer(self.server))
-        seen = ChangedVersion(key, version, changed.interaction, changed.at, library, await changed.focus())
-        return await Making(destination, library, lambda: 0).messages(seen)
+        key = f"{resource['resourceType']}/{resource['id']}"
+        version = ChangedVersion(key, 1, "create", 0, library, resource)
+        return await Making(destination, library, lambda: 0).messages(version)
 
 
 @pytest.fixture
@@ -96,41 +96,41 @@ def opting_out(**provision: Any) -> Json:
 
 async def test_a_destination_gets_what_nobody_withholds(guarded: Guarded):
     await guarded.put(patient())
-    (message,) = await guarded.made("Patient/p1")
+    (message,) = await guarded.made(patient())
     assert Message.parse(message.raw)["PID-3.1"] == "4711"
     assert message.patients == ("p1",)
 
 
 async def test_what_bears_a_sensitive_label_needs_a_role_with_a_right_to_it(guarded: Guarded):
     await guarded.put(patient(meta={"security": [RESTRICTED]}))
-    assert await guarded.made("Patient/p1") == []
-    assert len(await guarded.made("Patient/p1", roles="[owner]")) == 1
+    assert await guarded.made(patient()) == []
+    assert len(await guarded.made(patient(), roles="[owner]")) == 1
 
 
 async def test_a_patient_keeps_their_record_from_a_destination(guarded: Guarded):
     await guarded.put(patient())
     await guarded.put(opting_out())
-    assert await guarded.made("Patient/p1") == []
+    assert await guarded.made(patient()) == []
 
 
-async def test_a_consent_names_the_organization_of_a_destination(guarded: Guarded):
+@pytest.mark.parametrize(("organization", "messages"), [("north", 0), ("south", 1)])
+async def test_a_consent_names_the_organization_of_a_destination(guarded: Guarded, organization: str, messages: int):
     await guarded.put(patient())
     await guarded.put({"resourceType": "Organization", "id": "north", "name": "North"})
     role = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]}
     await guarded.put(opting_out(actor=[{"role": role, "reference": {"reference": "Organization/north"}}]))
-    assert await guarded.made("Patient/p1", organization="north") == []
-    assert len(await guarded.made("Patient/p1", organization="south")) == 1
+    assert len(await guarded.made(patient(), organization=organization)) == messages
 
 
 async def test_a_consent_names_the_purpose_of_a_destination(guarded: Guarded):
     await guarded.put(patient())
     purpose = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HMARKT"}
     await guarded.put(opting_out(purpose=[purpose]))
-    assert len(await guarded.made("Patient/p1")) == 1
-    assert await guarded.made("Patient/p1", purpose="HMARKT") == []
+    assert len(await guarded.made(patient())) == 1
+    assert await guarded.made(patient(), purpose="HMARKT") == []
 
 
 async def test_what_a_scope_leaves_out_is_not_there(guarded: Guarded):
     await guarded.put(patient())
-    assert await guarded.made("Patient/p1", scope="system/Encounter.rs") == []
-    assert len(await guarded.made("Patient/p1", scope="system/Patient.rs")) == 1
+    assert await guarded.made(patient(), scope="system/Encounter.rs") == []
+    assert len(await guarded.made(patient(), scope="system/Patient.rs")) == 1
