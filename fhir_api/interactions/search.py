@@ -35,7 +35,7 @@ async def _as_referenced(store: Reader, page: Page) -> Page:
 
 def _named(versions: Iterable[StoredVersion]) -> dict[ResourceKey, int]:
     """Return the version that a reference names, for each resource of which one does."""
-    bodies = (body for version in versions if b"/_history/" in (body := version.resource()))
+    bodies = (version.body for version in versions if b"/_history/" in version.body)
     return {
         ResourceKey(resource_type.decode(), logical_id.decode()): int(number)
         for body in bodies

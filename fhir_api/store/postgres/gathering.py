@@ -10,9 +10,9 @@ fails in a way that left everything as it was, each of its writes is done again 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from stanforis.storage.gathering import Gatherer
 from stanforis.storage.waiting import Waiting
 
 from fhir_api.model.errors import ErrorKind, FhirError
@@ -40,69 +40,25 @@ class Gathering:
     def __init__(self, together: Together, alone: Alone) -> None:
         self._together = together
         self._alone = alone
-        self._waiting: list[Waiting[Write, StoredVersion]] = []
-        self._calls: set[asyncio.Task[None]] = set()
-        self._awaited: asyncio.Task[None] | None = None
+        self._gatherer = Gatherer(self._carry_out, _fitting, PATIENCE)
 
     async def write(self, write: Write) -> StoredVersion:
         """Carry out *write* and return the version it makes; see :class:`fhir_api.store.port.TenantStore`."""
-        waiting: Waiting[Write, StoredVersion] = Waiting(write)
-        self._waiting.append(waiting)
-        self._begin()
-        return await waiting.future
+        return await self._gatherer.ask(write)
 
-    def _begin(self) -> None:
-        """Begin a call unless one is waited for; it takes what waits in the loop's next turn."""
-        if self._awaited is None and self._waiting:
-            call = self._awaited = asyncio.create_task(self._carry_out())
-            self._calls.add(call)
-            timer = asyncio.get_running_loop().call_later(PATIENCE, self._go_on_without, call)
-            call.add_done_callback(lambda _: timer.cancel())
-            call.add_done_callback(self._calls.discard)
-            call.add_done_callback(self._go_on_without)
-
-    def _go_on_without(self, call: asyncio.Task[None]) -> None:
-        if self._awaited is call:
-            self._awaited = None
-            self._begin()
-
-    async def _carry_out(self) -> None:
-        taken = self._take()
+    async def _carry_out(self, taken: list[Waiting[Write, StoredVersion]]) -> None:
         try:
             outcomes = await self._together([waiting.work for waiting in taken])
         except CollisionError:
             await self._one_by_one(taken)
         except FhirError as error:
             if error.kind is not ErrorKind.TOO_COSTLY:
-                _tell_all(taken, error)
-            else:
-                # one that waited too long spoiled it for the others
-                await self._one_by_one(taken)
-        except BaseException as error:
-            _tell_all(taken, error)
-            if not isinstance(error, Exception):
                 raise
+            # one that waited too long spoiled it for the others
+            await self._one_by_one(taken)
         else:
             for waiting, outcome in zip(taken, outcomes, strict=True):
                 waiting.tell(outcome)
-
-    def _take(self) -> list[Waiting[Write, StoredVersion]]:
-        """Take what waits, the oldest first; of several writes to one resource all but the first wait on."""
-        taken: dict[ResourceKey, Waiting[Write, StoredVersion]] = {}
-        left: list[Waiting[Write, StoredVersion]] = []
-        size = 0
-        for waiting in self._waiting:
-            if waiting.future.done():
-                # whoever asked for it went away
-                continue
-            size += len(waiting.work.body)
-            fits = not taken or (len(taken) < MOST and size <= MOST_BYTES)
-            if fits and waiting.work.key not in taken:
-                taken[waiting.work.key] = waiting
-            else:
-                left.append(waiting)
-        self._waiting = left
-        return [*taken.values()]
 
     async def _one_by_one(self, taken: Sequence[Waiting[Write, StoredVersion]]) -> None:
         for waiting in taken:
@@ -112,6 +68,13 @@ class Gathering:
                 waiting.tell(error)
 
 
-def _tell_all(taken: Sequence[Waiting[Write, StoredVersion]], error: BaseException) -> None:
-    for waiting in taken:
-        waiting.tell(error)
+def _fitting(waiting: list[Waiting[Write, StoredVersion]]) -> list[Waiting[Write, StoredVersion]]:
+    """Take what a call may hold, the oldest first; of several writes to one resource all but the first wait on."""
+    taken: dict[ResourceKey, Waiting[Write, StoredVersion]] = {}
+    size = 0
+    for each in waiting:
+        size += len(each.work.body)
+        fits = not taken or (len(taken) < MOST and size <= MOST_BYTES)
+        if fits and each.work.key not in taken:
+            taken[each.work.key] = each
+    return [*taken.values()]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -20,6 +20,7 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.limits import Limits, RequestClass, class_of
 from fhir_api.store.postgres.lane import Lane
 from fhir_api.store.postgres.session import ContextOf, Fetch, translated
+from fhir_api.store.postgres.volleys import Rows, RunEach, Values, Volleys, fetch_each
 from fhir_api.store.postgres.working import IsOnDisk, Run, always_works
 
 Answer = TypeVar("Answer")
@@ -29,6 +30,8 @@ COSTLY: Final = 1_000_000
 """Statements that the planner expects to cost more, in its units, share a few connections."""
 SLOW_SECONDS: Final = 0.5
 """So do those that usually work longer, and those of which one does so just now."""
+QUICK_SECONDS: Final = 0.02
+"""Statements that usually work less than this are run in one go with others of their kind."""
 _NEWS: Final = 0.25
 """How much the last run weighs in what is usual: one that was slow by chance is soon outweighed."""
 _MOST_KNOWN: Final = 4096
@@ -56,6 +59,10 @@ class _Known:
         """Tell whether it is to run only beside few others."""
         return self.slow > 0 or (self.usual or 0.0) >= SLOW_SECONDS or (self.cost or 0.0) >= COSTLY
 
+    def is_quick(self) -> bool:
+        """Tell whether others lose next to nothing by waiting for it."""
+        return self.usual is not None and self.usual < QUICK_SECONDS and not self.is_costly()
+
     def ran(self, seconds: float) -> None:
         """Learn how long a run worked."""
         self.usual = seconds if self.usual is None else self.usual + (seconds - self.usual) * _NEWS
@@ -79,8 +86,9 @@ class Guard:
         connections: Connections,
         context: ContextOf,
         work: Callable[[Fetch], Awaitable[Answer]],
+        volleys: Volleys | None = None,
     ) -> Answer:
-        """Return what *work* makes of a guarded ``fetch`` on the pool.
+        """Return what *work* makes of a guarded ``fetch`` on the pool; quick statements may be run by *volleys*.
 
         Raises:
             FhirError: TOO_COSTLY when it takes longer, or is expected to cost more, than its class may.
@@ -88,7 +96,12 @@ class Guard:
         limit = self._limits.of[class_of(own)]
 
         async def fetch(statement: str, *arguments: Any) -> list[asyncpg.Record]:
-            return await self._fetch(connections, context, limit.cost, statement, arguments)
+            known = self._known.get(statement) or self._new(statement)
+            _refuse_beyond(limit.cost, known)
+            if volleys is not None and known.is_quick():
+                return await volleys.fetch(statement, arguments)
+            (rows,) = await self._run(connections, context, limit.cost, statement, [arguments])
+            return rows
 
         return await _in_time(limit.seconds, work(fetch))
 
@@ -108,21 +121,28 @@ class Guard:
 
         return await _in_time(self._limits.of[class_of(own)].seconds, work(fetch))
 
-    async def _fetch(
-        self, connections: Connections, context: ContextOf, most: int, statement: str, arguments: tuple[Any, ...]
-    ) -> list[asyncpg.Record]:
+    def running(self, connections: Connections, context: ContextOf) -> RunEach:
+        """Return what carries out quick statements in one go."""
+
+        async def run_each(statement: str, each: Sequence[Values]) -> list[Rows]:
+            return await self._run(connections, context, 0, statement, each)
+
+        return run_each
+
+    async def _run(
+        self, connections: Connections, context: ContextOf, most: int, statement: str, each: Sequence[Values]
+    ) -> list[Rows]:
         known = self._known.get(statement) or self._new(statement)
-        _refuse_beyond(most, known)
         run = Run(self._is_on_disk, self._clock)
         try:
             await self._wait(known, run)
             with translated():
                 async with connections() as connection:
-                    values = (context(connection), *arguments)
                     if known.cost is None:
-                        known.cost = await _estimated(connection, statement, values)
+                        known.cost = await _estimated(connection, statement, (context(connection), *each[0]))
                         _refuse_beyond(most, known)
-                    return await self._watched(connection, known, run, statement, values)
+                    with self._watched(connection, known, run, len(each)):
+                        return await fetch_each(connection, context(connection), statement, each)
         finally:
             if run.lane is not None:
                 run.lane.leave()
@@ -151,19 +171,20 @@ class Guard:
         known = self._known[statement] = _Known()
         return known
 
-    async def _watched(
-        self, connection: Connection, known: _Known, run: Run, statement: str, values: tuple[Any, ...]
-    ) -> list[asyncpg.Record]:
+    @contextmanager
+    def _watched(self, connection: Connection, known: _Known, run: Run, count: int) -> Iterator[None]:
+        """Learn what *count* runs of a statement in one go cost."""
+
         def look() -> None:
             if not run.is_slow and run.worked() >= SLOW_SECONDS:
                 self._turned_slow(known, run)
 
         with run.watched(connection.get_server_pid(), look):
             try:
-                return await connection.fetch(statement, *values)
+                yield
             finally:
                 known.slow -= run.is_slow
-                known.ran(run.worked())
+                known.ran(run.worked() / count)
 
 
 def _refuse_beyond(most: int, known: _Known) -> None:

@@ -15,7 +15,10 @@ from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.collisions import CollisionError
 
 Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
-"""Runs a statement for the tenant: ``fetch(statement, *arguments)``, arguments from ``$2`` on."""
+"""Runs a statement for the tenant: ``fetch(statement, *arguments)``, arguments from ``$2`` on.
+
+Rows may have a column more than the statement names, at their end: see :func:`numbered`.
+"""
 ContextOf = Callable[[Connection], str]
 """Gives the signed context of a tenant for a connection: ``$1`` of every statement."""
 
@@ -35,18 +38,29 @@ _UNREACHABLE = (
 )
 
 
+_FENCE = (
+    " FROM (SELECT split_part(s, '.', 1)::integer AS tenant "
+    "FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
+    "CROSS JOIN LATERAL ("
+)
+
+
 def fenced(columns: str, inner: str) -> str:
     """Return a statement that puts the signed context ``$1`` in force and then runs *inner* for its tenant.
 
     *inner* must use ``c.tenant`` and end in LIMIT, OFFSET 0 or an aggregate: then PostgreSQL cannot run it before the
     setting is in force.
     """
-    return (
-        f"SELECT {columns} "
-        "FROM (SELECT split_part(s, '.', 1)::integer AS tenant "
-        "FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
-        f"CROSS JOIN LATERAL ({inner}) x"
-    )
+    return f"SELECT {columns}{_FENCE}{inner}) x"
+
+
+def numbered(statement: str, arguments: int) -> str | None:
+    """Return a fenced *statement* whose rows end in the value of one argument more than the *arguments* it has.
+
+    None for a statement that is not fenced. So the rows of several runs in one go can be told apart.
+    """
+    before, fence, behind = statement.partition(_FENCE)
+    return f"{before}, ${arguments + 2}::integer{fence}{behind}" if fence and before.startswith("SELECT ") else None
 
 
 def planned(inner: str) -> str:

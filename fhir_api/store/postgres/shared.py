@@ -12,9 +12,11 @@ from stanforis.tenancy.contexts import Contexts
 
 from fhir_api.store.limits import Limits
 from fhir_api.store.postgres.encode import CodeKey
-from fhir_api.store.postgres.gathering import Alone, Gathering, Together
+from fhir_api.store.postgres.gathering import Gathering
 from fhir_api.store.postgres.guard import Guard
+from fhir_api.store.postgres.lookups import Lookups
 from fhir_api.store.postgres.own import LOAD, Own, loaded
+from fhir_api.store.postgres.volleys import Volleys
 from fhir_api.store.postgres.writes import Indexing
 
 MOST_TENANTS = 256
@@ -28,25 +30,34 @@ def _as_the_installation(tenant_id: int) -> tzinfo | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What requests of one tenant at the same time do together.
+
+    Attributes:
+        gathering: their single writes.
+        lookups: their point reads.
+        volleys: their quick searches.
+    """
+
+    gathering: Gathering
+    lookups: Lookups
+    volleys: Volleys
+
+
 @dataclass(slots=True)
 class OfTenant:
     """What one process remembers of a tenant.
 
     Attributes:
         codes: rows of ``token_code`` that are known to be stored.
-        gathering: single writes that go together; None until there is one.
+        calls: what goes together; None until there is a store.
         own: what is indexed of its own parameters; None until that is asked for.
     """
 
     codes: set[CodeKey] = field(default_factory=set)
-    gathering: Gathering | None = None
+    calls: Calls | None = None
     own: Own | None = None
-
-    def gathered(self, together: Together, alone: Alone) -> Gathering:
-        """Return where single writes are gathered, made for these two ways of writing if it has to be."""
-        if self.gathering is None:
-            self.gathering = Gathering(together, alone)
-        return self.gathering
 
 
 @dataclass(slots=True)

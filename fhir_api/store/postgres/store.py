@@ -45,11 +45,13 @@ from fhir_api.store.port import (
     Write,
 )
 from fhir_api.store.postgres import history, own, packages, reads, upkeep
-from fhir_api.store.postgres.gathering import Outcome
+from fhir_api.store.postgres.gathering import Gathering, Outcome
+from fhir_api.store.postgres.lookups import Lookups
 from fhir_api.store.postgres.search import in_use, run
 from fhir_api.store.postgres.search.explain import explained
 from fhir_api.store.postgres.session import ENTER, Fetch, translated, unavailable
-from fhir_api.store.postgres.shared import Shared
+from fhir_api.store.postgres.shared import Calls, Shared
+from fhir_api.store.postgres.volleys import Volleys
 from fhir_api.store.postgres.writes import Indexing, identity
 from fhir_api.store.postgres.writing import write_all, write_each
 
@@ -191,12 +193,26 @@ class PostgresTenantStore(_PostgresReader):
 
     def __init__(self, shared: Shared, tenant_id: int) -> None:
         super().__init__(shared, tenant_id, shared.pool.acquire)
-        self._gathering = shared.of(tenant_id).gathered(self._write_together, self._write_alone)
+        remembered = shared.of(tenant_id)
+        if remembered.calls is None:
+            remembered.calls = Calls(
+                Gathering(self._write_together, self._write_alone),
+                Lookups(self.currents),
+                Volleys(shared.guard.running(shared.pool.acquire, self._context)),
+            )
+        self._calls = remembered.calls
+
+    async def current(self, key: ResourceKey) -> StoredVersion | None:
+        """See :class:`fhir_api.store.port.Reader`."""
+        return await self._calls.lookups.current(key)
+
+    async def _guarded(self, own: RequestClass, work: Callable[[Fetch], Awaitable[_Answer]]) -> _Answer:
+        return await self._shared.guard.bounded(own, self._connections, self._context, work, self._calls.volleys)
 
     async def write(self, writes: Sequence[Write]) -> list[StoredVersion]:
         """See :class:`fhir_api.store.port.TenantStore`."""
         if len(writes) == 1:
-            return [await self._gathering.write(writes[0])]
+            return [await self._calls.gathering.write(writes[0])]
         return await self._write_all(writes)
 
     async def _write_together(self, writes: Sequence[Write]) -> Sequence[Outcome]:

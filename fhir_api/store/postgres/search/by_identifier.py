@@ -47,6 +47,6 @@ async def look(fetch: Fetch, rows: Sequence[Row], limit: int) -> list[list[Resou
     """Return up to *limit* keys of current resources for each of *rows*."""
     found: list[list[ResourceKey]] = [[] for _ in rows]
     parameters, hashes = [row[0] for row in rows], [row[1] for row in rows]
-    for place, type_id, logical_id in await fetch(_LOOK, list(range(len(rows))), parameters, hashes, limit):
-        found[place].append(ResourceKey(type_names()[type_id], logical_id))
+    for row in await fetch(_LOOK, list(range(len(rows))), parameters, hashes, limit):
+        found[row[0]].append(ResourceKey(type_names()[row[1]], row[2]))
     return found

@@ -120,7 +120,7 @@ async def matching_keys(
     compared = await _for_tables(fetch, clauses, indexing)
     search = Search(Query((resource_type,), await places.leading_inside(fetch, compared)), indexing)
     rows = await fetch(search.keys(limit), *search.arguments.values)
-    return [ResourceKey(type_names()[type_id], logical_id) for type_id, logical_id in rows]
+    return [ResourceKey(type_names()[row[0]], row[1]) for row in rows]
 
 
 async def matching_keys_of(

@@ -1,0 +1,78 @@
+"""Work of different requests at the same time, gathered into one call of the database.
+
+Work that finds a call under way waits for it, and is then carried out together with all that came meanwhile. Nobody
+waits for more to come: work that is alone goes at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic
+
+from stanforis.storage.waiting import Outcome, Waiting, Work
+
+
+class Gatherer(Generic[Work, Outcome]):
+    """Work of one kind in one process."""
+
+    def __init__(
+        self,
+        carry_out: Callable[[list[Waiting[Work, Outcome]]], Awaitable[None]],
+        fitting: Callable[[list[Waiting[Work, Outcome]]], list[Waiting[Work, Outcome]]],
+        patience: float,
+    ) -> None:
+        """Make calls, one after another.
+
+        Args:
+            carry_out: makes a call and tells each that waits its outcome; what it raises is told to all it left.
+            fitting: which of those that wait, the oldest first, the next call takes: at least one.
+            patience: seconds after which a call is no longer waited for: it may itself wait for something.
+        """
+        self._carry_out = carry_out
+        self._fitting = fitting
+        self._patience = patience
+        self._waiting: list[Waiting[Work, Outcome]] = []
+        self._calls: set[asyncio.Task[None]] = set()
+        self._awaited: asyncio.Task[None] | None = None
+
+    async def ask(self, work: Work) -> Outcome:
+        """Return what *work* gives; raises what carrying it out raised."""
+        waiting: Waiting[Work, Outcome] = Waiting(work)
+        self._waiting.append(waiting)
+        self._begin()
+        return await waiting.future
+
+    def _begin(self) -> None:
+        """Begin a call unless one is waited for; it takes what waits in the loop's next turn."""
+        if self._awaited is None and self._waiting:
+            call = self._awaited = asyncio.create_task(self._call())
+            self._calls.add(call)
+            timer = asyncio.get_running_loop().call_later(self._patience, self._go_on_without, call)
+            call.add_done_callback(lambda _: timer.cancel())
+            call.add_done_callback(self._calls.discard)
+            call.add_done_callback(self._go_on_without)
+
+    def _go_on_without(self, call: asyncio.Task[None]) -> None:
+        if self._awaited is call:
+            self._awaited = None
+            self._begin()
+
+    async def _call(self) -> None:
+        taken = self._take()
+        try:
+            if taken:
+                await self._carry_out(taken)
+        except BaseException as error:
+            for waiting in taken:
+                waiting.tell(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _take(self) -> list[Waiting[Work, Outcome]]:
+        # whoever asked for what is done went away
+        present = [waiting for waiting in self._waiting if not waiting.future.done()]
+        taken = self._fitting(present) if present else []
+        left = set(map(id, taken))
+        self._waiting = [waiting for waiting in present if id(waiting) not in left]
+        return taken
