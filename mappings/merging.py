@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -22,6 +23,7 @@ from mappings.rows import CodeRow, Row, base
 
 OWN = Path(__file__).parent / "own"
 ROW_PATCHES = Path(__file__).parent / "patches" / "rows.yaml"
+GROUP_PATCHES = Path(__file__).parent / "patches" / "groups.yaml"
 COLUMNS = ("identifier", "name", "repeats", "condition", "target", "map", "vocabulary", "assignment", "comment")
 """Columns of our own sheets and of those of sites; those that are not needed are left out."""
 CODE_COLUMNS = ("code", "system", "condition", "target", "target_system", "display", "comment")
@@ -47,6 +49,22 @@ class RowPatch(Struct, frozen=True, forbid_unknown_fields=True):
     condition: str = ""
     drop: bool = False
     change: dict[str, str] = {}
+
+
+class GroupPatch(Struct, frozen=True, forbid_unknown_fields=True):
+    """A correction of where a group of a message structure stands.
+
+    Attributes:
+        sheet: the sheet of the message.
+        published: the group as its rows write it.
+        corrected: the group as the standard has it.
+        reason: what goes wrong otherwise.
+    """
+
+    sheet: str
+    published: str
+    corrected: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +112,7 @@ def common() -> Sheets:
     sheets = Sheets(
         dict(published.messages), dict(published.segments), dict(published.datatypes), dict(published.tables)
     )
+    _regroup(sheets)
     for patch in row_patches():
         _apply(sheets, patch)
     _decided(sheets)
@@ -109,6 +128,16 @@ def common() -> Sheets:
     for path in sorted(OWN.glob("*.csv")):
         sheets.plain[path.stem] = tuple(read_table(path))
     return sheets
+
+
+def _regroup(sheets: Sheets) -> None:
+    """Write groups of messages where the standard has them."""
+    for patch in msgspec.yaml.decode(GROUP_PATCHES.read_bytes(), type=tuple[GroupPatch, ...]):
+        group = re.compile(rf"(/?){re.escape(patch.published)}(?![A-Z0-9_])")
+        sheets.messages[patch.sheet] = tuple(
+            row._replace(identifier=group.sub(rf"\g<1>{patch.corrected}", row.identifier, count=1))
+            for row in sheets.messages[patch.sheet]
+        )
 
 
 def _decided(sheets: Sheets) -> None:

@@ -204,6 +204,7 @@ def _codes(path: Path) -> tuple[CodeRow, ...]:
     for number, line in enumerate(lines[_HEADER_LINES:], _HEADER_LINES + 1):
         cells = line + [""] * (len(header) + 1 - len(line))
         if any(line):
-            named = cells[display]
+            # a sheet has the display in the column without a name
+            named = cells[display] or (cells[target + 1] if header[target + 1] == "" else "")
             found.append(CodeRow(number, cells[0], cells[2], cells[condition], cells[target], cells[system], named))
     return tuple(found)

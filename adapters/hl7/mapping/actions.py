@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from adapters.hl7.mapping import functions
 from adapters.hl7.mapping.datatypes import NOTHING, Action, Asker, DataType
@@ -43,6 +44,7 @@ def direct(target: Target, table: Table | None, convert: functions.Convert) -> A
     put, type_code, looked_up = target.put, target.type, target.is_looked_up
     beside = _beside(target) if table is not None else None
     is_unit = target.path.endswith("Quantity.code")
+    bound = target.last.name if target.last is not None and target.path.endswith(_BOUNDS) else ""
 
     def act(run: Run, content: Building, text: str, place: Place, scope: int, source: Asker) -> bool:
         said = run.read(text)
@@ -70,10 +72,28 @@ def direct(target: Target, table: Table | None, convert: functions.Convert) -> A
         if not put(content, scope, value):
             # another row said something else first: this value stays unmapped, and is counted
             return False
+        if bound and not _in_order(target.holder(content, scope)):
+            del target.holder(content, scope)[bound]
+            run.refused.append((at, "bound on the right side of the other"))
+            return False
         run.used.append(at)
         return True
 
     return act
+
+
+_BOUNDS = ("eriod.start", "eriod.end")
+
+
+def _in_order(period: Building) -> bool:
+    """Return whether a Period begins before it ends; with one bound it does (per-1)."""
+    start, end = period.get("start", ""), period.get("end", "")
+    if not start or not end:
+        return True
+    if "T" in start and "T" in end:
+        return datetime.fromisoformat(start) <= datetime.fromisoformat(end)
+    shared = min(len(start), len(end))
+    return bool(start[:shared] <= end[:shared])
 
 
 def scalar(target: Target, kind: DataType, table: Table | None, convert: functions.Convert) -> Action:

@@ -13,16 +13,15 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from adapters.hl7.mapping.repairing import REPAIRS, Json, absent
 from adapters.hl7.mapping.targets import REFERS, Made, elements
 from conformance.types import Element, nodes
 from mappings.errors import MappingError
 
-Json = dict[str, Any]
 Dropped = Callable[[str], None]
 """Is told the path of each element that is left out."""
 
 _SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
-_EXTENSION = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
 ABSENT = "absent()"
 
 
@@ -92,7 +91,7 @@ class Completer:
         for element, names in _required(type_name):
             if tree.keys().isdisjoint(names) and not _absent(tree, element, type_name):
                 return False
-        repair = _REPAIRS.get(type_name)
+        repair = REPAIRS.get(type_name)
         return repair is None or repair(tree)
 
 
@@ -131,7 +130,7 @@ def _absent(tree: Json, element: Element, type_name: str) -> bool:
 
 def _write_absent(tree: Json, name: str, type_code: str, *, is_list: bool) -> None:
     kind = nodes()[type_code].kind
-    value: Any = {"extension": [dict(_EXTENSION)]}
+    value: Any = {"extension": [absent()]}
     if kind == "backbone":
         value = {}
         for element, _ in _required(type_code):
@@ -170,7 +169,7 @@ def _asks(type_name: str, seen: frozenset[str]) -> bool:
     """Return whether a type requires anything, here or inside."""
     if type_name in seen or type_name in {"Extension", "Element", "Reference", "Meta", "Narrative"}:
         return False
-    if _required(type_name) or type_name in _REPAIRS:
+    if _required(type_name) or type_name in REPAIRS:
         return True
     inner = {kind.code for _, kind, _ in elements(type_name).values()}
     return any(
@@ -178,47 +177,3 @@ def _asks(type_name: str, seen: frozenset[str]) -> bool:
         for each in inner
         if each in nodes()
     )
-
-
-def _quantity(tree: Json) -> bool:
-    """A unit's code means nothing without its system (qty-3)."""
-    if "system" not in tree:
-        tree.pop("code", None)
-    return bool(tree)
-
-
-def _duration(tree: Json) -> bool:
-    """A duration has a UCUM code (drt-1)."""
-    return "value" not in tree or tree.get("system") == "http://unitsofmeasure.org"
-
-
-def _contact_point(tree: Json) -> bool:
-    """A contact point says of what kind its value is (cpt-2)."""
-    if "value" in tree and "system" not in tree:
-        tree["_system"] = {"extension": [dict(_EXTENSION)]}
-    return True
-
-
-def _participant(tree: Json) -> bool:
-    """A participant has a type or an actor (app-1)."""
-    return "type" in tree or "actor" in tree
-
-
-def _repeat(tree: Json) -> bool:
-    """A greatest count goes with a count (tim-8), a duration or period with its unit (tim-1, tim-2)."""
-    for name in ("duration", "period"):
-        if f"{name}Unit" not in tree:
-            tree.pop(name, None)
-    if "countMax" in tree and "count" not in tree:
-        tree["count"] = tree.pop("countMax")
-    return bool(tree)
-
-
-_REPAIRS: dict[str, Callable[[Json], bool]] = {
-    "Appointment.participant": _participant,
-    "ContactPoint": _contact_point,
-    "Duration": _duration,
-    "Quantity": _quantity,
-    "Timing.repeat": _repeat,
-}
-"""Invariants that a message may leave open: each mends its type, or tells that it cannot be used."""

@@ -54,6 +54,7 @@ _OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_V2_TABLE_OID = re.compile(r"2\.16\.840\.1\.113883\.12\.(\d{1,4})")
 _V2_TABLE = re.compile(r"(?:HL7|hl7)?-?(\d{4})")
 
 
@@ -101,6 +102,9 @@ def identifier_system(known: Mapping[str, str]) -> Convert:
 
 
 def _as_uri(name: str) -> str | None:
+    numbered = _V2_TABLE_OID.fullmatch(name)
+    if numbered:
+        return f"http://terminology.hl7.org/CodeSystem/v2-{int(numbered[1]):04d}"
     if _OID.fullmatch(name):
         return f"urn:oid:{name}"
     if _ABSOLUTE.fullmatch(name):
@@ -138,6 +142,10 @@ def _registered(known: frozenset[str]) -> Asked:
     return holds
 
 
+_OTHER_KINDS = frozenset({"UUID", "GUID", "URI", "DNS"})
+"""Types of universal ids (table 0301) that are written otherwise than an OID."""
+
+
 def universal_uri(authority: Sequence[str]) -> str | None:
     """Return the URI of an assigning authority (HD) that has a universal id; None where it has none that is sound.
 
@@ -145,7 +153,8 @@ def universal_uri(authority: Sequence[str]) -> str | None:
     """
     universal, kind = (*authority, "", "", "")[1:3]
     said, kind = universal.strip(), kind.strip().upper()
-    if kind in {"ISO", ""} and _OID.fullmatch(said):
+    if kind not in _OTHER_KINDS and _OID.fullmatch(said):
+        # some name the register that gave it, such as CLIA
         return f"urn:oid:{said}"
     if kind in {"UUID", "GUID"} and _UUID.fullmatch(said):
         return f"urn:uuid:{said.lower()}"
@@ -211,17 +220,36 @@ def base64_text(run: Run, _content: Building, text: str, place: Place) -> str | 
 
 
 _TYPES = {"AP": "application", "AU": "audio", "FT": "text", "IM": "image", "SD": "application", "SI": "image"}
+_MEDIA = {
+    "DOC": "application/msword",
+    "GIF": "image/gif",
+    "HTML": "text/html",
+    "JPEG": "image/jpeg",
+    "JPG": "image/jpeg",
+    "PDF": "application/pdf",
+    "PLAIN": "text/plain",
+    "PNG": "image/png",
+    "RTF": "application/rtf",
+    "TEXT": "text/plain",
+    "TIFF": "image/tiff",
+    "TXT": "text/plain",
+    "XML": "application/xml",
+}
+"""Subtypes (table 0291) whose media type is known, whatever the type (table 0191) says."""
 
 
-def content_type(run: Run, _content: Building, text: str, place: Place) -> str | None:
+def content_type(run: Run, _content: Building, text: str, place: Place) -> str:
     """Return the media type of encapsulated data (ED): ``application/pdf`` from ``AP`` (table 0191) and ``PDF``."""
     parts = [run.read(part).strip() for part in run.parts(text, place)]
     kind, inner = (parts[1] if len(parts) > 1 else ""), (parts[2] if len(parts) > 2 else "")  # noqa: PLR2004 - ED.3
     run.used += [(*place, number, 1) for number, said in ((2, kind), (3, inner)) if said]
     if "/" in inner:
         return inner.lower()
+    known = _MEDIA.get(inner.upper()) or _MEDIA.get(kind.upper())
+    if known is not None:
+        return known
     kind = _TYPES.get(kind.upper(), kind.lower())
-    return f"{kind}/{inner.lower()}" if kind and inner else None
+    return f"{kind}/{inner.lower()}" if kind and inner else "application/octet-stream"
 
 
 def used_all(run: Run, text: str, place: Place) -> None:

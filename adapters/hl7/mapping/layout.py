@@ -37,22 +37,24 @@ class Occurrence:
         key: the group's.
         parent: the group around it.
         segments: its own segments, the last of each id.
+        inner: segments of the groups directly in it, the last of each id: the ORC of an order stands in one.
         made: resources that were begun in it or in groups in it, the last of each label.
     """
 
-    __slots__ = ("key", "made", "parent", "segments")
+    __slots__ = ("inner", "key", "made", "parent", "segments")
 
     def __init__(self, key: str, parent: Occurrence | None) -> None:
         self.key = key
         self.parent = parent
         self.segments: dict[str, Segment] = {}
+        self.inner: dict[str, Segment] = {}
         self.made: dict[str, Made] = {}
 
     def segment(self, segment_id: str) -> Segment | None:
-        """Return the last segment with this id, here or in the nearest group around."""
+        """Return the last segment with this id: here, in a group of it, or in the nearest group around."""
         here: Occurrence | None = self
         while here is not None:
-            found = here.segments.get(segment_id)
+            found = here.segments.get(segment_id) or here.inner.get(segment_id)
             if found is not None:
                 return found
             here = here.parent
@@ -146,6 +148,8 @@ class Layout:
                 key = self._elsewhere.get(segment.id, "")
                 group = group.around(key.rpartition(".")[0]) if key else group
             group.segments[segment.id] = segment
+            if group.parent is not None:
+                group.parent.inner[segment.id] = segment
             found.append(Positioned(number, segment, key, group))
         return found
 

@@ -28,6 +28,9 @@ _LEVELS = (
 )
 """The parts of PL from the narrowest on, with the code of ``location-physical-type``."""
 _UNIVERSAL_ID_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0301"
+_STATUS = 5
+"""Part of PL with its status."""
+_STATUSES = frozenset({"active", "suspended", "inactive"})
 _COMPREHENSIVE = 10
 """Part of PL with its comprehensive location identifier."""
 _PHYSICAL = "http://terminology.hl7.org/CodeSystem/location-physical-type"
@@ -41,12 +44,15 @@ def location_chain(run: Run, content: Building, text: str, place: Place, _scope:
     parts = run.parts(text, place)
     given = [level for level in _LEVELS if level.part <= len(parts) and parts[level.part - 1] not in {"", NULL}]
     _more_identifiers(run, content, parts, place)
+    narrowest = content
     for number, level in enumerate(given):
         if number:
             outer = Made("Location")
             content["partOf"] = {REFERS: outer}
             content = outer.content
         _fill_location(run, content, parts[level.part - 1], (*place, level.part), level)
+    if given:
+        _status(run, narrowest, parts, place, _STATUS)
     if given and len(parts) > 8 and parts[8] and run.read(parts[8]):  # noqa: PLR2004 - PL.9 describes it
         content["description"] = run.read(parts[8])
         run.used.append((*place, 9, 1))
@@ -90,6 +96,7 @@ def location_of_ndl(run: Run, content: Building, text: str, place: Place, _scope
     """
     order = (4, 5, 6, 7, 8, 9, 10, 11)
     parts = run.parts(text, place)
+    narrowest = content
     given = [
         (level, number)
         for level in _LEVELS
@@ -101,7 +108,17 @@ def location_of_ndl(run: Run, content: Building, text: str, place: Place, _scope
             content["partOf"] = {REFERS: outer}
             content = outer.content
         _fill_location(run, content, parts[number - 1], (*place, number), level)
+    if given:
+        _status(run, narrowest, parts, place, order[_STATUS - 1])
     return bool(given)
+
+
+def _status(run: Run, content: Building, parts: list[str], place: Place, number: int) -> None:
+    """Set the status that part *number* says, where it is one of FHIR's; table 0306 leaves its codes to the sender."""
+    said = run.read(parts[number - 1]).lower() if number <= len(parts) else ""
+    if said in _STATUSES:
+        content["status"] = said
+        run.used.append((*place, number, 1))
 
 
 def _fill_location(run: Run, content: Building, text: str, place: Place, level: _Level) -> None:

@@ -25,7 +25,7 @@ from adapters.hl7.mapping.run import Run, UnmappedCode
 from adapters.hl7.mapping.targets import Made, elements
 from mappings.merging import Sheets
 
-ENGINE = "2"
+ENGINE = "3"
 """Version of this engine: plans of another one have another id."""
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeAlias
+from xml.sax.saxutils import escape
 
 Primitive: TypeAlias = "str | bool | int | Decimal"
 Conversion = Callable[[str, tzinfo], "Primitive | None"]
@@ -60,6 +61,8 @@ def date_time(text: str, zone: tzinfo) -> str | None:
 
 def _offset(text: str) -> str | None:
     hours, minutes = int(text[1:3]), int(text[3:5])
+    if (hours, minutes) == (0, 0):
+        return "Z"
     return f"{text[:3]}:{text[3:]}" if (hours < 14 and minutes < 60) or (hours, minutes) == (14, 0) else None  # noqa: PLR2004 - the widest offset there is
 
 
@@ -164,6 +167,14 @@ def base64(text: str, _zone: tzinfo) -> str | None:
     return joined if joined and re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", joined) and not len(joined) % 4 else None
 
 
+def xhtml(text: str, _zone: tzinfo) -> str | None:
+    """Return a text as the ``div`` of a narrative; None for one of blanks only.
+
+    Spec: https://hl7.org/fhir/R4/narrative.html
+    """
+    return f'<div xmlns="http://www.w3.org/1999/xhtml">{escape(text)}</div>' if text.strip() else None
+
+
 CONVERSIONS: Mapping[str, Conversion] = MappingProxyType(
     {
         "base64Binary": base64,
@@ -185,7 +196,7 @@ CONVERSIONS: Mapping[str, Conversion] = MappingProxyType(
         "uri": uri,
         "url": uri,
         "uuid": uri,
-        "xhtml": lambda _text, _zone: None,
+        "xhtml": xhtml,
     }
 )
 """The conversion of each primitive type."""

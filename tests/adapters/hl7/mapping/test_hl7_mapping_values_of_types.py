@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cache
-from typing import Any
 
 import pytest
 
-from adapters.hl7.encoding import Message
-from adapters.hl7.mapping import Mapped, Plan
 from adapters.hl7.mapping.ranges import Ends, ends
-from mappings.merging import common
+from tests.support.mapping import mapped, observation, only
 
 IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 UCUM = "http://unitsofmeasure.org"
 UUID = "0B7D2F6E-1111-4222-8333-944444444444"
-
-
-@cache
-def plan() -> Plan:
-    return Plan(common(), "sender")
-
-
-def mapped(event: str, *segments: str) -> Mapped:
-    header = f"MSH|^~\\&|A|B|C|D|20260101||{event}|1|P|2.5.1"
-    return plan().apply(Message.parse("\r".join((header, *segments)).encode()))
-
-
-def only(found: Mapped, resource_type: str) -> dict[str, Any]:
-    (entry,) = [each for each in found.bundle["entry"] if each["resource"]["resourceType"] == resource_type]
-    resource: dict[str, Any] = entry["resource"]
-    return resource
-
-
-def observation(obx: str) -> dict[str, Any]:
-    return only(mapped("ORU^R01", "PID|1||7", "OBR|1|P|F|X^X^LN", f"OBX|1|{obx}"), "Observation")
 
 
 def quantity(value: str, **more: str) -> dict[str, object]:

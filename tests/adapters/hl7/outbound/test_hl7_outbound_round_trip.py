@@ -25,14 +25,13 @@ VERSION = "2.5.1"
 ENVELOPE = Envelope(("STANFORIS", ""), ("OTHER", ""))
 
 UNMAKEABLE = {
-    "LAB-ORM-1.hl7": "OBR-4",
     "LAB-ORU-1.hl7": "OBX-11",
-    "OML-O21-02.hl7": "OBR-4",
-    **{f"ORM-O01-0{number}.hl7": "OBR-4" for number in range(1, 7)},
+    **{f"ORM-O01-0{number}.hl7": "OBR-4" for number in range(4, 7)},
 }
-"""Messages of which no valid one can be made again, and the place that lacks what is required: the code of an order
-that the inbound rows do not map, and results without a status."""
+"""Messages of which no valid one can be made again, and the place that lacks what is required: results without a
+status, and orders of diets, drugs and supplies, which have no OBR."""
 LOST = {
+    ("LAB-ORM-1.hl7", "ORC-9"): "a time without an offset gets that of the sender",
     ("MDHHS-OML-O21-2.hl7", "OBR-4.1"): "two requests under one placer number are one order",
     ("MDHHS-OML-O21-2.hl7", "OBR-4.2"): "the same",
     ("OML-O21-03.hl7", "OBR-4.2"): "orders under one placer group number are one order",
