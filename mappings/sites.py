@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -37,6 +37,9 @@ FLOATING = "~"
 _ANCHORED = frozenset({"Patient", "Encounter"})
 """Types of which Z segments tell more, rather than of a resource of their own."""
 
+Condition = Literal["AL", "NE", "ER", "SU"]
+"""Table 0155: when an acknowledgement is wanted."""
+
 
 class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
     """A sender of a site.
@@ -48,6 +51,10 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
         zone: IANA zone of times without an offset; empty for the site's.
         charset: label of table 0211 that goes before what MSH-18 says.
         tenant: number of the tenant that it sends for.
+        accept: table 0155 (``AL | NE | ER | SU``) in place of MSH-15.
+        application_accept: the same in place of MSH-16.
+        acknowledge_to: name of the site's destination that gets application acknowledgements; empty: none are sent.
+        deferred: what it sends in the original mode is answered when it is stored, and again when it is applied.
         duplicates: ``accept_new | reject | hold``.
         lane: places whose values together are kept in order.
         certificates: SHA-256 fingerprints of the client certificates it may come with.
@@ -60,6 +67,10 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
     zone: str = ""
     charset: str | None = None
     tenant: int = 1
+    accept: Condition | None = None
+    application_accept: Condition | None = None
+    acknowledge_to: str = ""
+    deferred: bool = False
     duplicates: str = "accept_new"
     lane: tuple[str, ...] = ("PID-3.1", "PID-3.4")
     certificates: tuple[str, ...] = ()

@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
-from adapters.hl7.acknowledgement import Outcome, accept_code, acknowledge, salvage
+from adapters.hl7.acknowledgement import Delay, Mode, Outcome, accept_code, acknowledge, mode_of, salvage
+from adapters.hl7.delayed import FOLLOWS
 from adapters.hl7.encoding.batch import is_batch, parse_file
 from adapters.hl7.encoding.message import Message
 from adapters.hl7.errors import Condition, Fault, Hl7Error, Place, Severity, refuse
@@ -109,8 +110,12 @@ class Receiver:
 
 def answer_of(message: Message, sender: Sender) -> bytes:
     """Return what *message* is answered when it is stored; empty where its sender wants no answer."""
-    code = accept_code(*sender.conditions(message), Outcome.STORED)
-    return acknowledge(message, code).raw if code is not None else b""
+    conditions = sender.conditions(message)
+    code = accept_code(*conditions, Outcome.STORED)
+    if code is None:
+        return b""
+    delay = Delay(FOLLOWS) if sender.deferred and mode_of(*conditions) is Mode.ORIGINAL else Delay()
+    return acknowledge(message, code, delay=delay).raw
 
 
 def arrival_of(message: Message, sender: Sender, answer: bytes, received_at: int) -> Arrival:

@@ -37,6 +37,8 @@ class Sender:
         charset: label of table 0211 that goes before what MSH-18 says.
         accept: table 0155 in place of MSH-15; None leaves it to the message.
         application_accept: the same for MSH-16.
+        deferred: what it sends in the original mode is answered twice: when it is stored, and when it is applied.
+        acknowledge_to: name of the destination that gets the answers which are given later; empty: none are given.
         duplicates: what is done with a control id that came before with other bytes.
         lane: places whose values together are kept in order.
         processing_ids: MSH-11 that are taken; empty takes all.
@@ -51,6 +53,8 @@ class Sender:
     charset: str | None = None
     accept: str | None = None
     application_accept: str | None = None
+    deferred: bool = False
+    acknowledge_to: str = ""
     duplicates: Duplicates = Duplicates.ACCEPT_NEW
     lane: tuple[Location, ...] = (location("PID-3.1"), location("PID-3.4"))
     processing_ids: frozenset[str] = frozenset()

@@ -25,6 +25,7 @@ from adapters.hl7.applying.application import Application
 from adapters.hl7.applying.plans import AnsweredPlans
 from adapters.hl7.applying.server import InProcess, Receive, Scope, Send
 from adapters.hl7.applying.worker import Worker, milliseconds
+from adapters.hl7.delayed import Delayed, QueueOf
 from adapters.hl7.mapping.plans import Plans
 from adapters.hl7.mllp.listener import Limits, Listener
 from adapters.hl7.mllp.tls import server_context
@@ -79,6 +80,7 @@ class Tenant:
 
     worker: Worker
     answering: Answering
+    delayed: Delayed
 
 
 class Service:
@@ -86,7 +88,7 @@ class Service:
 
     def __init__(
         self, application: Hosted, stores: MessageStores, known: Iterable[Sender], plans: AnsweredPlans,
-        authorization: Authorization | None = None, figures: Figures | None = None,
+        queue_of: QueueOf, authorization: Authorization | None = None, figures: Figures | None = None,
     ) -> None:  # fmt: skip
         """Prepare.
 
@@ -95,12 +97,14 @@ class Service:
             stores: where messages are kept.
             known: the senders.
             plans: what their messages become.
+            queue_of: where answers wait that senders get later.
             authorization: for requests to the FHIR server; None where it lets everybody in.
             figures: count what happens.
         """
         self._application = application
         self._stores = stores
         self._plans = plans
+        self._queue_of = queue_of
         self._authorization = authorization
         self.figures = figures or Figures()
         self._watch = Watch(stores, self.figures, milliseconds)
@@ -123,7 +127,8 @@ class Service:
     def _tenant(self, number: int) -> Tenant:
         server = self.server(number)
         store = self._stores.for_tenant(number)
-        apply = Application(server, self._plans.of, milliseconds).apply
+        delayed = Delayed(number, self._served, self._queue_of, milliseconds)
+        apply = Application(server, self._plans.of, milliseconds, delayed.tell).apply
 
         async def counted(stored: StoredMessage) -> Settlement:
             settlement = await apply(stored)
@@ -131,7 +136,7 @@ class Service:
             return settlement
 
         worker = Worker(store, counted)
-        return Tenant(worker, Answering(server, self._plans, store, worker))
+        return Tenant(worker, Answering(server, self._plans, store, worker), delayed)
 
     async def start(self) -> None:
         """Begin to work; what people said before is known from the first message on."""
@@ -149,6 +154,8 @@ class Service:
         for number in {sender.tenant for sender in self._served} - set(self._tenants):
             self._tenants[number] = self._tenant(number)
             await self._begin(self._tenants[number])
+        for tenant in self._tenants.values():
+            tenant.delayed.know(self._served)
         self._watch.know(self._served)
         self.receiver.know(Senders(self._served))
 
@@ -198,7 +205,7 @@ async def serve(
     )
     stores = await open_message_stores(options, contexts)
     queues = PostgresQueues(options, contexts)
-    service = Service(application, stores, known, AnsweredPlans(plans.of), authorization)
+    service = Service(application, stores, known, AnsweredPlans(plans.of), queues.queue, authorization)
 
     def shown_to(destination: Destination) -> InProcess:
         header = None if admission is None else partial(admission, destination)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.hl7.encoding.location import location
+from adapters.hl7.outbound.destinations import HANDED_OVER
 from adapters.hl7.senders import Duplicates, Sender, Senders
 from mappings.errors import MappingError
-from mappings.sites import SITES, SenderFile, sites
+from mappings.sites import SITES, SenderFile, SiteFile, sites
 
 
 def senders(folder: Path = SITES) -> list[Sender]:
@@ -16,7 +17,7 @@ def senders(folder: Path = SITES) -> list[Sender]:
     Raises:
         MappingError: a file cannot be used, or two senders cannot be told apart.
     """
-    found = [_sender(site.file.name, each) for site in sites(folder) for each in site.file.senders]
+    found = [_sender(site.file, each) for site in sites(folder) for each in site.file.senders]
     known: dict[tuple[str, str], str] = {}
     for sender in found:
         other = known.setdefault((sender.application, sender.facility), sender.name)
@@ -33,19 +34,40 @@ def known_senders(folder: Path = SITES) -> Senders:
     return Senders(senders(folder))
 
 
-def _sender(site: str, file: SenderFile) -> Sender:
-    name = f"{site}/{file.name}"
+def _sender(site: SiteFile, file: SenderFile) -> Sender:
     try:
         return Sender(
-            name=name,
+            name=f"{site.name}/{file.name}",
             tenant=file.tenant,
             application=file.application,
             facility=file.facility,
             certificates=frozenset(file.certificates),
             charset=file.charset,
+            accept=file.accept,
+            application_accept=file.application_accept,
+            deferred=file.deferred,
+            acknowledge_to=_acknowledge_to(site, file),
             duplicates=Duplicates(file.duplicates),
             lane=tuple(location(place) for place in file.lane),
             expected_seconds=file.expected_seconds,
         )
     except ValueError as error:
-        raise MappingError(f"{site}/site.yaml: sender {file.name}: {error}") from error
+        raise MappingError(f"{site.name}/site.yaml: sender {file.name}: {error}") from error
+
+
+def _acknowledge_to(site: SiteFile, file: SenderFile) -> str:
+    """Return the name of the destination that gets a sender's later answers; empty for none.
+
+    Raises:
+        ValueError: the site has no such destination of the sender's tenant, or it takes no acknowledgements.
+    """
+    if not file.acknowledge_to:
+        if file.deferred:
+            raise ValueError("deferred: expected acknowledge_to to name a destination")
+        return ""
+    for destination in site.destinations:
+        if (destination.name, destination.tenant) == (file.acknowledge_to, file.tenant):
+            if HANDED_OVER not in destination.messages:
+                raise ValueError(f"acknowledge_to: expected {HANDED_OVER} among the messages of {destination.name}")
+            return f"{site.name}/{destination.name}"
+    raise ValueError(f"acknowledge_to: expected a destination of tenant {file.tenant}, found {file.acknowledge_to!r}")

@@ -20,6 +20,8 @@ _ERR_BY_PLACE = ("2.1", "2.2", "2.3", "2.3.1", "2.4")
 """Versions whose ERR has one field: place and code together."""
 _WITHOUT_STRUCTURE = ("2.1", "2.2", "2.3")
 """Versions whose MSH-9 has no third component."""
+_WITHOUT_DELAYS = ("2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
+"""Versions that have withdrawn MSA-5."""
 _HEADER = b"MSH|^~\\&|||||||||P|2.5.1\r"
 _LONGEST_HEADER = 4096
 
@@ -36,7 +38,26 @@ class Answer(NamedTuple):
     raw: bytes
 
 
-def acknowledge(message: Message, code: str, faults: Sequence[Fault] = (), now: datetime | None = None) -> Answer:
+class Delay(NamedTuple):
+    """How an acknowledgement belongs to one that is given later.
+
+    Attributes:
+        kind: MSA-5, table 0102: ``D``, another one follows; ``F``, this is the other one.
+        control_id: MSH-10; empty for a new one.
+        accept: MSH-15: whether this message is to be acknowledged itself.
+    """
+
+    kind: str = ""
+    control_id: str = ""
+    accept: str = ""
+
+
+_NO_DELAY = Delay()
+
+
+def acknowledge(
+    message: Message, code: str, faults: Sequence[Fault] = (), now: datetime | None = None, delay: Delay = _NO_DELAY
+) -> Answer:
     """Return the answer to *message* with *code*, in its version, delimiters and character set.
 
     Args:
@@ -44,8 +65,9 @@ def acknowledge(message: Message, code: str, faults: Sequence[Fault] = (), now: 
         code: table 0008.
         faults: what was wrong; each becomes an ERR.
         now: MSH-7.
+        delay: given where there are two answers, one now and one later.
     """
-    writer = _Writer(message)
+    writer = _Writer(message, delay)
     segments = [writer.msh(now or datetime.now(UTC)), writer.msa(code, faults), *writer.err(faults)]
     return Answer(code, _encoded("".join(f"{segment}\r" for segment in segments), message))
 
@@ -70,8 +92,9 @@ def _encoded(text: str, message: Message) -> bytes:
 class _Writer:
     """Writes the segments of an answer to one message."""
 
-    def __init__(self, message: Message) -> None:
+    def __init__(self, message: Message, delay: Delay) -> None:
         self._message = message
+        self._delay = delay
         self._encoding: Encoding = message.encoding
         self._version = version_of(message["MSH-12"])
         header = message.segment("MSH")
@@ -90,12 +113,12 @@ class _Writer:
             now.strftime("%Y%m%d%H%M%S%z"),
             "",
             self._type(event.partition(self._encoding.delimiters.component)[0] if code else ""),
-            secrets.token_hex(10).upper(),
+            self._delay.control_id or secrets.token_hex(10).upper(),
             field[11],
             field[12],
             "",
             "",
-            enhanced,
+            self._delay.accept or enhanced,
             enhanced,
             "",
             field[18],
@@ -112,7 +135,9 @@ class _Writer:
     def msa(self, code: str, faults: Sequence[Fault]) -> str:
         """Return MSA; before 2.5 it carries the text of the first fault."""
         text = self._escaped(faults[0].text) if faults and self._version in _ERR_BY_PLACE else ""
-        return self._joined(["MSA", code, self._header.texts[10] if len(self._header.texts) > 10 else "", text])  # noqa: PLR2004 - MSH-10
+        control_id = self._header.texts[10] if len(self._header.texts) > 10 else ""  # noqa: PLR2004 - MSH-10
+        kind = "" if self._version in _WITHOUT_DELAYS else self._delay.kind
+        return self._joined(["MSA", code, control_id, text, "", kind])
 
     def err(self, faults: Sequence[Fault]) -> list[str]:
         """Return the ERR segments: one for each fault, before 2.5 one for all."""

@@ -55,14 +55,14 @@ def accept_code(msh_15: str, msh_16: str, outcome: Outcome) -> str | None:
     return None
 
 
-def application_code(msh_15: str, msh_16: str, outcome: Outcome) -> str | None:
+def application_code(msh_15: str, msh_16: str, outcome: Outcome, *, deferred: bool = False) -> str | None:
     """Return MSA-1 of the answer when a stored message has been applied, or cannot be; None when none is wanted.
 
-    In the original mode it was answered when it was stored.
+    In the original mode it was answered when it was stored; *deferred*: that answer said that this one would follow.
     """
-    if mode_of(msh_15, msh_16) is Mode.ORIGINAL or not _wants(msh_16, outcome):
-        return None
-    return _APPLICATION[outcome]
+    if mode_of(msh_15, msh_16) is Mode.ORIGINAL:
+        return _APPLICATION[outcome] if deferred else None
+    return _APPLICATION[outcome] if _wants(msh_16, outcome) else None
 
 
 def _wants(condition: str, outcome: Outcome) -> bool:

@@ -6,7 +6,7 @@ already make no version, and its Provenance has an id of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from adapters.hl7.applying import provenance, questions
@@ -46,6 +46,13 @@ class Mapper(Protocol):
         ...
 
 
+Tell = Callable[[StoredMessage, Message, Settlement], Awaitable[None]]
+
+
+async def _tell_nobody(_stored: StoredMessage, _message: Message, _settlement: Settlement) -> None:
+    """Tell nobody."""
+
+
 class Application:
     """Carries out one tenant's messages."""
 
@@ -54,6 +61,7 @@ class Application:
         server: FhirServer,
         plan_of: Callable[[str], Mapper],
         now: Callable[[], int],
+        tell: Tell = _tell_nobody,
     ) -> None:
         """Prepare.
 
@@ -61,7 +69,9 @@ class Application:
             server: carries out transactions.
             plan_of: gives the plan of a sender, by name.
             now: tells milliseconds since 1970.
+            tell: told what became of each message, before that is settled; what it raises has the message tried again.
         """
+        self._tell = tell
         self._server = server
         self._plan_of = plan_of
         self._now = now
@@ -71,11 +81,16 @@ class Application:
         self._sending = Sending(server)
 
     async def apply(self, stored: StoredMessage) -> Settlement:
-        """Carry out a message and return what became of it."""
+        """Carry out a message, tell its sender if that is wanted, and return what became of it."""
         try:
             message = Message.parse(stored.raw, stored.charset)
         except Hl7Error as error:
             return Settlement(stored.number, State.DEAD, f"{error.fault.condition.name} {error.fault.place}")
+        settlement = await self._applied(stored, message)
+        await self._tell(stored, message, settlement)
+        return settlement
+
+    async def _applied(self, stored: StoredMessage, message: Message) -> Settlement:
         plan = self._plan_of(stored.sender)
         mapped = plan.apply(message)
         if not mapped.structure:
