@@ -1,6 +1,6 @@
 """What access control costs reads and searches.
 
-    python -m benchmarks.enforcement [--patients N] [--requests N] [--json]
+    python -m benchmarks.enforcement [--patients N] [--opted-out N] [--requests N] [--json]
 
 The whole application, without a socket, on a PostgreSQL of its own. The same requests are made of a server without
 access control and, in turns, by callers of several kinds; shown are requests a second, the best of several rounds.
@@ -37,6 +37,7 @@ BASE = "http://127.0.0.1:8080/fhir"
 _EACH = 20
 _ROUNDS = 5
 _AT_ONCE = 8
+_AT_ONCE_STORED = 500
 _DONE = 200
 _EXPECTED = (_DONE, 403, 404)
 
@@ -133,6 +134,25 @@ def _bundle(patient: int) -> bytes:
     return orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
 
+def _consents(first: int, count: int) -> bytes:
+    """Return a Bundle of consents by which others than the patients asked for withhold everything."""
+    scope, rule = {"coding": [{"code": "patient-privacy"}]}, {"coding": [{"code": "OPTOUT"}]}
+    trees = [
+        {
+            "resourceType": "Consent",
+            "id": f"c{number}",
+            "status": "active",
+            "scope": scope,
+            "category": [{"text": "privacy"}],
+            "patient": {"reference": f"Patient/out{number}"},
+            "policyRule": rule,
+        }
+        for number in range(first, first + count)
+    ]
+    entries = [{"resource": tree, "request": {"method": "PUT", "url": f"Consent/{tree['id']}"}} for tree in trees]
+    return orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+
 def kinds(patients: int) -> dict[str, list[str]]:
     """Return requests of each kind, all of which every caller may make."""
     chance = random.Random(1)
@@ -163,7 +183,9 @@ async def rate(caller: Caller, urls: Sequence[str], requests: int) -> float:
     return requests / (time.perf_counter() - started)
 
 
-async def run(folder: Path, dsn: tuple[str, str], patients: int, requests: int) -> dict[str, dict[str, float]]:
+async def run(
+    folder: Path, dsn: tuple[str, str], patients: int, requests: int, opted_out: int = 0
+) -> dict[str, dict[str, float]]:
     """Return rates by kind of request and caller."""
     settings = Settings(
         base_url=BASE, data=folder, log_requests=False, audit="off", database_url=dsn[0], database_app_url=dsn[1]
@@ -176,6 +198,9 @@ async def run(folder: Path, dsn: tuple[str, str], patients: int, requests: int) 
     for number in range(patients):
         if await callers["open"].post(_bundle(number)) != _DONE:
             raise RuntimeError("a Bundle was refused")
+    for first in range(0, opted_out, _AT_ONCE_STORED):
+        if await callers["open"].post(_consents(first, min(_AT_ONCE_STORED, opted_out - first))) != _DONE:
+            raise RuntimeError("a Bundle of consents was refused")
     found: dict[str, dict[str, float]] = {}
     for kind, urls in kinds(patients).items():
         found[kind] = dict.fromkeys(callers, 0.0)
@@ -202,13 +227,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=500)
+    parser.add_argument("--opted-out", type=int, default=0, help="other patients who withhold everything")
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "postgres") as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
         dsn = (cluster.connection.owner_dsn, cluster.connection.app_dsn)
-        found = asyncio.run(run(Path(folder), dsn, given.patients, given.requests))
+        found = asyncio.run(run(Path(folder), dsn, given.patients, given.requests, given.opted_out))
     if given.json:
         print(json.dumps(found))
     else:

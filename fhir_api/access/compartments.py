@@ -9,7 +9,7 @@ Spec: https://hl7.org/fhir/R4/compartmentdefinition.html
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from fhir_api.access.clauses import every, some
 from fhir_api.search.definitions import SearchDefinitions
@@ -64,6 +64,26 @@ READING: Final = "rs"
 _POINTERS: Final = ("patient", "subject")
 
 
+class Centres(NamedTuple):
+    """Resources at the centres of compartments.
+
+    Attributes:
+        resource_type: of all of them.
+        themselves: holds for them.
+        pointed_at: what points at one of them.
+    """
+
+    resource_type: str
+    themselves: IdClause
+    pointed_at: ReferenceValue
+
+    @classmethod
+    def of(cls, resource_type: str, ids: Sequence[str]) -> Centres:
+        """Return those with the logical *ids*."""
+        pointed_at = ReferenceValue(tuple(f"{resource_type}/{logical_id}" for logical_id in ids))
+        return cls(resource_type, IdClause(tuple(ids)), pointed_at)
+
+
 def within(definitions: SearchDefinitions, centre: str, logical_id: str, resource_type: str, letter: str) -> Clause:
     """Return what holds for resources of a type that may be reached with ``centre/logical_id``.
 
@@ -76,7 +96,7 @@ def within(definitions: SearchDefinitions, centre: str, logical_id: str, resourc
     """
     if resource_type in SHARED:
         return EVERYTHING if letter in READING else NOTHING
-    inside = belonging(definitions, centre, (logical_id,), resource_type)
+    inside = belonging(definitions, Centres.of(centre, (logical_id,)), resource_type)
     if letter in READING or resource_type == centre:
         return inside
     return every((inside, *_about_nobody_else(definitions, f"{centre}/{logical_id}", resource_type)))
@@ -95,16 +115,16 @@ def _about_nobody_else(definitions: SearchDefinitions, reference: str, resource_
             )
 
 
-def belonging(definitions: SearchDefinitions, centre: str, ids: Sequence[str], resource_type: str) -> Clause:
+def belonging(definitions: SearchDefinitions, centres: Centres, resource_type: str) -> Clause:
     """Return what holds for resources of a type that belong to one of several centres of compartments."""
+    centre = centres.resource_type
     if resource_type == centre:
         # not those that merely link to it: whoever may write one could bring it in
-        return IdClause(tuple(ids))
-    value = ReferenceValue(tuple(f"{centre}/{logical_id}" for logical_id in ids))
+        return centres.themselves
     inside = definitions.compartment(centre, resource_type)
     parameters = (definitions.parameter(resource_type, code) for code in inside or (*_POINTERS, centre.lower()))
     return some(
-        ValueClause(each, None, (value,))
+        ValueClause(each, None, (centres.pointed_at,))
         for each in parameters
         if each is not None and (inside or centre in each.targets)
     )

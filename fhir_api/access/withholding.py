@@ -15,7 +15,7 @@ from typing import Final
 
 from fhir_api.access.caller import Caller
 from fhir_api.access.clauses import every, never, some
-from fhir_api.access.compartments import SHARED, belonging
+from fhir_api.access.compartments import SHARED, Centres, belonging
 from fhir_api.access.consent_content import content
 from fhir_api.access.consent_readers import Answer, concerns
 from fhir_api.access.consents import Consent, Provision
@@ -42,6 +42,7 @@ class ConsentsInForce:
         for consent in consents:
             alike.setdefault(consent.root, set()).add(consent.patient)
         self._alike = tuple((root, frozenset(patients)) for root, patients in alike.items())
+        self._centres = cache(self._centres_of)
         self._belonging = cache(self._belonging_to)
         bounds = (bound for root, _ in self._alike for bound in _bounds(root) if bound > now)
         self.until = min(bounds, default=inf)
@@ -67,10 +68,14 @@ class ConsentsInForce:
         if not any(own in self._alike[number][1] for number in numbers):
             return self._belonging(numbers, resource_type)
         others = self._patients(numbers) - {own}
-        return belonging(self._definitions, "Patient", sorted(others), resource_type) if others else NOTHING
+        return belonging(self._definitions, _patients(others), resource_type) if others else NOTHING
 
     def _belonging_to(self, numbers: tuple[int, ...], resource_type: str) -> Clause:
-        return belonging(self._definitions, "Patient", sorted(self._patients(numbers)), resource_type)
+        return belonging(self._definitions, self._centres(numbers), resource_type)
+
+    def _centres_of(self, numbers: tuple[int, ...]) -> Centres:
+        # one for all types: what a store works out of thousands of patients it does once
+        return _patients(self._patients(numbers))
 
     def _patients(self, numbers: Iterable[int]) -> frozenset[str]:
         return frozenset[str]().union(*(self._alike[number][1] for number in numbers))
@@ -89,6 +94,10 @@ class ConsentsInForce:
             return every((maybe, never(given))), NOTHING
         given = every((sure, never(withheld))) if answer is Answer.YES else NOTHING
         return every((maybe, withheld)), given
+
+
+def _patients(ids: Iterable[str]) -> Centres:
+    return Centres.of("Patient", sorted(ids))
 
 
 def _bounds(provision: Provision) -> Iterator[float]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from conformance.types import resource_types
+from fhir_api.model.derived import LARGE, Derived
 from fhir_api.model.keys import is_logical_id
 from fhir_api.model.references import parse_restful
 from fhir_api.search.entries import ReferenceEntry, canonical_target, new_entry
@@ -22,6 +23,7 @@ Wanted = Sequence[tuple[int, str | None]]
 """Parameter keys, each with the only target type it takes (``where(resolve() is Patient)``), or None for any."""
 
 _TYPES = frozenset(resource_types())
+_members = Derived[str, frozenset[str]](frozenset)
 
 
 def reference(
@@ -144,7 +146,7 @@ def matches(entry: ReferenceEntry, value: ReferenceValue | TokenValue, modifier:
         if value.any_system:
             return code == value.code
         return (system, code) != (None, None) and system == value.system and value.code in {None, code}
-    if entry.target not in value.candidates:
+    if entry.target not in (value.candidates if len(value.candidates) < LARGE else _members.of(value.candidates)):
         return False
     if modifier == "versions":
         return f"{entry.version}.".startswith(f"{value.version}.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from xxhash import xxh3_64_intdigest
 
+from fhir_api.model.derived import Derived
 from fhir_api.model.keys import ResourceKey
 
 _SIGN = 1 << 63
@@ -23,11 +24,16 @@ class Hasher:
         self._seed = seed % _WRAP
         self._tokens: dict[tuple[str | None, str], int] = {}
         self._sets: dict[frozenset[str], int] = {}
+        self._texts = Derived[str, list[int]](lambda texts: [self.text(text) for text in texts])
 
     def text(self, text: str) -> int:
         """Return the hash of *text*."""
         value = xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"), self._seed)
         return value - _WRAP if value >= _SIGN else value
+
+    def texts(self, texts: tuple[str, ...]) -> list[int]:
+        """Return the hash of each of *texts*; the same list for the same tuple, so nobody may change it."""
+        return self._texts.of(texts)
 
     def content(self, content: bytes) -> int:
         """Return the hash of *content*."""

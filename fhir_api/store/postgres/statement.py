@@ -10,8 +10,16 @@ class Arguments:
 
     def __init__(self) -> None:
         self.values: list[Any] = []
+        self._lists: dict[tuple[int, str], str] = {}
 
     def bind(self, value: Any, cast: str = "bigint") -> str:
         """Return the text that stands for *value* in the statement."""
+        # a list is sent once: there may be thousands of patients in it
+        known = self._lists.get((id(value), cast)) if isinstance(value, list) else None
+        if known is not None:
+            return known
         self.values.append(value)
-        return f"${len(self.values) + 1}::{cast}"
+        bound = f"${len(self.values) + 1}::{cast}"
+        if isinstance(value, list):
+            self._lists[id(value), cast] = bound
+        return bound

@@ -8,7 +8,7 @@ import pytest
 
 from fhir_api.access.caller import Caller
 from fhir_api.access.register import Register
-from fhir_api.search.query import EVERYTHING
+from fhir_api.search.query import EVERYTHING, AllClause, AnyClause, NotClause, ReferenceValue, ValueClause
 from fhir_api.store.memory.store import MemoryStore, MemoryStores
 from fhir_api.store.port import TenantStore
 from identity.access.scopes.permissions import compile_scope
@@ -118,3 +118,24 @@ async def test_labels_are_those_in_use(register, store):
 async def test_other_consents_withhold_nothing(register, store, changed):
     await store.write([write({**a_consent(), **changed})])
     assert not await withholds(register)
+
+
+async def test_patients_who_say_the_same_are_one_set_for_all_types(register, store):
+    alike = ({**a_consent(), "id": f"c{n}", "patient": {"reference": f"Patient/p{n}"}} for n in range(40))
+    await store.write([write(each) for each in alike])
+    consents = (await register.in_force()).consents
+    observations, conditions = (consents.narrowing(CLINICIAN, name) for name in ("Observation", "Condition"))
+    sets = {id(each.candidates) for clause in (observations, conditions) for each in _references(clause)}
+    assert len(sets) == 1
+
+
+def _references(clause: Any) -> list[ReferenceValue]:
+    match clause:
+        case NotClause(inner):
+            return _references(inner)
+        case AnyClause(clauses) | AllClause(clauses):
+            return [each for one in clauses for each in _references(one)]
+        case ValueClause(_, _, values):
+            return [each for each in values if isinstance(each, ReferenceValue)]
+        case _:
+            return []

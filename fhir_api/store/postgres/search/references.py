@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fhir_api.model.derived import Derived
 from fhir_api.search.query import ReferenceValue, TokenValue, Value
 from fhir_api.store.postgres.hashing import Hasher, tells
 from fhir_api.store.postgres.statement import Arguments
@@ -24,7 +25,7 @@ class References:
         known = (parent for value in values if isinstance(value, ReferenceValue) for parent in value.parents)
         numbers = sorted({number for parent in known for number in parent.numbers})
         parents = self._arguments.bind(numbers, "integer[]")
-        roots = self._array(self.hashes(values))
+        roots = self.array(self.hashes(values))
         up = (
             "SELECT f.target FROM h JOIN fhir.resource r ON r.tenant_id = c.tenant AND r.id_hash = h.hash "
             "AND r.change <> 3 JOIN fhir.reference f ON f.tenant_id = c.tenant AND f.rid = r.rid "
@@ -42,7 +43,7 @@ class References:
         bind, text = self._arguments.bind, self._hasher.text
         selects = [
             f"SELECT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant AND k.param = {key} "
-            f"AND k.code_hash = ANY({self._array([text(each) for each in value.candidates])}) "
+            f"AND k.code_hash = ANY({self.array([text(each) for each in value.candidates])}) "
             f"AND (k.code = {bind(value.version, 'text')} OR starts_with(k.code, {bind(f'{value.version}.', 'text')}))"
             for value in values
             if isinstance(value, ReferenceValue)
@@ -54,13 +55,16 @@ class References:
         hasher = self._hasher
         tokens = [value for value in values if isinstance(value, TokenValue)]
         bare = [hasher.bare_logical(value.code or "") for value in tokens if value.any_system]
-        return self._array(
+        return self.array(
             bare + [hasher.logical(value.system, value.code or "") for value in tokens if not value.any_system]
         )
 
     def hashes(self, values: Sequence[Value], only: str | None = None) -> list[int]:
         """Return the hashes of what references with these values point at, if *only* to one type."""
         hasher = self._hasher
+        match values:
+            case [ReferenceValue(candidates=candidates, version=None)] if only is None or _all_tell(candidates, only):
+                return hasher.texts(candidates)
         targets = [
             f"{target}|{value.version}" if value.version else target
             for value in values
@@ -71,5 +75,13 @@ class References:
             return [hasher.text(target) for target in targets]
         return [hasher.text(target) if tells(target, only) else hasher.typed(only, target) for target in targets]
 
-    def _array(self, hashes: Sequence[int]) -> str:
-        return self._arguments.bind(list(hashes), "bigint[]")
+    def array(self, hashes: list[int]) -> str:
+        """Return the text that stands for *hashes* in the statement."""
+        return self._arguments.bind(hashes, "bigint[]")
+
+
+def _all_tell(candidates: tuple[str, ...], only: str) -> bool:
+    return _kinds.of(candidates) == {only}
+
+
+_kinds = Derived[str, frozenset[str]](lambda candidates: frozenset(each.partition("/")[0] for each in candidates))

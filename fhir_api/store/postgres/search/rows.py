@@ -242,7 +242,7 @@ class RowFinder:
         hashes = self.references.hashes(values, clause.parameter.only)
         if len(hashes) == 1:
             return Keys("reference", key, self._arguments.bind(hashes[0]), is_one=True)
-        return Keys("reference", key, self._hash_array(hashes), is_many=len(hashes) > MANY_HASHES)
+        return Keys("reference", key, self.references.array(hashes), is_many=len(hashes) > MANY_HASHES)
 
     def _dates(self, key: int, values: Sequence[Value]) -> Ranges:
         narrow, wide = self._arguments.bind(key, "integer"), self._arguments.bind(-key, "integer")
