@@ -92,16 +92,16 @@ async def rounds(folder: Path, kills: list[Kill]) -> None:
     clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
     try:
         await harass(server, kills, chance)
-    finally:
         load.stop()
-        await asyncio.gather(*clients)
-    try:
         async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*clients)
             for mrn, sent in load.sent.items():
                 while len(await applied(server.base, mrn)) < len(sent):  # noqa: ASYNC110 - another process applies
                     await asyncio.sleep(0.1)
                 assert await applied(server.base, mrn) == sent
     finally:
+        for client in clients:
+            client.cancel()
         await asyncio.to_thread(server.stop)
 
 
