@@ -93,12 +93,15 @@ class CompiledDefinitions:
         definitions: SearchDefinitions | None = None,
         base_url: str = "",
         zone: tzinfo | None = None,
+        contained_types: Sequence[str] | None = None,
     ) -> ParsedQuery:
         """See :class:`fhir_api.rest.wiring.ParseSearch`."""
         asked = tuple(pairs)
         base_url, zone = base_url or self._base_url, zone or self.zone
-        if codes is not None or definitions not in {None, self.search}:
-            return self._parse(resource_type, asked, compartment, lenient, base_url, zone, codes, definitions)
+        if codes is not None or contained_types is not None or definitions not in {None, self.search}:
+            return self._parse(
+                resource_type, asked, compartment, lenient, base_url, zone, codes, definitions, contained_types
+            )
         # clients ask the same again and again; what is long is rare, and "approximately" depends on the time
         length = sum(len(name) + len(value) for name, value in asked)
         if length > _REMEMBERED_LENGTH or any("ap" in value for _, value in asked):
@@ -115,6 +118,7 @@ class CompiledDefinitions:
         zone: tzinfo,
         codes: CodeSets | None = None,
         definitions: SearchDefinitions | None = None,
+        contained_types: Sequence[str] | None = None,
     ) -> ParsedQuery:
         parsed = parse_query(
             definitions or self.search,
@@ -127,10 +131,13 @@ class CompiledDefinitions:
             base_url=base_url,
             codes=codes,
             full_text=self.extractor.words,
+            contained_types=contained_types,
         )
         if compartment is None:
             return parsed
         query = parsed.query
         types = query.resource_types or members(compartment[0])
         inside = compartment_clause(self.search, *compartment, types)
-        return replace(parsed, query=replace(query, resource_types=types, clauses=(inside, *query.clauses)))
+        contained = {name: (inside, *clauses) for name, clauses in parsed.inside.items()}
+        query = replace(query, resource_types=types, clauses=(inside, *query.clauses))
+        return replace(parsed, query=query, inside=contained)

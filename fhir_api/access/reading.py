@@ -22,6 +22,7 @@ from fhir_api.access.visibility import narrowed
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
+from fhir_api.search.contained import PRESENT
 from fhir_api.search.query import EVERYTHING, NOTHING, Clause, Include, Parameter, Query, TypeClause
 from fhir_api.store.parameters import Job, OwnParameters
 from fhir_api.store.port import Criteria, DefinitionsState, HistoryQuery, PackageRecord, Page, Reader, ValueInUse
@@ -190,12 +191,12 @@ class GuardedReader:
         return await self._reader.matching_keys_of([self._allowed(criteria) for criteria in asked], limit)
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
-        """Return values of those types whose resources may all be reached.
+        """Return values of those types whose resources may all be reached, and which types are contained somewhere.
 
         Raises:
             FhirError: FORBIDDEN where there are none of these.
         """
-        seen = [each for each in parameters if self._reach(each.resource_type) is EVERYTHING]
+        seen = [each for each in parameters if each.code == PRESENT or self._reach(each.resource_type) is EVERYTHING]
         if parameters and not seen:
             raise refuse(ErrorKind.FORBIDDEN, "You may reach some resources only; what all of them have is not told.")
         return await self._reader.values_in_use(seen)

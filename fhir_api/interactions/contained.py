@@ -8,7 +8,7 @@ Spec: https://hl7.org/fhir/R4/search.html#contained
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace as replace_page
 
 import msgspec
@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from fhir_api.interactions.search import search
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.contained import POSITIONS, contained_at
-from fhir_api.search.query import Query, Total
+from fhir_api.search.contained import POSITIONS, contained_at, marks
+from fhir_api.search.query import Clause, Query, Total
 from fhir_api.store.port import ContainedMatch, Page, Reader
 
 Slot = tuple[str, int] | None
@@ -36,32 +36,43 @@ class _Head(msgspec.Struct):
 _HEAD = msgspec.json.Decoder(_Head)
 
 
-async def search_contained(store: Reader, query: Query, *, only: bool) -> Page:
-    """Return one page of the contained resources that match *query*; not *only* them, but others before them.
+Inside = Mapping[str, tuple[Clause, ...]]
+"""What has to hold for the contained resources of each type."""
+
+
+async def contained_types(store: Reader, resource_types: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *resource_types* that a resource contains."""
+    kinds = {mark.key: mark for mark in marks(resource_types)}
+    in_use = await store.values_in_use(tuple(kinds.values()))
+    return tuple(sorted({kinds[value.parameter].resource_type for value in in_use}))
+
+
+async def search_contained(store: Reader, query: Query, inside: Inside, *, only: bool) -> Page:
+    """Return one page of the contained resources that match *inside*; those of *query* before them, if not *only* them.
 
     Raises:
         FhirError: MALFORMED for a cursor of another search.
     """
     slots: list[Slot] = [] if only else [None]
-    slots += [(name, position) for name in query.resource_types for position in range(POSITIONS)]
-    total = None if query.total is Total.NONE else sum([await _count(store, query, slot) for slot in slots])
+    slots += [(name, position) for name in inside for position in range(POSITIONS)]
+    total = None if query.total is Total.NONE else sum([await _count(store, query, inside, slot) for slot in slots])
     if query.count == 0:
         return Page([], total=total)
-    return replace_page(await _page(store, query, slots), total=total)
+    return replace_page(await _page(store, query, inside, slots), total=total)
 
 
-async def _count(store: Reader, query: Query, slot: Slot) -> int:
-    return (await search(store, _at(replace(query, count=0, cursor=None, includes=()), slot))).total or 0
+async def _count(store: Reader, query: Query, inside: Inside, slot: Slot) -> int:
+    return (await search(store, _at(replace(query, count=0, cursor=None, includes=()), inside, slot))).total or 0
 
 
-async def _page(store: Reader, query: Query, slots: list[Slot]) -> Page:
+async def _page(store: Reader, query: Query, inside: Inside, slots: list[Slot]) -> Page:
     """Fill a page from one slot after the other."""
     number, cursor = _start(query.cursor, len(slots))
     found = Page([])
     while number < len(slots):
         room = query.count - len(found.matches) - len(found.contained)
         part = replace(query, cursor=cursor, count=room or 1, total=Total.NONE)
-        page = await search(store, _at(part, slots[number]))
+        page = await search(store, _at(part, inside, slots[number]))
         if room == 0 and page.matches:
             return replace_page(found, next_cursor=f"{number}:".encode())
         found = _joined(found, page, slots[number])
@@ -71,12 +82,12 @@ async def _page(store: Reader, query: Query, slots: list[Slot]) -> Page:
     return found
 
 
-def _at(query: Query, slot: Slot) -> Query:
+def _at(query: Query, inside: Inside, slot: Slot) -> Query:
     """Return *query* over one slot; what is contained has no order of its own and nothing points at it."""
     if slot is None:
         return query
     order = tuple(key for key in query.sort if key.parameter is None)
-    clauses = (contained_at(*slot, query.clauses),)
+    clauses = (contained_at(*slot, inside[slot[0]]),)
     return replace(query, resource_types=(), clauses=clauses, sort=order, includes=())
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from conformance.compartments import compartments
 from fhir_api.interactions import search as search_interaction
-from fhir_api.interactions.contained import search_contained
+from fhir_api.interactions.contained import contained_types, search_contained
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.rest import bundles
@@ -81,7 +81,7 @@ async def _search(
     if asks_for_plan(request, allowed=api.explains_searches):
         return await plans(context, query, understood.used)
     with slow_logged(api.slow_search, resource_type or "*", understood.used):
-        page = await _carried_out(context, query, understood.contained)
+        page = await _carried_out(context, query, understood)
     following = None if page.next_cursor is None else cursors.seal(text, page.next_cursor)
     shown = [*understood.used, *(pair for pair in request.query if pair[0] in _NOT_SEARCHED)]
     links = page_links(context.base_url, path, shown, following)
@@ -91,10 +91,10 @@ async def _search(
     return Response(200, body)
 
 
-async def _carried_out(context: Context, query: Query, contained: str) -> Page:
-    if contained == "false":
+async def _carried_out(context: Context, query: Query, understood: ParsedQuery) -> Page:
+    if understood.contained == "false":
         return await search_interaction.search(context.store, query)
-    return await search_contained(context.store, query, only=contained == "true")
+    return await search_contained(context.store, query, understood.inside, only=understood.contained == "true")
 
 
 def _counted(page: Page, query: Query, used: Iterable[Pair]) -> Page:
@@ -114,6 +114,8 @@ async def _understood(
     *,
     lenient: bool,
 ) -> ParsedQuery:
+    inside_any = await _contained_types(api, context, resource_type, pairs)
+
     async def understand(definitions: SearchDefinitions | None, *, lenient: bool) -> ParsedQuery:
         parse = partial(
             api.parse_search,
@@ -124,6 +126,7 @@ async def _understood(
             definitions=definitions,
             base_url=context.base_url,
             zone=context.rules.zone,
+            contained_types=inside_any,
         )
         if context.definitions is None or not asks_for_codes(pairs):
             return parse()
@@ -133,6 +136,16 @@ async def _understood(
     if context.parameters is None:
         return await understand(None, lenient=lenient)
     return await context.parameters.understood(context.store, pairs, understand, lenient=lenient)
+
+
+async def _contained_types(
+    api: Api, context: Context, resource_type: str | None, pairs: Sequence[Pair]
+) -> Sequence[str] | None:
+    """Return the types that are contained somewhere; None where the search does not look at all contained resources."""
+    is_asked = any(name == "_contained" and value not in {"", "false"} for name, value in pairs)
+    if not is_asked or resource_type is not None or any(name == "_type" for name, _ in pairs):
+        return None
+    return await contained_types(context.store, sorted(api.resource_types))
 
 
 def _cursor(request: Request) -> str | None:

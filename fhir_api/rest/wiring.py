@@ -30,11 +30,13 @@ class ParseSearch(Protocol):
         definitions: SearchDefinitions | None = None,
         base_url: str = "",
         zone: tzinfo | None = None,
+        contained_types: Sequence[str] | None = None,
     ) -> ParsedQuery:
         """Return the search; *resource_type* None is every type, *compartment* such as ``("Patient", "1")``.
 
         The parameters are R4's, or those of *definitions*. References below *base_url*, as the client sees it, are
-        this server's own. Dates without a zone are of *zone*; None: of the installation's.
+        this server's own. Dates without a zone are of *zone*; None: of the installation's. *contained_types* are those
+        that are contained somewhere, for a search of every type that looks at contained resources.
 
         Raises:
             NotAtHandError: a definition that *codes* needs has to be fetched first.

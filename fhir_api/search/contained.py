@@ -41,8 +41,11 @@ from fhir_api.search.refusals import unsupported
 POSITIONS: Final = 8
 """How many contained resources of one type are told apart; those beyond count as one with the last."""
 
-MOST_TYPES: Final = 10
+MOST_TYPES: Final = 20
 """How many types of contained resources one search may look for."""
+
+PRESENT: Final = "_present"
+"""The code of what tells that a resource contains one of a type, and which of its parameters have a value."""
 
 _LISTS: Final = (
     "tokens", "identifiers", "references", "dates", "strings", "numbers", "quantities", "uris", "composites", "texts",
@@ -95,7 +98,7 @@ def _add(
     entries.shared = {**entries.shared, **moved}
     resource_type = inner["resourceType"]
     values = frozenset([resource_type, *(codes[key] for key in present if key in codes)])
-    entries.words.append(WordsEntry(_mark(resource_type, position, "_present").key, values))
+    entries.words.append(WordsEntry(_mark(resource_type, position, PRESENT).key, values))
     if logical_id := inner.get("id"):
         entries.tokens.append(TokenEntry(_mark(resource_type, position, "_id").key, None, logical_id))
 
@@ -107,7 +110,7 @@ def _mark(resource_type: str, position: int, mark: str) -> Parameter:
 
 def _present(resource_type: str, position: int, value: str) -> Clause:
     """Return the clause that a parameter has a value in what is contained, or that it is there at all, by its type."""
-    return ValueClause(_mark(resource_type, position, "_present"), "words", (WordsValue((value,)),))
+    return ValueClause(_mark(resource_type, position, PRESENT), "words", (WordsValue((value,)),))
 
 
 def container_clause(resource_type: str, clauses: Sequence[Clause]) -> Clause:
@@ -115,23 +118,31 @@ def container_clause(resource_type: str, clauses: Sequence[Clause]) -> Clause:
     return AnyClause(tuple(contained_at(resource_type, position, clauses) for position in range(POSITIONS)))
 
 
+def marks(resource_types: Iterable[str]) -> tuple[Parameter, ...]:
+    """Return what has a value in some resource for each of the types that one contains."""
+    return tuple(_mark(resource_type, 0, PRESENT) for resource_type in resource_types)
+
+
 def check_containable(resource_types: Sequence[str]) -> None:
     """Check that not too many types are asked for at once.
 
     Raises:
-        FhirError: NOT_SUPPORTED for a search of the whole server, or of very many types.
+        FhirError: NOT_SUPPORTED for very many types.
     """
-    if not 0 < len(resource_types) <= MOST_TYPES:
-        raise unsupported("_contained", f" It needs a search of one type, or '_type' with {MOST_TYPES} types at most.")
+    if len(resource_types) > MOST_TYPES:
+        raise unsupported("_contained", f" It looks for {MOST_TYPES} types at most: name them with '_type'.")
 
 
-def within_containers(query: Query, contained: str) -> Query:
-    """Return *query* as ``_contained`` wants it: ``true`` or ``both``; the containers are what it finds."""
-    inside = tuple(container_clause(resource_type, query.clauses) for resource_type in query.resource_types)
+def within_containers(query: Query, contained: str, inside: Mapping[str, Sequence[Clause]]) -> Query:
+    """Return *query* as ``_contained`` wants it: ``true`` or ``both``; the containers are what it finds.
+
+    *inside* are its clauses for each type of contained resources.
+    """
+    ways = [container_clause(resource_type, clauses) for resource_type, clauses in inside.items()]
     if contained == "both":
         types = AnyClause(tuple(TypeClause(resource_type) for resource_type in query.resource_types))
-        inside = (AllClause((types, *query.clauses)), *inside)
-    return replace(query, resource_types=(), clauses=(AnyClause(inside),))
+        ways.insert(0, AllClause((types, *query.clauses) if query.resource_types else query.clauses))
+    return replace(query, resource_types=(), clauses=(AnyClause(tuple(ways)),))
 
 
 def contained_at(resource_type: str, position: int, clauses: Sequence[Clause]) -> Clause:

@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/search.html
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from urllib.parse import parse_qsl
@@ -21,7 +21,7 @@ from fhir_api.search.code_sets import CodeSets
 from fhir_api.search.contained import check_containable, within_containers
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.includes import parse_include
-from fhir_api.search.query import Clause, Query, Total
+from fhir_api.search.query import NOTHING, Clause, Query, Total
 from fhir_api.search.refusals import IgnorableError, bad_value, shown, unknown_type, unsupported
 from fhir_api.search.results import (
     RESULT_PARAMETERS,
@@ -48,6 +48,7 @@ class ParsedQuery(Struct, frozen=True):
         used: the parameters that went into it, in the order given, for the self link.
         issues: a warning for each parameter that was left out (only when lenient).
         contained: ``true`` where contained resources are matches by themselves, ``both`` where others are, too.
+        inside: what has to hold for those of each type.
         is_scored: matches say how well they fit.
     """
 
@@ -55,6 +56,7 @@ class ParsedQuery(Struct, frozen=True):
     used: tuple[tuple[str, str], ...]
     issues: tuple[Issue, ...] = ()
     contained: str = "false"
+    inside: Mapping[str, tuple[Clause, ...]] = {}
     is_scored: bool = False
 
 
@@ -70,6 +72,7 @@ def parse_query(
     base_url: str = "",
     codes: CodeSets | None = None,
     full_text: bool = True,
+    contained_types: Sequence[str] | None = None,
 ) -> ParsedQuery:
     """Read the parameters of a search.
 
@@ -84,6 +87,7 @@ def parse_query(
         base_url: of this server, without a trailing slash.
         codes: for modifiers such as ``:in``; see :func:`~fhir_api.search.code_sets.asks_for_codes`.
         full_text: whether ``_content`` and ``_text`` can be answered.
+        contained_types: the types that are contained somewhere, where ``_contained`` is asked of every type.
 
     Raises:
         NotAtHandError: a definition that *codes* needs has to be fetched first.
@@ -99,6 +103,7 @@ def parse_query(
         ClauseReader(definitions, Reading(zone, base_url, codes, full_text), _patients(pairs)),
         max_count,
         Query(narrowed, count=default_count),
+        tuple(contained_types or ()),
     )
     used: list[tuple[str, str]] = []
     issues: list[Issue] = []
@@ -112,7 +117,8 @@ def parse_query(
             if not lenient:
                 raise
             issues.append(refusal.warning)
-    return ParsedQuery(reader.finish(), tuple(used), tuple(issues), reader.shown_apart, reader.is_scored)
+    query, inside = reader.finish()
+    return ParsedQuery(query, tuple(used), tuple(issues), reader.shown_apart, inside, reader.is_scored)
 
 
 def criteria(
@@ -153,7 +159,9 @@ class _QueryReader:
     clause_reader: ClauseReader
     max_count: int
     query: Query
+    contained_types: tuple[str, ...]
     clauses: list[Clause] = field(default_factory=list)
+    criteria: list[tuple[str, str]] = field(default_factory=list)
     contained: str = "false"
     contained_type: str = "container"
     is_scored: bool = False
@@ -165,6 +173,7 @@ class _QueryReader:
             return value
         if code not in RESULT_PARAMETERS:
             self.clauses.extend(self.clause_reader.clauses(self.searched, name, value))
+            self.criteria.append((name, value))
             return value
         if code in {"_include", "_revinclude"}:
             found = parse_include(self.definitions, self.searched, name, value)
@@ -200,17 +209,26 @@ class _QueryReader:
         """``_contained`` where ``_containedType`` asks for the contained resources themselves, else ``false``."""
         return self.contained if self.contained_type == "contained" else "false"
 
-    def finish(self) -> Query:
-        """Return the query; one for the count alone asks for an accurate total."""
-        query = replace(self.query, clauses=tuple(self.clauses))
+    def finish(self) -> tuple[Query, Mapping[str, tuple[Clause, ...]]]:
+        """Return the query, and what has to hold for contained resources; a count alone asks for an accurate total."""
+        query, inside = replace(self.query, clauses=tuple(self.clauses)), dict[str, tuple[Clause, ...]]()
         if self.contained != "false":
-            check_containable(query.resource_types)
-            query = query if self.shown_apart != "false" else within_containers(query, self.contained)
+            types = query.resource_types or self.contained_types
+            check_containable(types)
+            inside = {resource_type: self._inside(resource_type) for resource_type in types}
+            query = query if self.shown_apart != "false" else within_containers(query, self.contained, inside)
         if query.summary == "count":
             query = replace(query, count=0)
         if query.count == 0 and query.total is Total.NONE:
             query = replace(query, total=Total.ACCURATE)
-        return query
+        return query, inside
+
+    def _inside(self, resource_type: str) -> tuple[Clause, ...]:
+        """Return the criteria of the search as they are of one type; nothing outside points at what is contained."""
+        if any(name.startswith("_has:") for name, _ in self.criteria):
+            return (NOTHING,)
+        read = self.clause_reader.clauses
+        return tuple(clause for name, value in self.criteria for clause in read((resource_type,), name, value))
 
 
 def _patients(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:

@@ -206,7 +206,10 @@ class Reader(Protocol):
         """Return up to *limit* keys for each of several criteria; those by an identifier are looked up together."""
 
     async def values_in_use(self, parameters: Sequence[Parameter]) -> list[ValueInUse]:
-        """Return the different values that current resources have for some token and uri parameters."""
+        """Return the different values that current resources have for some token and uri parameters.
+
+        Of what is told by words it is told that there are some.
+        """
 
     async def definitions_state(self) -> DefinitionsState:
         """Return whether definitions changed, and the tenant's policy; as cheap as reading one resource."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
-from fhir_api.search.entries import TokenEntry, UriEntry
+from fhir_api.search.entries import TokenEntry, UriEntry, WordsEntry
 from fhir_api.search.matching import Entry
 from fhir_api.search.query import Clause, Parameter, Query, Total
 from fhir_api.store.memory.including import included
@@ -146,6 +146,8 @@ def _value_in_use(entry: Entry) -> ValueInUse | None:
             return ValueInUse(parameter, system, code)
         case UriEntry(parameter=parameter, uri=uri):
             return ValueInUse(parameter, None, uri)
+        case WordsEntry(parameter=parameter):
+            return ValueInUse(parameter, None, "")
         case _:
             return None
 

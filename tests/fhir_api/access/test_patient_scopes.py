@@ -70,6 +70,7 @@ async def test_what_is_of_others_is_as_if_it_were_not_there(of_a, url):
         "/Observation?_filter=subject.family eq Family-b",
         "/?_type=Observation,Patient&_id=wb,b",
         "/Observation?_text=Family-b",
+        "/?_contained=true",
     ],
 )
 async def test_searches_find_nothing_of_others(of_a, url):

@@ -96,6 +96,12 @@ PERIOD = filled(fields(start=maybe(MOMENT), end=maybe(MOMENT))).filter(lambda pe
 TIMING = filled(fields(event=some(MOMENT, 3), repeat=maybe(st.fixed_dictionaries({"boundsPeriod": PERIOD}))))
 NUMBER = st.sampled_from(NUMBERS)
 QUANTITY = st.builds(lambda value, unit: {"value": value, **unit}, NUMBER, st.sampled_from(UNITS))
+RANGE = st.builds(
+    lambda ends, unit, given: {name: {"value": ends[name == "high"], **unit} for name in given},
+    st.tuples(NUMBER, NUMBER).map(sorted),
+    st.sampled_from(UNITS),
+    st.sampled_from([("low", "high"), ("low",), ("high",)]),
+)
 WHOLE = st.sampled_from([1, 5, 100])
 IDENTIFIER = filled(
     fields(
@@ -261,7 +267,7 @@ RESOURCES = st.one_of(
     ),
     resource(
         "Condition",
-        choice("onset", DateTime=MOMENT, Period=PERIOD, Age=QUANTITY, String=TEXT),
+        choice("onset", DateTime=MOMENT, Period=PERIOD, Age=QUANTITY, Range=RANGE, String=TEXT),
         choice("abatement", DateTime=MOMENT, Age=QUANTITY, String=TEXT),
         code=maybe(CONCEPT),
         subject=PATIENT,
@@ -277,7 +283,9 @@ RESOURCES = st.one_of(
         subject=PATIENT,
         prediction=some(
             st.builds(
-                lambda risk, number: {"qualitativeRisk": risk, **number}, CONCEPT, choice("probability", Decimal=NUMBER)
+                lambda risk, number: {"qualitativeRisk": risk, **number},
+                CONCEPT,
+                choice("probability", Decimal=NUMBER, Range=RANGE),
             )
         ),
     ),
@@ -304,7 +312,7 @@ RESOURCES = st.one_of(
             st.builds(
                 lambda code, value: {"code": code, **value},
                 CODING,
-                choice("value", CodeableConcept=CONCEPT, Quantity=QUANTITY),
+                choice("value", CodeableConcept=CONCEPT, Quantity=QUANTITY, Range=RANGE),
             ).filter(lambda context: len(context) > 1)
         ),
     ),
