@@ -28,9 +28,13 @@ class Rows:
     def __init__(self) -> None:
         self.entries: dict[str, list[Json]] = {}
         self.unmapped: dict[str, list[UnmappedCode]] = {}
+        self.answers: dict[str, str] = {}
 
     def waits(self, question: Question) -> bool:
         return question.table == "HL70001"
+
+    def said(self, question: Question) -> str:
+        return self.answers.get(question.name, "")
 
     def apply(self, message: Message) -> Mapped:
         entries = exact_json.read(exact_json.written(self.entries.get(message["MSH-10"], [])))

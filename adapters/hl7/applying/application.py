@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from adapters.hl7.applying import provenance, questions
+from adapters.hl7.applying.doubting import SAME, doubts
 from adapters.hl7.applying.known import Known
-from adapters.hl7.applying.merging import MergeError, keep_joined
+from adapters.hl7.applying.merging import MergeError, keep_joined, patients_of, stored_of
 from adapters.hl7.applying.patients import Patients
 from adapters.hl7.applying.questions import Question
 from adapters.hl7.applying.sending import Sending
@@ -29,6 +30,7 @@ _FAULT = 500
 _MOST_FAULTS = 5
 """How often a message may meet a fault of the server before it is set aside."""
 _LONGEST_WAIT = 300
+_OTHER = "PID-3: the sender gave this number to another patient, as people say"
 _MOST_ISSUES = 3
 _MOST_ASKED = 100_000
 """Questions that are remembered; others are asked again, which changes nothing."""
@@ -43,6 +45,10 @@ class Mapper(Protocol):
 
     def waits(self, question: Question) -> bool:
         """Tell whether a message has to wait until people have said what a code means."""
+        ...
+
+    def said(self, question: Question) -> str:
+        """Return the code by which people answered; empty where they did not."""
         ...
 
 
@@ -96,15 +102,21 @@ class Application:
         if not mapped.structure:
             return Settlement(stored.number, State.DEAD, "MSH-9: no rows map this message type and event")
         unknown = [Question(stored.sender, code.table, code.code) for code in mapped.unmapped_codes]
+        parked = await self._asked_about(stored, mapped, unknown, [each for each in unknown if plan.waits(each)])
+        return parked or await self._carry_out(stored, mapped, plan)
+
+    async def _asked_about(
+        self, stored: StoredMessage, mapped: Mapped, unknown: Sequence[Question], waiting: Sequence[Question]
+    ) -> Settlement | None:
+        """Ask what is *unknown*; return how a message that is *waiting* for it stands, None where it goes on."""
         asked = await self._ask(stored, unknown)
         if asked.status != _OK:
             return self._refused(stored, asked, mapped)
-        waiting = [question for question in unknown if plan.waits(question)]
-        if waiting:
-            tables = ", ".join(sorted({question.table for question in waiting}))
-            names = tuple(question.name for question in waiting)
-            return Settlement(stored.number, State.PARKED, f"unknown codes of {tables}", questions=names)
-        return await self._carry_out(stored, mapped)
+        if not waiting:
+            return None
+        tables = ", ".join(sorted({question.table for question in waiting}))
+        names = tuple(question.name for question in waiting)
+        return Settlement(stored.number, State.PARKED, f"unknown codes of {tables}", questions=names)
 
     async def _ask(self, stored: StoredMessage, unknown: Sequence[Question]) -> Answer:
         """Ask people what was not asked yet; return what the server says to it."""
@@ -116,11 +128,20 @@ class Application:
             self._asked.update(new)
         return answer
 
-    async def _carry_out(self, stored: StoredMessage, mapped: Mapped) -> Settlement:
+    async def _carry_out(self, stored: StoredMessage, mapped: Mapped, plan: Mapper) -> Settlement:
         bundle = mapped.bundle
         bundle.setdefault("entry", [])
+        patients = patients_of(bundle)
+        known = await stored_of(self._patients, patients)
+        said = {question: plan.said(question) for question in doubts(stored.sender, patients, known)}
+        open_questions = [question for question, answer in said.items() if not answer]
+        parked = await self._asked_about(stored, mapped, open_questions, open_questions)
+        if parked is not None:
+            return parked
+        if any(answer != SAME for answer in said.values()):
+            return Settlement(stored.number, State.DEAD, _OTHER, plan=mapped.plan_id, made=_made(mapped))
         try:
-            await keep_joined(self._server, self._patients, bundle)
+            await keep_joined(self._server, patients, known)
         except MergeError as error:
             return Settlement(stored.number, State.DEAD, str(error), plan=mapped.plan_id, made=_made(mapped))
         self._known.shorten(bundle)

@@ -9,7 +9,7 @@ Spec: https://hl7.org/fhir/R4/patient.html#merge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from adapters.hl7.applying.patients import Patients
@@ -24,19 +24,27 @@ class MergeError(Exception):
     """A merge that would leave patients who replace each other."""
 
 
-async def keep_joined(server: FhirServer, patients: Patients, bundle: Json) -> None:
-    """Complete the Patients in *bundle* by what the server has of them; nothing else of it is changed.
+def patients_of(bundle: Json) -> dict[str, Json]:
+    """Return the entries of a transaction that are Patients, by ``fullUrl``."""
+    return {entry["fullUrl"]: entry for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient"}
+
+
+async def stored_of(patients: Patients, entries: Mapping[str, Json]) -> dict[str, Json | None]:
+    """Return the Patients that the server has for those of a message, by ``fullUrl``."""
+    return {url: await _stored(patients, entry["request"]) for url, entry in entries.items()}
+
+
+async def keep_joined(server: FhirServer, entries: Mapping[str, Json], stored: Mapping[str, Json | None]) -> None:
+    """Complete the Patients of a message by what the server has of them; nothing else of it is changed.
 
     Args:
         server: has them.
-        patients: looks for them there.
-        bundle: a message's transaction.
+        entries: the message's, by ``fullUrl``.
+        stored: the server's, by the same.
 
     Raises:
         MergeError: patients would replace each other.
     """
-    entries = {entry["fullUrl"]: entry for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient"}
-    stored = {url: await _stored(patients, entry["request"]) for url, entry in entries.items()}
     for url, entry in entries.items():
         found = stored[url]
         for other in _replacing(entry["resource"]):

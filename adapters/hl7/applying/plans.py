@@ -34,6 +34,11 @@ class SenderPlan:
         rows = tables.get(linked(tables, question.table) or question.table, ())
         return any(row.target_system.startswith(_REQUIRED) for row in rows)
 
+    def said(self, question: Question) -> str:
+        """Return the code by which people answered; empty where they did not."""
+        rows = self._plan.sheets.tables.get(question.table, ())
+        return next((row.target for row in rows if row.code == question.code), "")
+
 
 class AnsweredPlans:
     """The plans in use, by sender.

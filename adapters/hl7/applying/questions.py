@@ -15,6 +15,13 @@ from adapters.hl7.applying.server import FhirServer, Json
 SYSTEM = "https://stanforis.health/fhir/hl7v2/question"
 """System of the identifiers of questions, and of the code that marks their Tasks."""
 CODE = "map-code"
+PATIENT_TABLE = "PatientIdentity"
+"""In place of a table, where it is asked whether two people are one."""
+_OF_A_CODE = "What does this code of an HL7 v2 sender mean? Complete the task with an output 'answer'."
+_OF_A_PATIENT = (
+    "An HL7 v2 sender tells of a patient with another name and date of birth under a number of its own. "
+    "Is it the patient in focus? Complete the task with an output 'answer': 'same', or 'other'."
+)
 _PAGE = 200
 
 
@@ -38,13 +45,16 @@ class Question(NamedTuple):
 
     def task(self, asked_at: str) -> Json:
         """Return the Task that asks, *asked_at* an instant."""
+        is_of_a_patient = self.table == PATIENT_TABLE
+        focus = {"focus": {"reference": f"Patient/{self.code.partition('/')[0]}"}} if is_of_a_patient else {}
         return {
+            **focus,
             "resourceType": "Task",
             "identifier": [{"system": SYSTEM, "value": self.name}],
             "status": "requested",
             "intent": "order",
             "code": {"coding": [{"system": SYSTEM, "code": CODE}]},
-            "description": "What does this code of an HL7 v2 sender mean? Complete the task with an output 'answer'.",
+            "description": _OF_A_PATIENT if is_of_a_patient else _OF_A_CODE,
             "authoredOn": asked_at,
             "input": [
                 {"type": {"text": name}, "valueString": value} for name, value in zip(self._fields, self, strict=True)

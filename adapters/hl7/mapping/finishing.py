@@ -52,6 +52,7 @@ class Finisher:
         told_apart: for each resource type, the elements that tell its resources apart: alternatives of joined names.
         preferred: types of identifiers (table 0203), the one that tells most first.
         shared: types whose resources several parts of a message tell of; of others, each is one of its own.
+        agreeing: for each resource type, what has to be the same as well where no authority gives out its numbers.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class Finisher:
         told_apart: Mapping[str, tuple[tuple[str, ...], ...]],
         preferred: tuple[str, ...],
         shared: frozenset[str],
+        agreeing: Mapping[str, str],
     ) -> None:
+        self._agreeing = agreeing
         self._shared = shared
         self._sender = sender
         self._told_apart = told_apart
@@ -141,9 +144,10 @@ class Finisher:
     def _identify(self, made: Made) -> Identity:
         kind = made.type
         for alternative in self._told_apart.get(kind, ()):
-            tree = self._part(made, _roots(alternative))
+            agreeing = self._agreeing.get(kind, "") if alternative == _BY_IDENTIFIER else ""
+            tree = self._part(made, _roots((*alternative, agreeing)))
             if alternative == _BY_IDENTIFIER:
-                own = self._own_identifier(kind, tree)
+                own = self._own_identifier(kind, tree, _name(tree.get(agreeing)))
                 if own is not None:
                     return own
             elif _value(tree, alternative[0]) is not None:
@@ -164,7 +168,7 @@ class Finisher:
         self._is_open = was_open
         return finished
 
-    def _own_identifier(self, kind: str, tree: Json) -> Identity | None:
+    def _own_identifier(self, kind: str, tree: Json, name: str) -> Identity | None:
         identifiers = tree.get("identifier") or []
         listed = identifiers if isinstance(identifiers, list) else [identifiers]
         valued = [each for each in listed if each.get("value")]
@@ -174,7 +178,8 @@ class Finisher:
         system, value = best.get("system", ""), best["value"]
         if _ABSOLUTE.fullmatch(system):
             return Identity(_urn(f"{kind}|{system}|{value}"), (system, value))
-        return self._derived(kind, [system, value, best.get("assigner"), _code(best)])
+        told = [system, value, best.get("assigner"), _code(best)]
+        return self._derived(kind, [*told, name] if name else told)
 
     def _rank(self, identifier: Json) -> int:
         code = _code(identifier)
@@ -190,6 +195,15 @@ class Finisher:
             name = name if count == 1 else f"{name}#{count}"
         full_url = _urn(name)
         return Identity(full_url, (URI_SYSTEM, full_url) if "identifier" in elements(kind) else None)
+
+
+def _name(told: Any) -> str:
+    """Return a name by which people or organizations are compared: family and first given name, in small letters."""
+    first = told[0] if isinstance(told, list) and told else told
+    if isinstance(first, dict):
+        given = first.get("given") or [""]
+        first = f"{first.get('family', '')} {given[0]}"
+    return " ".join(first.casefold().split()) if isinstance(first, str) else ""
 
 
 def _root(key: str | tuple[str, str, int]) -> str:

@@ -97,6 +97,7 @@ class Plan:
         self._told_apart = _told_apart(sheets)
         self._updates = {(row["structure"], row["type"]): row["request"] for row in sheets.plain.get("entries", ())}
         self._shared = frozenset(row["type"] for row in sheets.plain.get("shared", ()))
+        self._agreeing = {row["type"]: row["elements"] for row in sheets.plain.get("agreeing", ())}
         self._completer = Completer(sheets.plain.get("defaults", ()))
         self._preferred = tuple(row["type"] for row in sheets.plain.get("preferred", ()))
         self.problems: tuple[Problem, ...] = tuple(compiler.problems)
@@ -139,7 +140,7 @@ class Plan:
         return Mapped(bundle, tuple(issues), run.unmapped, self.id, structure, partial(account, run, self._ignored))
 
     def _bundle(self, run: Run, structure: str, issues: list[MappingIssue]) -> Json:
-        finisher = Finisher(self.sender, self._told_apart, self._preferred, self._shared)
+        finisher = Finisher(self.sender, self._told_apart, self._preferred, self._shared, self._agreeing)
         self._completer.refer(run.made)
         bundle: Json = {"resourceType": "Bundle"}
         for made in run.made:

@@ -123,6 +123,9 @@ class Nothing:
     def waits(self, _question: object) -> bool:
         return False
 
+    def said(self, _question: object) -> str:
+        return ""
+
     def apply(self, _message: Message) -> Mapped:
         return Mapped(
             {"resourceType": "Bundle", "type": "transaction"}, (), {}, "p", "ADT_A01", lambda: Ledger((), (), ())
