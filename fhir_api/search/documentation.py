@@ -137,7 +137,7 @@ SPECIAL: Final[Mapping[str, tuple[str, str]]] = {
 
 RESULTS: Final[Mapping[str, tuple[str, str]]] = {
     "_sort": (
-        "codes of parameters, `-` for descending; what has no value comes last; `_score` orders nothing",
+        "codes of parameters, `-` for descending, also given several times; what has no value comes last",
         "Patient?_sort=family,-birthdate",
     ),
     "_count": ("matches on a page; 0 asks for the total alone", "Patient?_count=50"),

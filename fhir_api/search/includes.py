@@ -56,9 +56,10 @@ def _wildcard(
     definitions: SearchDefinitions, resource_types: Sequence[str], reverse: bool, iterate: bool
 ) -> tuple[Include, ...]:
     if not reverse:
+        # what is included is followed as well, whatever type it is of
         return tuple(
             Include(source_type, followed, None, reverse=False, iterate=iterate)
-            for source_type in resource_types
+            for source_type in (sorted(definitions.resource_types) if iterate else resource_types)
             if (followed := _references(definitions, source_type))
         )
     return tuple(

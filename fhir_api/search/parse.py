@@ -37,7 +37,7 @@ from fhir_api.search.results import (
 from fhir_api.search.types.reading import Reading
 
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-_ONCE = frozenset({"_sort", "_count", "_total", "_summary", "_type", "_contained", "_containedType", "_score"})
+_ONCE = frozenset({"_count", "_total", "_summary", "_type", "_contained", "_containedType", "_score"})
 
 
 class ParsedQuery(Struct, frozen=True):
@@ -184,7 +184,9 @@ class _QueryReader:
     def _result_parameter(self, name: str, value: str) -> str:
         match name:
             case "_sort":
-                self.query = replace(self.query, sort=parse_sort(self.definitions, self.searched, value))
+                # "can repeat for inner sort orders": https://hl7.org/fhir/R4/search.html#table
+                keys = parse_sort(self.definitions, self.searched, value)
+                self.query = replace(self.query, sort=(*self.query.sort, *keys))
             case "_count":
                 self.query = replace(self.query, count=parse_count(value, self.max_count))
                 return str(self.query.count)
