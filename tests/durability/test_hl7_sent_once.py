@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from itertools import count
 from pathlib import Path
@@ -21,8 +22,10 @@ from tests.durability.test_hl7_applied_once import families, free_port
 CLIENTS = 3
 PATIENTS = 2
 """Of each client."""
-PATIENCE = 120.0
-"""Seconds until all is sent: what a killed process had in hand waits for the end of its lease."""
+PATIENCE = 60.0
+"""Seconds without a message, while some are missing: what a killed process had in hand waits for its lease's end."""
+PAUSE = 0.1
+"""Seconds between two changes of a client, so that sending keeps up on a machine that has other work."""
 HEADERS = {"content-type": "application/fhir+json"}
 
 
@@ -45,6 +48,15 @@ class Destination:
             self.changed.append(control_id)
         return Reply((acknowledge(message, "AA").raw,), is_stored=True)
 
+    async def got(self, count: int) -> None:
+        """Wait for so many messages; one has to come every so often."""
+        before, since = -1, 0.0
+        while (now := sum(map(len, self.families.values()))) < count:
+            since = 0.0 if now != before else since + 0.1
+            assert since < PATIENCE, f"{count - now} of {count} messages are missing"
+            before = now
+            await asyncio.sleep(0.1)
+
 
 class Load:
     """Clients that change patients of their own; what is not answered is tried once more with another name."""
@@ -65,10 +77,9 @@ class Load:
                     "identifier": [{"system": "urn:oid:1.2.3", "value": name}],
                     "name": [{"family": f"N{step}"}],
                 }
-                try:
+                with contextlib.suppress(httpx.HTTPError):
                     await client.put(f"{self._server.base}/Patient/{name}", json=resource, headers=HEADERS)
-                except httpx.HTTPError:
-                    await asyncio.sleep(0.02)
+                await asyncio.sleep(PAUSE)
 
     def stop(self) -> None:
         self._stopping = True
@@ -81,9 +92,18 @@ async def committed(base: str) -> dict[str, list[str]]:
         for number in range(CLIENTS):
             for each in range(PATIENTS):
                 name = f"k{number}-{each}"
-                answer = await client.get(f"/Patient/{name}/_history?_count=1000")
-                if answer.status_code == httpx.codes.OK:
-                    found[name] = families(answer.json())
+                versions: list[str] = []
+                url = f"/Patient/{name}/_history?_count=200"
+                while url:
+                    answer = await client.get(url)
+                    if answer.status_code != httpx.codes.OK:
+                        break
+                    page = answer.json()
+                    # pages begin with the newest
+                    versions = families(page) + versions
+                    url = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
+                if versions:
+                    found[name] = versions
     return found
 
 
@@ -95,7 +115,7 @@ async def rounds(folder: Path, sites: Path, kills: list[Kill]) -> None:
     (sites / "north/site.yaml").write_text(
         "name: north\ndestinations:\n"
         f"  - {{name: RIS, host: 127.0.0.1, port: {listener.port}, messages: [ADT_A05], start: beginning, "
-        "answer_seconds: 2}\n"
+        "answer_seconds: 2, validation: fields}\n"
     )
     server = Server(folder, workers=1, arguments=("--hl7", str(free_port())))
     await asyncio.to_thread(server.start)
@@ -109,9 +129,7 @@ async def rounds(folder: Path, sites: Path, kills: list[Kill]) -> None:
     try:
         wanted = await committed(server.base)
         assert len(wanted) == CLIENTS * PATIENTS
-        async with asyncio.timeout(PATIENCE):
-            while sum(map(len, destination.families.values())) < sum(map(len, wanted.values())):  # noqa: ASYNC110 - another process sends
-                await asyncio.sleep(0.1)
+        await destination.got(sum(map(len, wanted.values())))
         assert destination.families == wanted
         assert destination.changed == [], "another message came under a known control id"
     finally:

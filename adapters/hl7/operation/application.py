@@ -8,13 +8,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from adapters.hl7.operation import api
+from adapters.hl7.operation import api, dispatch_api, dispatch_pages
 from adapters.hl7.operation.answers import AnswerError
 from adapters.hl7.operation.desk import Desk, DeskError
+from adapters.hl7.operation.dispatch import Dispatch
 from adapters.hl7.operation.entrance import Entrance, NotAllowedError
 from adapters.hl7.operation.forms import Forms
 from adapters.hl7.operation.noting import Application, Keep, Noting
 from adapters.hl7.operation.pages import Pages, is_page, refusal, routes
+from adapters.hl7.outbound.queue import UnavailableQueueError
 from adapters.hl7.store.port import UnavailableError
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -38,11 +40,12 @@ class Entrances:
     sign_in: str = ""
 
 
-def create_application(desk: Desk, entrances: Entrances, keep: Keep) -> Application:
+def create_application(desk: Desk, dispatch: Dispatch, entrances: Entrances, keep: Keep) -> Application:
     """Return the application.
 
     Args:
-        desk: does the work.
+        desk: looks after messages that come.
+        dispatch: looks after messages that are sent.
         entrances: let people and programs in.
         keep: puts each request on record.
     """
@@ -50,8 +53,11 @@ def create_application(desk: Desk, entrances: Entrances, keep: Keep) -> Applicat
         title="HL7 v2 interfaces", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
     application.include_router(api.router(desk, entrances.programs))
+    application.include_router(dispatch_api.router(dispatch, entrances.programs))
     pages = Pages(desk, entrances.forms)
     application.include_router(routes(pages, entrances.people), include_in_schema=False)
+    dispatched = dispatch_pages.DispatchPages(dispatch, entrances.forms)
+    application.include_router(dispatch_pages.routes(dispatched, entrances.people), include_in_schema=False)
 
     def told(request: Request, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
         if is_page(request):
@@ -69,7 +75,8 @@ def create_application(desk: Desk, entrances: Entrances, keep: Keep) -> Applicat
         return told(request, error.status, str(error), challenge)
 
     @application.exception_handler(UnavailableError)
-    async def put_off(request: Request, error: UnavailableError) -> Response:
+    @application.exception_handler(UnavailableQueueError)
+    async def put_off(request: Request, error: UnavailableError | UnavailableQueueError) -> Response:
         del error
         return told(request, 503, _AWAY, {"Retry-After": "5"})
 

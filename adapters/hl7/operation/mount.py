@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from adapters.hl7.operation.application import Entrances
     from adapters.hl7.operation.noting import Keep
+    from adapters.hl7.outbound.looking import Dispatched
     from adapters.hl7.store.port import MessageStores
+    from adapters.hl7.store.postgres.outbound import PostgresQueues
     from identity.access.hosting.authority import Authority
 
 DEFAULT_TENANT = 1
@@ -60,6 +62,7 @@ class Operation:
         access: Authority | None,
         authorization: Authorization | None,
         stores: MessageStores | None = None,
+        queues: Dispatched | None = None,
     ) -> None:
         """Prepare.
 
@@ -69,12 +72,15 @@ class Operation:
             access: says who may come in; None lets everybody in.
             authorization: for requests to the FHIR server; None where it lets everybody in.
             stores: in place of those in the database.
+            queues: the same, of messages that are sent.
         """
         self._application = application
         self._settings = settings
         self._access = access
         self._authorization = authorization
         self._stores = stores
+        self._queues = queues
+        self._opened_queues: PostgresQueues | None = None
         self._folder = Path(settings.hl7_sites) if settings.hl7_sites else SITES
         self._made: dict[int, Application] = {}
         self._making = asyncio.Lock()
@@ -95,6 +101,8 @@ class Operation:
         """Let go of connections."""
         if self._stores is not None:
             await self._stores.close()
+        if self._opened_queues is not None:
+            await self._opened_queues.close()
 
     async def _of(self, tenant: int) -> Application:
         found = self._made.get(tenant)
@@ -102,15 +110,18 @@ class Operation:
             async with self._making:
                 found = self._made.get(tenant)
                 if found is None:
-                    stores = self._stores = self._stores or await self._opened()
+                    await self._open()
                     # in a thread: the framework takes a good part of a second to import
-                    found = self._made[tenant] = await asyncio.to_thread(self._make, tenant, stores)
+                    found = self._made[tenant] = await asyncio.to_thread(self._make, tenant)
         return found
 
-    async def _opened(self) -> MessageStores:
+    async def _open(self) -> None:
+        if self._stores is not None and self._queues is not None:
+            return
         from stanforis.storage.pool import PoolOptions  # noqa: PLC0415 - tests on memory need no driver
         from stanforis.tenancy.contexts import open_contexts  # noqa: PLC0415 - the same
 
+        from adapters.hl7.store.postgres.outbound import PostgresQueues  # noqa: PLC0415 - the same
         from adapters.hl7.store.postgres.store import open_message_stores  # noqa: PLC0415 - the same
 
         settings = self._settings
@@ -121,25 +132,31 @@ class Operation:
             acquire_seconds=settings.database_wait,
             statement_milliseconds=settings.statement_timeout * 1000,
         )
-        return await open_message_stores(options, contexts)
+        self._stores = self._stores or await open_message_stores(options, contexts)
+        if self._queues is None:
+            self._queues = self._opened_queues = PostgresQueues(options, contexts)
 
-    def _make(self, tenant: int, stores: MessageStores) -> Application:
+    def _make(self, tenant: int) -> Application:
         from adapters.hl7.operation.application import create_application  # noqa: PLC0415 - see the module
         from adapters.hl7.operation.desk import Desk  # noqa: PLC0415 - the same
+        from adapters.hl7.operation.dispatch import Dispatch, destinations_in  # noqa: PLC0415 - the same
         from adapters.hl7.operation.standing import senders_in  # noqa: PLC0415 - the same
 
+        if self._stores is None or self._queues is None:
+            raise LookupError("The message stores are not open.")
         base = "/fhir" if tenant == DEFAULT_TENANT else f"/t/{tenant}/fhir"
         header = self._authorization
         server = InProcess(self._application, base, None if header is None else lambda: header(tenant))
         known = senders_in(self._folder)
         desk = Desk(
-            stores.for_tenant(tenant),
+            self._stores.for_tenant(tenant),
             server,
             lambda: [each for each in known() if each.tenant == tenant],
             self._folder,
             milliseconds,
         )
-        return create_application(desk, self._entrances(tenant), self._keep(tenant))
+        dispatch = Dispatch(self._queues, tenant, destinations_in(self._folder, tenant), milliseconds)
+        return create_application(desk, dispatch, self._entrances(tenant), self._keep(tenant))
 
     def _entrances(self, tenant: int) -> Entrances:
         from adapters.hl7.operation.application import Entrances  # noqa: PLC0415 - see the module

@@ -29,8 +29,11 @@ from identity.access.web.pages import HEADERS
 _COUNT = 50
 _COVERED = 500
 _MEANT: Final = ("sender", "type", "state", "control_id", "since", "until")
-_DONE: Final = frozenset({"replayed", "closed", "corrected", "answered", "replaying"})
+_DONE: Final = frozenset(
+    {"replayed", "closed", "corrected", "answered", "replaying", "switched", "revived", "revived_all"}
+)
 _UNAUTHORIZED = 401
+_MOST_DIGITS = 19
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -49,10 +52,7 @@ class Pages:
     async def messages(self, request: Request) -> Response:
         """Return a page of messages."""
         asked = _asked(request.query_params)
-        before = request.query_params.get("before", "")
-        if before and not before.isdecimal():
-            raise DeskError(422, "before: expected a number.")
-        found = await self._desk.messages(_criteria(asked), int(before) if before else None, _COUNT)
+        found = await self._desk.messages(_criteria(asked), before_of(request), _COUNT)
         older = ""
         if len(found) == _COUNT:
             older = urlencode({name: value for name, value in asked.items() if value} | {"before": found[-1].number})
@@ -60,13 +60,13 @@ class Pages:
 
     async def message(self, request: Request, number: int) -> Response:
         """Return the page of a message, without what it says."""
-        operator = _operator(request)
+        operator = operator_of(request)
         return page(
             request,
             "message.html",
             seen=await self._desk.message(number),
             form=self._forms.token(operator, f"message {number}"),
-            done=_done(request),
+            done=done_text(request),
             may_read=operator.may(Right.READ),
             may_work=operator.may(Right.WORK),
             may_correct=operator.may(Right.CORRECT),
@@ -83,13 +83,13 @@ class Pages:
         """Have a message worked on again, and lead back to it."""
         sent = await self._sent(request, f"message {number}")
         await self._desk.replay(Criteria(), [number], later=sent.get("later") == "yes", rate=0, dry=False)
-        return _leading(request, f"/messages/{number}?done=replayed")
+        return leading(request, f"/messages/{number}?done=replayed")
 
     async def close(self, request: Request, number: int) -> Response:
         """Have nothing more done with a message, and lead back to it."""
         sent = await self._sent(request, f"message {number}")
-        await self._desk.close(number, _checked(Closing, {"reason": sent.get("reason", "")}).reason)
-        return _leading(request, f"/messages/{number}?done=closed")
+        await self._desk.close(number, checked(Closing, {"reason": sent.get("reason", "")}).reason)
+        return leading(request, f"/messages/{number}?done=closed")
 
     async def correction(self, request: Request, number: int) -> Response:
         """Return the page with a form to correct a message."""
@@ -105,16 +105,16 @@ class Pages:
             made = await self._desk.correct(number, text)
         except DeskError as error:
             return self._correction(request, number, text, error)
-        return _leading(request, f"/messages/{made}?done=corrected")
+        return leading(request, f"/messages/{made}?done=corrected")
 
     def _correction(self, request: Request, number: int, text: str, error: DeskError | None = None) -> Response:
-        form = self._forms.token(_operator(request), f"message {number}")
+        form = self._forms.token(operator_of(request), f"message {number}")
         status, failed = (200, "") if error is None else (error.status, str(error))
         return page(request, "correct.html", status=status, number=number, text=text, form=form, failed=failed)
 
     async def questions(self, request: Request) -> Response:
         """Return the page of open questions."""
-        return page(request, "questions.html", questions=await self._desk.questions(), done=_done(request))
+        return page(request, "questions.html", questions=await self._desk.questions(), done=done_text(request))
 
     async def question(self, request: Request, task_id: str) -> Response:
         """Return the page of a question."""
@@ -131,11 +131,11 @@ class Pages:
             await self._desk.answer(task_id, coding)
         except AnswerError as error:
             return await self._question(request, task_id, error)
-        return _leading(request, "/questions?done=answered")
+        return leading(request, "/questions?done=answered")
 
     async def _question(self, request: Request, task_id: str, error: AnswerError | None = None) -> Response:
         asked, choices = await self._desk.question(task_id)
-        operator = _operator(request)
+        operator = operator_of(request)
         return page(
             request,
             "question.html",
@@ -163,20 +163,18 @@ class Pages:
         told = {name: value for name, value in asked.items() if value} | {"later": asked["later"] == "yes"}
         is_counted = sent.get("do") != "replay"
         try:
-            meant = _checked(Replaying, told)
+            meant = checked(Replaying, told)
             count = await self._desk.replay(meant.criteria(), (), later=meant.later, rate=meant.rate, dry=is_counted)
         except DeskError as error:
             return await self._replay_page(request, asked, failed=str(error))
         if is_counted:
             return await self._replay_page(request, asked, count=count)
-        return _leading(request, f"/replay?done=replaying&count={count}")
+        return leading(request, f"/replay?done=replaying&count={count}")
 
     async def _replay_page(
         self, request: Request, asked: Mapping[str, str], *, count: int | None = None, failed: str = ""
     ) -> Response:
-        form = self._forms.token(_operator(request), "replay")
-        number = request.query_params.get("count", "")
-        done = f"{_done(request)} {number if number.isdecimal() else ''}".strip()
+        form = self._forms.token(operator_of(request), "replay")
         return page(
             request,
             "replay.html",
@@ -184,7 +182,7 @@ class Pages:
             asked=asked,
             count=count,
             form=form,
-            done=done,
+            done=done_text(request),
             failed=failed,
             **await self._choices(),
         )
@@ -195,7 +193,7 @@ class Pages:
 
     async def _sent(self, request: Request, purpose: str) -> dict[str, str]:
         sent = await sent_form(request)
-        self._forms.check(_operator(request), purpose, sent.get("form", ""))
+        self._forms.check(operator_of(request), purpose, sent.get("form", ""))
         return sent
 
 
@@ -238,7 +236,8 @@ def refusal(request: Request, status: int, text: str, sign_in: str) -> Response:
     return page(request, "refused.html", status=status, text=said, sign_in=sign_in if is_unknown else "")
 
 
-def _operator(request: Request) -> Operator:
+def operator_of(request: Request) -> Operator:
+    """Return who asks, once they were let in."""
     operator: Operator = request.state.operator
     return operator
 
@@ -248,10 +247,27 @@ def _asked(told: Mapping[str, str]) -> dict[str, str]:
 
 
 def _criteria(asked: Mapping[str, str]) -> Criteria:
-    return _checked(Meant, {name: value for name, value in asked.items() if value}).criteria()
+    return checked(Meant, {name: value for name, value in asked.items() if value}).criteria()
 
 
-def _checked(kind: type[Model], told: Mapping[str, Any]) -> Model:
+def before_of(request: Request) -> int | None:
+    """Return where a list goes on; None at its beginning.
+
+    Raises:
+        DeskError: it is no number (422).
+    """
+    before = request.query_params.get("before", "")
+    if before and not (before.isdecimal() and len(before) < _MOST_DIGITS):
+        raise DeskError(422, "before: expected a number.")
+    return int(before) if before else None
+
+
+def checked(kind: type[Model], told: Mapping[str, Any]) -> Model:
+    """Return what was told as a model.
+
+    Raises:
+        DeskError: it does not fit (422).
+    """
     try:
         return kind(**told)
     except ValidationError as error:
@@ -259,14 +275,17 @@ def _checked(kind: type[Model], told: Mapping[str, Any]) -> Model:
         raise DeskError(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
 
 
-def _done(request: Request) -> str:
-    done = request.query_params.get("done", "")
-    return texts_of(request)[f"done_{done}"] if done in _DONE else ""
+def done_text(request: Request) -> str:
+    """Return what the page before did, and to how many messages; empty where it did nothing."""
+    done, count = request.query_params.get("done", ""), request.query_params.get("count", "")
+    text = texts_of(request)[f"done_{done}"] if done in _DONE else ""
+    return f"{text} {count}" if text and count.isdecimal() else text
 
 
 def _pretty(resource: dict[str, Any] | None) -> str:
     return "" if resource is None else exact_json.written(resource).decode()
 
 
-def _leading(request: Request, path: str) -> Response:
+def leading(request: Request, path: str) -> Response:
+    """Return what leads to another page."""
     return RedirectResponse(request.scope.get("root_path", "") + path, 303, dict(HEADERS))

@@ -127,10 +127,11 @@ def _segments(stored: StoredMessage, unmapped: Collection[str]) -> tuple[tuple[S
         message = Message.parse(stored.raw, stored.charset)
     except Hl7Error as error:
         return (), f"{error.fault.condition.name} {error.fault.place}"
-    return tuple(_views(message, unmapped)), ""
+    return tuple(views_of(message, unmapped)), ""
 
 
-def _views(message: Message, unmapped: Collection[str]) -> Iterator[SegmentView]:
+def views_of(message: Message, unmapped: Collection[str] = ()) -> Iterator[SegmentView]:
+    """Yield the segments of a message with their values; *unmapped* are places that no row maps."""
     counts: dict[str, int] = {}
     for segment in message:
         sequence = counts[segment.id] = counts.get(segment.id, 0) + 1

@@ -9,7 +9,9 @@ import asyncpg
 from stanforis.storage.pool import Pool, PoolOptions, PoolTimeoutError
 from stanforis.tenancy.contexts import Contexts
 
+from adapters.hl7.outbound.looking import SentCriteria, Standing
 from adapters.hl7.outbound.queue import Fate, Mode, Outgoing, Queued, UnavailableQueueError
+from adapters.hl7.store.postgres import sent
 from adapters.hl7.store.postgres.store import ROLE
 from fhir_api.store.postgres.changes import ChangeLog, Position
 
@@ -55,6 +57,23 @@ class PostgresQueues:
     def queue(self, tenant: int, destination: str) -> PostgresQueue:
         """Return the queue of a destination."""
         return PostgresQueue(self._pool, self._contexts, tenant, destination)
+
+    async def standings(self, tenant: int) -> list[Standing]:
+        """Return how each destination stands that was ever followed or sent to, by name."""
+        return [sent.standing(row) for row in await self._fetch(tenant, sent.STANDINGS)]
+
+    async def listed(self, tenant: int, criteria: SentCriteria, before: int | None, count: int) -> list[Queued]:
+        """Return messages that fit, the newest first; without what they say."""
+        statement, values = sent.listing(criteria, before, count)
+        return [queued(row) for row in await self._fetch(tenant, statement, *values)]
+
+    async def read(self, tenant: int, number: int) -> Queued | None:
+        """Return a message, or None."""
+        rows = await self._fetch(tenant, sent.READ, number)
+        return queued(rows[0]) if rows else None
+
+    async def _fetch(self, tenant: int, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        return await _fetched(self._pool, self._contexts, tenant, statement, *arguments)
 
     def log(self, tenant: int) -> ChangeLog:
         """Return the change log of a tenant."""
@@ -162,12 +181,22 @@ class PostgresQueue:
         return dict.fromkeys(Fate, 0) | {Fate(row["state"]): row["messages"] for row in rows}
 
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        try:
-            async with self._pool.acquire() as connection:
-                context = self._contexts.of(connection, self._tenant)
-                return await connection.fetch(statement, context, self._destination, *arguments)
-        except _FAILURES as error:
-            raise UnavailableQueueError(type(error).__name__) from error
+        return await _fetched(self._pool, self._contexts, self._tenant, statement, self._destination, *arguments)
+
+
+async def _fetched(
+    pool: Pool, contexts: Contexts, tenant: int, statement: str, *arguments: object
+) -> list[asyncpg.Record]:
+    """Return the rows of a statement that is told its tenant first.
+
+    Raises:
+        UnavailableQueueError: the database does not answer.
+    """
+    try:
+        async with pool.acquire() as connection:
+            return await connection.fetch(statement, contexts.of(connection, tenant), *arguments)
+    except _FAILURES as error:
+        raise UnavailableQueueError(type(error).__name__) from error
 
 
 def queued(row: asyncpg.Record) -> Queued:

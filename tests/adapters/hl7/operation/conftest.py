@@ -19,6 +19,8 @@ from adapters.hl7.mapping.plan import Plan
 from adapters.hl7.mapping.plans import plan_of
 from adapters.hl7.mllp.listener import Peer
 from adapters.hl7.operation.mount import Operation
+from adapters.hl7.outbound.looking import SentCriteria, Standing
+from adapters.hl7.outbound.queue import Queue, Queued, UnavailableQueueError
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.store.memory import MemoryMessageStores
@@ -65,6 +67,22 @@ def rows(data: Path) -> Plan:
     return plan_of("north/REG", data / "sites")
 
 
+class NoQueues:
+    """Nothing is sent anywhere."""
+
+    def queue(self, tenant: int, destination: str) -> Queue:
+        raise UnavailableQueueError(f"{tenant} {destination}")
+
+    async def standings(self, _tenant: int) -> list[Standing]:
+        return []
+
+    async def listed(self, _tenant: int, _criteria: SentCriteria, _before: int | None, _count: int) -> list[Queued]:
+        return []
+
+    async def read(self, _tenant: int, _number: int) -> Queued | None:
+        return None
+
+
 class Hospital:
     """Messages, what looks after them, and the worker that applies them."""
 
@@ -73,7 +91,9 @@ class Hospital:
         self.stores = MemoryMessageStores()
         self.store = self.stores.for_tenant(1)
         settings = replace(SETTINGS, data=data, hl7_sites=str(data / "sites"), secret="s" * 32)
-        self.operation = Operation(app, settings, app._access, lambda _: self.owner()["authorization"], self.stores)
+        self.operation = Operation(
+            app, settings, app._access, lambda _: self.owner()["authorization"], self.stores, NoQueues()
+        )
         app.put_beside(self.operation)
         self.server = InProcess(app, "/fhir", lambda: self.owner()["authorization"])
         self.plans = AnsweredPlans(lambda _: rows)

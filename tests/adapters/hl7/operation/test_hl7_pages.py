@@ -20,6 +20,7 @@ from adapters.hl7.store.port import Settlement, State
 from fhir_api.app import create_app
 from identity.access.people.sessions import start_session
 from identity.access.people.signing_in import SignedIn
+from tests.adapters.hl7.operation.conftest import NoQueues
 from tests.support.access import a_user
 from tests.support.applications import SETTINGS, open_memory
 from tests.support.hl7 import ADT
@@ -82,7 +83,7 @@ class Outline(HTMLParser):
 
 
 MESSAGE = ["/messages/1", "/messages/1/content", "/messages/1/correct"]
-PAGES = ["/", "/messages", *MESSAGE, "/questions", "/coverage", "/replay"]
+PAGES = ["/", "/messages", *MESSAGE, "/questions", "/coverage", "/replay", "/destinations", "/sent"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -229,7 +230,7 @@ def hospital_open(data, hospital):
 
     settings = replace(SETTINGS, data=data, hl7_sites=str(data / "sites"), secret="s" * 32)
     app = create_app(settings, open_stores=open_memory)
-    app.put_beside(Operation(app, settings, None, None, hospital.stores))
+    app.put_beside(Operation(app, settings, None, None, hospital.stores, NoQueues()))
     return app
 
 
