@@ -47,6 +47,25 @@ async def refresh(server: Server, client: Client, parameters: Parameters, key: s
     return answer | {"refresh_token": refresh_token(server, grant, successor)}
 
 
+async def with_holder(server: Server, parameters: Parameters) -> Parameters:
+    """Return a form with the ``client_id`` of the refresh token's client where it says nothing of who sends it.
+
+    Public SMART apps send nothing but the token; it is of one client only, which has to have no means to prove itself.
+
+    Raises:
+        OAuthError: there is no such token (invalid_grant).
+
+    Spec: https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#request-7
+    """
+    if not parameters.keys().isdisjoint({"client_id", "client_assertion"}):
+        return parameters
+    grant, _ = _opened(server, parameters.required("refresh_token"))
+    family = await server.store.family(grant.grant_id, server.clock())
+    if family is None:
+        raise _refused()
+    return Parameters({**parameters, "client_id": family.client_id})
+
+
 def _opened(server: Server, token: str) -> tuple[Grant, str]:
     try:
         return opened(server, token)

@@ -16,7 +16,7 @@ from identity.access.grants.exchange import exchange
 from identity.access.grants.issuing import TokenResponse
 from identity.access.grants.parameters import Parameters
 from identity.access.grants.proof import proven_key
-from identity.access.grants.refresh import refresh
+from identity.access.grants.refresh import refresh, with_holder
 from identity.access.grants.server import Server
 from identity.access.noting import Noted
 from identity.access.store.records import Client, GrantType
@@ -68,6 +68,8 @@ async def _answered(
     name = parameters.required("grant_type")
     if name not in list(GrantType):
         raise OAuthError(Refusal.UNSUPPORTED_GRANT_TYPE, "grant_type is not one of this server's")
+    if name == GrantType.REFRESH_TOKEN and authorization is None:
+        parameters = await with_holder(server, parameters)
     client = await authenticated_client(server, parameters, authorization)
     if name not in client.grant_types:
         raise OAuthError(Refusal.UNAUTHORIZED_CLIENT, "the client is not registered for this grant_type")

@@ -19,7 +19,10 @@ Header = tuple[bytes, bytes]
 
 _ORIGIN = re.compile(r"(?:(?P<tenant>[a-z0-9-]{1,63})@)?(?P<origin>\*|https?://[^/?#@\s,]+)")
 _TENANT = re.compile(rb"/t/([a-z0-9-]{1,63})/")
-_PUBLIC = re.compile(rb"(?:/t/[a-z0-9-]{1,63})?(?:/fhir/metadata|/[a-z]+/\.well-known/.*|/\.well-known/.*|/auth/jwks)")
+_PUBLIC = re.compile(
+    rb"(?:/t/[a-z0-9-]{1,63})?(?:/fhir/metadata|/[a-z]+/\.well-known/.*|/\.well-known/.*"
+    rb"|/auth/(?:jwks|par|revoke|token|userinfo))"
+)
 _BY_TOKEN = re.compile(rb"/fhir(?:/.*)?")
 _EVERY_TENANT = ""
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"

@@ -9,6 +9,7 @@ import pytest
 
 from identity.access.errors import InvalidTokenError
 from identity.access.grants.proof import proven_key
+from identity.access.store.records import ClientAuthentication, digest
 from identity.access.tokens.compact import encode
 from identity.access.tokens.jwk import public_jwk, thumbprint
 from identity.access.tokens.signing import signed_claims
@@ -416,3 +417,21 @@ async def test_documents_tell_where_things_are(access):
     keys = await access.http.get(told["jwks_uri"])
     assert {key["alg"] for key in keys.json()["keys"]} == {"ES256", "RS256"}
     assert keys.headers["cache-control"] == "public, max-age=300"
+
+
+async def test_a_public_app_may_send_its_refresh_token_alone(access):
+    tokens = await access.tokens()
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    renewed = await access.token(form)
+    assert renewed.status_code == 200, renewed.text
+    assert refusal(await access.token(form)) == (400, "invalid_grant")
+    ended = form | {"refresh_token": renewed.json()["refresh_token"]}
+    assert refusal(await access.token(ended)) == (400, "invalid_grant")
+    assert refusal(await access.token(form | {"refresh_token": "x"})) == (400, "invalid_grant")
+
+
+async def test_an_app_with_a_secret_has_to_send_it_with_its_refresh_token(access):
+    tokens = await access.tokens()
+    await access.store.keep_client(an_app(authentication=ClientAuthentication.SECRET_BASIC, secret_digest=digest("s")))
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert refusal(await access.token(form)) == (401, "invalid_client")

@@ -20,6 +20,11 @@ from tests.stanforis.cli.test_up_with_access import BACK, bearer, browser, comma
 from tests.support.access import client_key
 
 CLIENTS = Path(__file__).parents[2] / "support/oauth_client"
+with socket.socket() as _free:
+    _free.bind(("127.0.0.1", 0))
+    PORT = _free.getsockname()[1]
+ORIGIN = f"http://127.0.0.1:{PORT}"
+"""Where the app's pages are."""
 PASSWORD = "a long pass phrase of ours"
 SCOPE = "launch launch/patient openid fhirUser profile offline_access user/*.cruds patient/*.rs"
 
@@ -29,7 +34,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if shutil.which("node") is None or not (CLIENTS / "node_modules/fhirclient").exists():
         pytest.skip("no clients: `make clients` gets them (needs node and npm)")
     running = Server(tmp_path_factory.mktemp("smart") / "data", workers=1, is_open=False)
-    running.start()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STANFORIS_CORS_ORIGINS", ORIGIN)
+        running.start()
     yield running
     running.stop()
 
@@ -94,7 +101,9 @@ def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
     }
 
 
-def test_fhirclient_is_launched_alone_and_by_an_ehr(server, nurse):
+@pytest.fixture(scope="module")
+def patients(server: Server) -> None:
+    """Two patients with a weight each."""
     records: list[dict[str, Any]] = [
         {"resourceType": "Patient", "id": "uwase", "name": [{"family": "Uwase", "given": ["Aline"]}]},
         {"resourceType": "Patient", "id": "mugisha", "name": [{"family": "Mugisha"}]},
@@ -115,15 +124,20 @@ def test_fhirclient_is_launched_alone_and_by_an_ehr(server, nurse):
                 f"/{record['resourceType']}/{record['id']}", json=record, headers=bearer(command(server, "token"))
             )
             assert answer.status_code == 201, answer.text
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    app = registered(server, "Growth", "--scope", SCOPE, "--redirect-uri", f"http://127.0.0.1:{port}/back")
-    ehr = registered(
+
+
+def an_ehr(server: Server) -> dict[str, Any]:
+    return registered(
         server, "EHR", "--scope", "launch", "--authentication", "client_secret_basic", "--may-launch",
         "--grant-type", "client_credentials",
     )  # fmt: skip
-    told = {"chart": app["client_id"], "ehr": ehr["client_id"], "secret": ehr["client_secret"], "port": port}
+
+
+@pytest.mark.usefixtures("patients")
+def test_fhirclient_is_launched_alone_and_by_an_ehr(server, nurse):
+    app = registered(server, "Growth", "--scope", SCOPE, "--redirect-uri", f"{ORIGIN}/back")
+    ehr = an_ehr(server)
+    told = {"chart": app["client_id"], "ehr": ehr["client_id"], "secret": ehr["client_secret"], "port": PORT}
     seen = run(server, "smart.mjs", told | {"name": nurse, "password": PASSWORD, "patient": "uwase"})
     looked = {
         "patient": "uwase",
@@ -134,6 +148,32 @@ def test_fhirclient_is_launched_alone_and_by_an_ehr(server, nurse):
         "refused": 403,
     }
     assert seen == {"standalone": looked, "ehr": looked | {"intent": "summary"}, "again": True, "unknown": True}
+
+
+@pytest.mark.usefixtures("patients")
+def test_fhirclient_runs_in_a_browser(server, nurse):
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None or not (CLIENTS / "node_modules/puppeteer-core").exists():
+        pytest.skip("no browser, or nothing that drives it: `make clients` (needs npm), `make browser`")
+    app = registered(server, "Growth in a page", "--scope", SCOPE, "--redirect-uri", f"{ORIGIN}/back")
+    ehr = an_ehr(server)
+    told = {"chromium": chromium, "chart": app["client_id"], "ehr": ehr["client_id"], "secret": ehr["client_secret"]}
+    told |= {"port": PORT, "name": nurse, "password": PASSWORD, "patient": "uwase"}
+    looked = {
+        "patient": "uwase",
+        "user": "Practitioner/7",
+        "family": "Uwase",
+        "others": 1,
+        "refused": 403,
+    }
+    assert run(server, "chromium.mjs", told) == {
+        "standalone": looked,
+        "refreshed": {"another": True, "reads": "uwase"},
+        "afterReuse": ["invalid_grant", 401],
+        "preflight": 400,
+        "denied": "failed: access_denied",
+        "ehr": looked,
+    }
 
 
 def test_clients_are_named_where_they_are_missing():

@@ -56,6 +56,11 @@ async def asked(
         ("null", "/fhir/Patient", False),
         ("https://evil.example", "/fhir/metadata", True),
         ("https://evil.example", "/fhir/.well-known/smart-configuration", True),
+        ("https://evil.example", "/auth/token", True),
+        ("https://evil.example", "/t/2/auth/par", True),
+        ("https://evil.example", "/auth/login", False),
+        ("https://evil.example", "/auth/token/x", False),
+        ("https://evil.example", "/auth/introspect", False),
     ],
 )
 async def test_an_origin_may_read_what_its_tenant_allows(origin, path, is_allowed):
