@@ -91,7 +91,7 @@ def who_allows(name, answered):
         ("/fhir/Patient", 1, True, False),
         ("/fhir/Patient", None, True, True),
         ("/t/other/fhir/Patient", 2, False, False),
-        ("/auth/token", None, False, False),
+        ("/auth/account", None, False, False),
         ("/admin/users", None, False, False),
     ],
 )
