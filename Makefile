@@ -12,7 +12,7 @@ CHECKED := fhir_api adapters identity mappings conformance platform tests benchm
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test clients browser lint format nightly bench conformance profiles docs lock clean
+.PHONY: help setup setup-dev run test clients engines browser lint format nightly bench conformance profiles docs lock clean
 
 help: ## List the tasks.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: setup-dev lint ## Check everything and run the tests (ARGS="-k history").
 clients: ## Get the clients of others that tests speak with (needs npm).
 	@npm ci --prefix tests/support/oauth_client --no-audit --no-fund --silent
 	@npm ci --prefix tests/support/hl7_client --no-audit --no-fund --silent
+
+engines: ## Say which outside engines there are for the tests that need them, and how to get the others.
+	@command -v pgbouncer || test -x /usr/sbin/pgbouncer || echo "Install PgBouncer 1.21 or newer, for example: apt-get install pgbouncer (Debian 13), or name one by PGBOUNCER"
 
 browser: ## Say whether there is a browser for the tests of pages, and how to get one.
 	@command -v chromium chromium-browser google-chrome || echo "Install Chromium, for example: apt-get install chromium"

@@ -2,7 +2,7 @@
 
     python -m benchmarks.tenants [--tenants N] [--idle SECONDS]
 
-One process on a database of its own. Each tenant is asked once for a Patient, with a token, and once for the metadata of
+One process on a database of its own. Each tenant is asked once for a Patient, with a token, and once for the keys of
 its authorization server; then nobody asks.
 """
 
@@ -97,9 +97,7 @@ async def measure(database: ConnectionInfo, folder: Path, count: int, idle: floa
         f"first request of a tenant        p50 {median(cold):.1f} ms, p95 {sorted(cold)[len(cold) * 19 // 20]:.1f} ms"
     )
     print(f"of one asked before              p50 {median(warm):.1f} ms")
-    print(
-        f"while nobody asks                {cpu / idle * 100:.1f} % of a core, {statements / idle:.1f} transactions/s"
-    )
+    print(f"while nobody asks                {cpu / idle * 100:.1f} % CPU, {statements / idle:.1f} transactions/s")
     await app.stop()
     await owner.close()
 

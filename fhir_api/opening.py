@@ -87,6 +87,7 @@ async def open_postgres(settings: Settings, definitions: CompiledDefinitions) ->
         size=settings.database_pool_size,
         acquire_seconds=settings.database_wait,
         statement_milliseconds=settings.statement_timeout * 1000,
+        shared_sessions=settings.database_sessions_shared,
     )
     contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
     stores = await open_stores(options, definitions.search, definitions.extractor, limits(settings), contexts=contexts)

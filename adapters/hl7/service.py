@@ -202,6 +202,7 @@ async def serve(
         dsn=settings.database_app_url or settings.database_url,
         size=_CONNECTIONS,
         acquire_seconds=settings.database_wait,
+        shared_sessions=settings.database_sessions_shared,
     )
     stores = await open_message_stores(options, contexts)
     queues = PostgresQueues(options, contexts)

@@ -131,6 +131,7 @@ class Operation:
             size=_CONNECTIONS,
             acquire_seconds=settings.database_wait,
             statement_milliseconds=settings.statement_timeout * 1000,
+            shared_sessions=settings.database_sessions_shared,
         )
         self._stores = self._stores or await open_message_stores(options, contexts)
         if self._queues is None:

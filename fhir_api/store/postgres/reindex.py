@@ -87,7 +87,8 @@ async def reindex(
                 raise UnknownTenantError(f"There is no tenant '{slug[:70]}'.")
         connection.execute(f"TRUNCATE {', '.join(f'fhir.{table}' for table in _INDEX_TABLES)}")
         tenants = [tenant_id for (tenant_id,) in connection.execute("SELECT tenant_id FROM fhir.tenant ORDER BY 1")]
-    stores = await open_stores(options, definitions, extractor, contexts=await open_contexts(owner_dsn))
+    contexts = await open_contexts(owner_dsn, shared_sessions=options.shared_sessions)
+    stores = await open_stores(options, definitions, extractor, contexts=contexts)
     if vault is not None:
         await stores.keep_keys(vault)
     try:

@@ -246,6 +246,7 @@ class Authority:
             size=CONNECTIONS,
             acquire_seconds=settings.database_wait,
             statement_milliseconds=settings.statement_timeout * 1000,
+            shared_sessions=settings.database_sessions_shared,
         )
         contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
         self._pool = Pool(options)

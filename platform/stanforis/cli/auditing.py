@@ -133,9 +133,13 @@ async def _of_resource(store: PostgresAuditStore, tenant: int, key: str) -> Aske
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[_Opened]:
-    pool = Pool(PoolOptions(settings.database_app_url, size=2, statement_milliseconds=0, role=_ROLE))
+    shared = settings.database_sessions_shared
+    options = PoolOptions(
+        settings.database_app_url, size=2, statement_milliseconds=0, role=_ROLE, shared_sessions=shared
+    )
+    pool = Pool(options)
     try:
-        contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
+        contexts = await open_contexts(settings.database_url, shared_sessions=shared)
         async with administering(settings.database_url) as administration:
             tenants = await administration.tenants()
         yield _Opened(PostgresAuditStore(pool, contexts), tenants)

@@ -145,7 +145,9 @@ def reindex(database: Database, progress: Callable[[int], None], zones: Mapping[
         require_settings({"time_zone": zone})
     settings = database.settings
     definitions = CompiledDefinitions(settings)
-    options = PoolOptions(settings.database_app_url, statement_milliseconds=0)
+    options = PoolOptions(
+        settings.database_app_url, statement_milliseconds=0, shared_sessions=settings.database_sessions_shared
+    )
     asyncio.run(
         index.reindex(
             settings.database_url, options, definitions.search, definitions.extractor, progress, vault(settings), zones

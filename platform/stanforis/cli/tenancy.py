@@ -152,7 +152,7 @@ async def _working(settings: Settings, work: Callable[[Registry], Awaitable[_Ans
 @asynccontextmanager
 async def _registry(settings: Settings) -> AsyncIterator[Registry]:
     contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
-    pool = Pool(PoolOptions(settings.database_app_url, size=1))
+    pool = Pool(PoolOptions(settings.database_app_url, size=1, shared_sessions=settings.database_sessions_shared))
     try:
         yield Registry(pool, contexts)
     finally:

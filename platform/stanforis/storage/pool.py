@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from stanforis.storage import pooler
+
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 else:  # the class takes no parameters when it runs
@@ -41,6 +43,7 @@ class PoolOptions:
         role: the role every connection works as.
         settings: further session settings, given at connect time.
         prepare: what is done to each new connection before it is used.
+        shared_sessions: a pooler gives each transaction another session; see :mod:`stanforis.storage.pooler`.
     """
 
     dsn: str
@@ -50,6 +53,7 @@ class PoolOptions:
     role: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
     prepare: Callable[[Connection], Awaitable[None]] | None = None
+    shared_sessions: bool = False
 
 
 class Pool:
@@ -147,21 +151,24 @@ class Pool:
         }
         if options.role:
             settings["role"] = options.role
+        asked = {name: settings[name] for name in pooler.PASSED_ON} if options.shared_sessions else settings
         connection = await asyncpg.connect(
             options.dsn,
-            server_settings=settings,
+            server_settings=asked,
             statement_cache_size=2000,
             max_cached_statement_lifetime=0,
             max_cacheable_statement_size=65536,
             timeout=options.acquire_seconds,
             command_timeout=None,
         )
-        if options.prepare is not None:
-            try:
+        try:
+            if options.shared_sessions:
+                await pooler.require_fit(connection, settings)
+            if options.prepare is not None:
                 await options.prepare(connection)
-            except BaseException:
-                connection.terminate()
-                raise
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
 
