@@ -124,7 +124,7 @@ def common() -> Sheets:
             for sheet in cells.pop("sheet").split("; "):
                 kind[sheet] = (*kind[sheet], row_of(cells, f"own/additions/{name}.csv"))
     for path in sorted((OWN / "tables").glob("*.csv")):
-        sheets.tables[path.stem] = read_codes(path)
+        sheets.tables[path.stem] = read_codes(path, f"own/tables/{path.name}")
     for path in sorted(OWN.glob("*.csv")):
         sheets.plain[path.stem] = tuple(read_table(path))
     return sheets
@@ -196,7 +196,10 @@ def read_table(path: Path) -> list[dict[str, str]]:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise MappingError(f"{path.name} is not UTF-8") from error
-    lines = list(csv.reader(io.StringIO(text)))
+    first = text.partition("\n")[0]
+    # spreadsheets of countries with a decimal comma write semicolons
+    separator = ";" if ";" in first and "," not in first else ","
+    lines = list(csv.reader(io.StringIO(text), delimiter=separator))
     header = [cell.strip() for cell in lines[0]] if lines else []
     found = []
     for number, cells in enumerate(lines[1:], 2):
@@ -250,8 +253,12 @@ def row_of(cells: Mapping[str, str], name: str) -> Row:
     )
 
 
-def read_codes(path: Path) -> tuple[CodeRow, ...]:
+def read_codes(path: Path, name: str) -> tuple[CodeRow, ...]:
     """Return the codes of one of our own tables or of a site's.
+
+    Args:
+        path: the file.
+        name: what messages call it.
 
     Raises:
         MappingError: it has other columns than :data:`CODE_COLUMNS`, or no column ``code``.
@@ -260,7 +267,10 @@ def read_codes(path: Path) -> tuple[CodeRow, ...]:
     for cells in read_table(path):
         unknown = cells.keys() - {*CODE_COLUMNS, "line"}
         if unknown or "code" not in cells:
-            raise MappingError(f"{path.name}: expected the columns code, target, target_system, display")
+            found_columns = ", ".join(sorted(cells.keys() - {"line"}))
+            raise MappingError(
+                f"{name} line 1: expected the columns code, target, target_system, display, found {found_columns}"
+            )
         found.append(
             CodeRow(
                 int(cells["line"]),
@@ -270,6 +280,7 @@ def read_codes(path: Path) -> tuple[CodeRow, ...]:
                 cells.get("target", ""),
                 cells.get("target_system", ""),
                 cells.get("display", ""),
+                name,
             )
         )
     return tuple(found)

@@ -89,6 +89,7 @@ class CodeRow(NamedTuple):
         target: FHIR's code; empty where there is none.
         target_system: its code system.
         display: what FHIR's code is called; empty where the row does not say.
+        file: where it stands; empty for a published one.
     """
 
     line: int
@@ -98,6 +99,7 @@ class CodeRow(NamedTuple):
     target: str
     target_system: str
     display: str = ""
+    file: str = ""
 
 
 class Base(NamedTuple):

@@ -7,6 +7,7 @@ A folder of a site::
     LAB1/rows.csv          for one sender: only what differs
     LAB1/tables/AdministrativeSex.csv
     LAB1/z/ZIN.csv
+    LAB1/events.csv        events of its own, and whose rows map them
 
 A row names its element from the resource type on (``Patient.gender``). It stands in for the rows of the same place and
 element; ``drop()`` as its assignment takes them away. A table's codes go before those of the same table.
@@ -26,7 +27,7 @@ from msgspec import Meta, Struct
 from mappings.corrections import linked
 from mappings.destinations import DestinationFile
 from mappings.errors import MappingError
-from mappings.merging import Sheets, common, read_codes, read_rows
+from mappings.merging import Sheets, common, read_codes, read_rows, read_table
 from mappings.rows import CodeRow, Row
 
 SITES = Path(__file__).parent / "sites"
@@ -58,6 +59,8 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
         duplicates: ``accept_new | reject | hold``.
         lane: places whose values together are kept in order.
         certificates: SHA-256 fingerprints of the client certificates it may come with.
+        dates: forms of dates that are not those of HL7 v2: ``DD/MM/YYYY``, ``DD/MM/YYYY hh:mm``.
+        decimal: what stands before the fraction of a number: ``.``, or ``,`` as well.
         expected_seconds: it is silent when nothing came for so long; 0: nothing is expected.
     """
 
@@ -74,6 +77,8 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
     duplicates: str = "accept_new"
     lane: tuple[str, ...] = ("PID-3.1", "PID-3.4")
     certificates: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    decimal: Literal[".", ","] = "."
     expected_seconds: Annotated[int, Meta(ge=0)] = 0
 
 
@@ -141,6 +146,8 @@ class Site:
         sheets = common().copy()
         for folder in (self.folder, self.folder / sender.name):
             lay_over(sheets, folder, folder.relative_to(self.folder.parent).as_posix())
+        forms = [("date", each) for each in sender.dates] + [("decimal", ",")] * (sender.decimal == ",")
+        sheets.plain["written"] = tuple({"kind": kind, "form": form} for kind, form in forms)
         return sheets
 
 
@@ -180,11 +187,29 @@ def lay_over(sheets: Sheets, folder: Path, name: str) -> None:
     """
     for path in sorted((folder / "tables").glob("*.csv")):
         table = linked(sheets.tables, path.stem) or path.stem
-        sheets.tables[table] = _codes_over(sheets.tables.get(table, ()), read_codes(path))
+        sheets.tables[table] = _codes_over(sheets.tables.get(table, ()), read_codes(path, f"{name}/tables/{path.name}"))
+    _events_over(sheets, folder / "events.csv", f"{name}/events.csv")
     files = [folder / "rows.csv"] if (folder / "rows.csv").exists() else []
     for path in [*files, *sorted((folder / "z").glob("*.csv"))]:
         for row in read_rows(path, f"{name}/{path.relative_to(folder).as_posix()}"):
             _row_over(sheets, row)
+
+
+def _events_over(sheets: Sheets, path: Path, where: str) -> None:
+    """Lay events of a site over those that are there: ``event`` (``ADT^ZA1``) and ``structure`` (``ADT_A01``)."""
+    if not path.exists():
+        return
+    known = {row["event"]: row for row in sheets.plain.get("events", ())}
+    for row in read_table(path):
+        event, structure = row.get("event", ""), row.get("structure", "")
+        found = known.get(structure, {}).get("structure", structure)
+        if not event or found not in sheets.messages:
+            raise MappingError(
+                f"{where} line {row['line']}: column structure: expected a message with rows, such as ADT_A01,"
+                f" found {structure!r}"
+            )
+        known[event] = {**row, "structure": found}
+    sheets.plain["events"] = tuple(known.values())
 
 
 def _codes_over(below: tuple[CodeRow, ...], above: tuple[CodeRow, ...]) -> tuple[CodeRow, ...]:
@@ -216,12 +241,18 @@ def _row_over(sheets: Sheets, row: Row) -> None:
     kept = tuple(
         each
         for each in sheets.segments.get(sheet, ())
-        if (each.identifier, each.target) != (row.identifier, path)
+        if each.identifier != row.identifier
+        or not _is_same(each.target, path)
         or (each.file == row.file and each.condition != row.condition)
     )
     own = () if row.assignment == DROP else (row._replace(target=path),)
     sheets.segments[sheet] = _placed(kept, own, row.identifier)
     _announce(sheets, segment, kind, label, sheet, row.file)
+
+
+def _is_same(below: str, path: str) -> bool:
+    """Return whether a path is that of a row below; one without labels is whatever label the row has."""
+    return below == path or ("[" not in path and re.sub(r"\[[^\]]*\]", "", below) == path)
 
 
 def _placed(rows: tuple[Row, ...], own: tuple[Row, ...], identifier: str) -> tuple[Row, ...]:

@@ -7,6 +7,9 @@ conversion, the sheet that maps the parts, the table of codes, whether the condi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from adapters.hl7.mapping import actions, functions
@@ -15,7 +18,7 @@ from adapters.hl7.mapping.joining import fixed, function_name, joined
 from adapters.hl7.mapping.run import Place, Run
 from adapters.hl7.mapping.tables import Table
 from adapters.hl7.mapping.targets import Building, Target, compile_target
-from adapters.hl7.mapping.values import CONVERSIONS
+from adapters.hl7.mapping.writing import FORMS, conversions
 from conformance.types import nodes
 from mappings.conditions import Condition, Kind, Operand, Question, compile_condition
 from mappings.conditions.compiler import Asked
@@ -67,6 +70,8 @@ class Compiler:
         self._types: dict[str, DataType] = {}
         self._tables: dict[str, Table] = {}
         self._segments: dict[tuple[str, str], list[Compiled]] = {}
+        self._allowed: dict[str, frozenset[str]] = {}
+        self._conversions = conversions(sheets.plain.get(FORMS, ()))
 
     def segment_rows(self, name: str, root: str) -> list[Compiled]:
         """Return the rows of a segment's sheet, for an element of type *root*."""
@@ -86,6 +91,26 @@ class Compiler:
         if found not in self._tables:
             self._tables[found] = Table(found, self.sheets.tables[found])
         return self._tables[found]
+
+    def table_problems(self) -> list[Problem]:
+        """Return what is wrong with tables of files: those that no row asks, and codes that no element may have."""
+        asked = {*self._tables, functions.SYSTEMS, functions.AUTHORITIES}
+        found: list[Problem] = []
+        for name, rows in self.sheets.tables.items():
+            listed = [row for row in rows if row.file]
+            allowed = self._allowed.get(name)
+            if listed and name not in asked:
+                like = get_close_matches(name, asked, 1)
+                meant = f"; is {like[0]} meant?" if like else ""
+                found.append(Problem(name, 1, name, f"no row asks a table of this name{meant}", listed[0].file))
+            elif allowed is not None:
+                wrong = [row for row in listed if row.target and row.target not in allowed]
+                codes = ", ".join(sorted(allowed)[:_SHOWN])
+                found += [
+                    Problem(name, row.line, row.code, f"column target: {row.target!r} is none of {codes}", row.file)
+                    for row in wrong
+                ]
+        return found
 
     def data_type(self, name: str) -> DataType:
         """Return a data type's sheet.
@@ -133,10 +158,12 @@ class Compiler:
         Raises:
             MappingError: it cannot be used; the text says why.
         """
-        condition = condition_of(sheet, row.condition)
+        with _column("condition"):
+            condition = condition_of(sheet, row.condition)
         part = _part(row.identifier)
         asked, consults, when_empty = self._condition(condition, part)
-        target = _VALUE if root == "" else compile_target(root, "" if row.target == "$this" else row.target)
+        with _column("target"):
+            target = _VALUE if root == "" else compile_target(root, "" if row.target == "$this" else row.target)
         act, more = self._action(root, target, row)
         kept = None if isinstance(condition, Function) else condition
         return Compiled(row, part, asked, act, when_empty, (*consults, *more), kept)
@@ -152,22 +179,33 @@ class Compiler:
 
     def _action(self, root: str, target: Target, row: Row) -> tuple[Action, tuple[Operand, ...]]:
         if row.assignment:
-            return self._assigned(target, row.assignment)
-        table = self.table(row.vocabulary) if row.vocabulary else None
+            with _column("assignment"):
+                return self._assigned(target, row.assignment)
+        with _column("vocabulary"):
+            table = self.table(row.vocabulary) if row.vocabulary else None
+        if table is not None and target.codes is not None:
+            self._allowed[table.name] = self._allowed.get(table.name, frozenset()) | target.codes
+        with _column("map"):
+            return self._mapped(root, target, row, table)
+
+    def _mapped(self, root: str, target: Target, row: Row, table: Table | None) -> tuple[Action, tuple[Operand, ...]]:
         name = row.map or ("" if target.type == "" or target.is_primitive else DEFAULT_SHEETS.get(target.type, ""))
         if not name:
             if target.type and not target.is_primitive:
                 raise MappingError(f"{target.path} is a {target.type}: the row names no sheet that maps its parts")
-            return actions.direct(target, table, functions.conversion(target, self.sheets.tables)), ()
+            return actions.direct(target, table, self._conversion(target)), ()
         kind = self.data_type(name)
         if kind.type == "" and kind.special is None:
             if target.type and not target.is_primitive:
                 raise MappingError(f"{target.path} is a {target.type}, {name} yields one value")
-            return actions.scalar(target, kind, table, functions.conversion(target, self.sheets.tables)), ()
+            return actions.scalar(target, kind, table, self._conversion(target)), ()
         return actions.composite(root, target, kind, table), ()
 
+    def _conversion(self, target: Target) -> functions.Convert:
+        return functions.conversion(target, self.sheets.tables, self._conversions)
+
     def _assigned(self, target: Target, assignment: str) -> tuple[Action, tuple[Operand, ...]]:
-        convert = CONVERSIONS.get(target.type or "string")
+        convert = self._conversions.get(target.type or "string")
         if convert is None:
             raise MappingError(f"{target.path} is a {target.type}: it has no fixed value")
         constant = fixed(assignment)
@@ -192,6 +230,19 @@ class Compiler:
             return True
 
         return act, places
+
+
+_SHOWN = 12
+"""How many codes a message lists."""
+
+
+@contextmanager
+def _column(name: str) -> Iterator[None]:
+    """Name the column in what is wrong with it."""
+    try:
+        yield
+    except MappingError as error:
+        raise MappingError(f"column {name}: {error}") from error
 
 
 _VALUE = compile_target("Extension", "valueString")._replace(type="", path="$value")

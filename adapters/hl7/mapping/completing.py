@@ -86,8 +86,10 @@ class Completer:
             elif not self._complete(value, kind, f"{path}.{name}", dropped):
                 dropped(f"{path}.{name}")
                 del tree[name]
+        there = frozenset(tree)
         for name, value in self._values.get(type_name, {}).items():
-            _fill(tree, type_name, name, value)
+            if "." not in name or name.partition(".")[0] not in there:
+                _fill(tree, type_name, name, value)
         for element, names in _required(type_name):
             if tree.keys().isdisjoint(names) and not _absent(tree, element, type_name):
                 return False

@@ -17,10 +17,11 @@ from adapters.hl7.encoding.escapes import unescape
 from adapters.hl7.encoding.segment import NULL
 from adapters.hl7.mapping.asking import PartSource
 from adapters.hl7.mapping.locations import location_chain, location_of_ndl
+from adapters.hl7.mapping.naming import family_name_first, family_name_last, full_name
 from adapters.hl7.mapping.ranges import reference_range
 from adapters.hl7.mapping.run import Place, Run, UnmappedCode, leaf
 from adapters.hl7.mapping.targets import Building, Target
-from adapters.hl7.mapping.values import CONVERSIONS, Primitive
+from adapters.hl7.mapping.values import CONVERSIONS, Conversion, Primitive
 from mappings.conditions import Source
 from mappings.conditions.compiler import Asked
 from mappings.errors import MappingError
@@ -58,7 +59,7 @@ _V2_TABLE_OID = re.compile(r"2\.16\.840\.1\.113883\.12\.(\d{1,4})")
 _V2_TABLE = re.compile(r"(?:HL7|hl7)?-?(\d{4})")
 
 
-def conversion(target: Target, tables: Tables) -> Convert:
+def conversion(target: Target, tables: Tables, conversions: Mapping[str, Conversion]) -> Convert:
     """Return how a text becomes the value of an element.
 
     Raises:
@@ -69,7 +70,7 @@ def conversion(target: Target, tables: Tables) -> Convert:
         if "coding" in holder or holder.startswith(("quantity", "sampleddata")) or "value." in holder:
             return coding_system({row.code.upper(): row.target for row in tables.get(SYSTEMS, ())})
         return identifier_system({row.code: row.target for row in tables.get(AUTHORITIES, ())})
-    convert = CONVERSIONS.get(target.type or "string")
+    convert = conversions.get(target.type or "string")
     if convert is None:
         raise MappingError(f"{target.path} is a {target.type}: the row names no sheet that maps its parts")
     allowed = target.codes
@@ -194,17 +195,6 @@ def whole_text(run: Run, _content: Building, text: str, place: Place) -> str | N
     return text.strip() or None
 
 
-def full_name(run: Run, _content: Building, text: str, place: Place) -> str | None:
-    """Return a name (XPN) as one text: prefix, given names, family name, suffix."""
-    parts = [run.read(part) for part in run.parts(text, place)]
-    order = (5, 2, 3, 1, 4)
-    words = [parts[number - 1] for number in order if number <= len(parts)]
-    for number in order:
-        if number <= len(parts) and parts[number - 1]:
-            run.used.append((*place, number, 1))
-    return " ".join(word for word in words if word not in {"", NULL}) or None
-
-
 def structured_number(run: Run, _content: Building, text: str, place: Place) -> str | None:
     """Return a structured number (SN) as text: ``>100``, ``1:128``."""
     parts = [run.read(part) for part in run.parts(text, place)]
@@ -282,6 +272,8 @@ FILLING: Mapping[str, Filling] = MappingProxyType(
     {
         "location_chain": Filling("Location", location_chain),
         "location_of_ndl": Filling("Location", location_of_ndl),
+        "family_name_first": Filling("HumanName", family_name_first),
+        "family_name_last": Filling("HumanName", family_name_last),
         "reference_range": Filling("Observation.referenceRange", reference_range),
     }
 )

@@ -20,7 +20,7 @@ from adapters.hl7.mapping.compiling import Compiler, Problem
 from adapters.hl7.mapping.datatypes import Compiled
 from adapters.hl7.mapping.functions import asked as function_asked
 from adapters.hl7.mapping.guarding import Choice, choice
-from adapters.hl7.mapping.layout import Layout, Occurrence, Positioned
+from adapters.hl7.mapping.layout import Layout, Positioned
 from adapters.hl7.mapping.linking import RESOURCE, Label, Link, Pending, links
 from adapters.hl7.mapping.run import Run
 from adapters.hl7.mapping.targets import Building, Made, Target, compile_target
@@ -35,6 +35,8 @@ from mappings.sites import FLOATING
 
 _EACH = "[each]"
 """Label of the elements that the repetitions of a field make."""
+LAST = "last"
+"""Label of the resource of a type that was begun last: a Z segment after an OBX tells more of its Observation."""
 SCOPES = 1000
 """Scopes of a segment: the repetitions of its fields make elements of their own."""
 
@@ -182,19 +184,19 @@ def _apply_rows(run: Run, positioned: Positioned, rows: list[MessageRow], pendin
         source.own, source.repetition = 0, ""
         if row.asked is not None and not row.asked(source):
             continue
-        made = _resource(run, row, positioned.group, local)
+        made = _resource(run, row, positioned, local)
         content = made.content if row.inside is None else row.inside.element(made.content, positioned.number)
         made.is_told |= fill(run, content, positioned, row.rows, source)
         scope = positioned.number * SCOPES if row.is_of_element else -1 - len(pending)
         pending.extend(Pending(link, made, row.label, positioned.group, scope) for link in row.links)
 
 
-def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[str, Made]) -> Made:
+def _resource(run: Run, row: MessageRow, positioned: Positioned, local: dict[str, Made]) -> Made:
     """Return the resource that a row fills: the one of its group, or a new one."""
-    name = row.name
+    name, group = row.name, positioned.group
     made = local.get(name)
     if made is None and row.is_floating:
-        made = group.find(name)
+        made = _told_more(run, row, positioned)
     elif made is None and row.home:
         made = group.around(row.home).made.get(name)
     if made is None:
@@ -203,6 +205,15 @@ def _resource(run: Run, row: MessageRow, group: Occurrence, local: dict[str, Mad
         (group.around(row.home) if row.home else group).register(name, made)
     local[name] = made
     return made
+
+
+def _told_more(run: Run, row: MessageRow, positioned: Positioned) -> Made | None:
+    """Return the resource that a segment which may stand anywhere tells more of; None for one of its own."""
+    if row.label.label == LAST:
+        return next((each for each in reversed(run.made) if each.type == row.label.type), None)
+    # each of its occurrences makes a resource of its own
+    own = row.label.label == positioned.segment.id
+    return None if own else positioned.group.find(row.name)
 
 
 def fill(run: Run, content: Building, positioned: Positioned, rows: SegmentRows, source: FieldSource) -> bool:

@@ -100,7 +100,7 @@ class Plan:
         self._agreeing = {row["type"]: row["elements"] for row in sheets.plain.get("agreeing", ())}
         self._completer = Completer(sheets.plain.get("defaults", ()))
         self._preferred = tuple(row["type"] for row in sheets.plain.get("preferred", ()))
-        self.problems: tuple[Problem, ...] = tuple(compiler.problems)
+        self.problems: tuple[Problem, ...] = (*compiler.problems, *compiler.table_problems())
 
     @property
     def own_problems(self) -> tuple[Problem, ...]:

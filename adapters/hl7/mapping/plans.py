@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from adapters.hl7.encoding.charsets import codec_of
 from adapters.hl7.mapping.plan import Plan
 from adapters.hl7.mapping.trying import Failure, try_sender
 from mappings.errors import MappingError
@@ -46,7 +47,16 @@ def plan_of(name: str = NOBODY, folder: Path = SITES) -> Plan:
 
 def _compiled(site: Site, name: str) -> Plan:
     sender = site.sender(name)
-    return Plan(site.sheets(sender), f"{site.file.name}/{name}", site.zone(sender))
+    where = f"{site.file.name}/site.yaml: sender {name}"
+    if sender.charset is not None and codec_of(sender.charset) is None:
+        raise MappingError(
+            f"{where}: charset: expected a label of table 0211, such as 8859/1, found {sender.charset!r}"
+        )
+    sheets, zone = site.sheets(sender), site.zone(sender)
+    try:
+        return Plan(sheets, f"{site.file.name}/{name}", zone)
+    except MappingError as error:
+        raise MappingError(f"{where}: {error}") from error
 
 
 class Plans:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,93 @@ def test_a_sender_that_no_site_knows_has_the_rows_of_everyone(folder: Path) -> N
     assert plans.of("south/LAB9").sender == ""
     with pytest.raises(MappingError, match="expected one sender"):
         plan_of("LAB9", folder)
+
+
+ODD = (
+    "MSH|^~\\&|HIS9|S|||20260102101500||ADT^ZA1|1|P|9.9\rPID|1|88|||UWASE, Diane M||24/12/1990|W\r"
+    "PV1|1|S|MED-2\rZIN|1|X1|RSSB\rZIN|2|Y2|MMI\r"
+).encode("latin-1")
+RESULTS = (
+    b"MSH|^~\\&|HIS9|S|||20260102101500||ORU^R01|1|P|2.3\rPID|1||88\rOBR|1|P|F|HB^Hb^LOC|||2.1.2026 9:05\r"
+    b"OBX|1|NM|HB^Hb^LOC||12,5|g%|||||OK\rZQC|analyser A\rOBX|2|NM|GLU^Glu^LOC||90|mg%|||||OK\rZQC|analyser B\r"
+)
+ODDITIES = {
+    "site.yaml": "name: south\nzone: Africa/Kigali\nsenders:\n  - name: HIS9\n    application: HIS9\n"
+    '    dates: [DD/MM/YYYY, "DD.MM.YYYY hh:mm"]\n    decimal: ","\n',
+    "HIS9/events.csv": "event,structure\nADT^ZA1,ADT_A01\n",
+    "HIS9/rows.csv": "identifier;target;map;vocabulary\nPID-5;Patient.name;family_name_first();\n"
+    "PV1-3;Encounter.location[1].location(Location.name);;Ward\n",
+    "HIS9/z/ZIN.csv": "identifier,target\nZIN-2,Coverage.subscriberId\nZIN-3,Coverage.payor(Organization.name)\n",
+    "HIS9/z/ZQC.csv": "identifier,target\nZQC-1,Observation[last].method.text\n",
+    "HIS9/tables/Ward.csv": "code,target\nMED-2,Internal medicine 2\n",
+    "HIS9/tables/UnitOfMeasure.csv": "code,target\nmg%,mg/dL\ng%,g/dL\n",
+    "HIS9/tables/ObservationResultStatusCodesInterpretation.csv": "code,target\nOK,final\n",
+    "HIS9/tables/AdministrativeSex.csv": "code,target\nW,female\n",
+}
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    for name, text in ODDITIES.items():
+        path = tmp_path / "south" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("message", "element", "expected"),
+    [
+        (ODD, "Patient.birthDate", ["1990-12-24"]),
+        (ODD, "Patient.gender", ["female"]),
+        (ODD, "Patient.name.family", ["UWASE"]),
+        (ODD, "Patient.name.given", ["Diane", "M"]),
+        (ODD, "Patient.name.text", ["UWASE, Diane M"]),
+        (ODD, "Location.name", ["Internal medicine 2"]),
+        (ODD, "Coverage.subscriberId", ["X1", "Y2"]),
+        (RESULTS, "DiagnosticReport.effectiveDateTime", ["2026-01-02T09:05:00+02:00"]),
+        (RESULTS, "Observation.status", ["final", "final"]),
+        (RESULTS, "Observation.valueQuantity.value", [Decimal("12.5"), Decimal(90)]),
+        (RESULTS, "Observation.valueQuantity.code", ["g/dL", "mg/dL"]),
+        (RESULTS, "Observation.method.text", ["analyser A", "analyser B"]),
+    ],
+)
+def test_oddities_of_a_sender_are_made_right_by_files(
+    odd: Path, message: bytes, element: str, expected: list[object]
+) -> None:
+    plan = plan_of("HIS9", odd)
+    assert plan.own_problems == ()
+    assert list(values(plan.apply(Message.parse(message)).bundle, element)) == expected
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("HIS9/rows.csv", "identifier,target\nPID-8,Patient.gendr\n", "column target: gendr: Patient has no element"),
+        ("HIS9/rows.csv", "identifier,target,map\nPID-5,Patient.name,first()\n", "column map: there is no function"),
+        ("HIS9/rows.csv", "identifier,target,condition\nPID-8,Patient.gender,IF X IS\n", "column condition: "),
+        ("HIS9/tables/AdministrativeSex.csv", "code,target\nW,femal\n", "column target: 'femal' is none of female"),
+        ("HIS9/tables/AdminstrativeSex.csv", "code,target\nW,female\n", "is AdministrativeSex meant?"),
+    ],
+)
+def test_what_is_wrong_is_told_with_file_line_and_column(odd: Path, file: str, text: str, told: str) -> None:
+    (odd / "south" / file).write_text(text)
+    found = [(each.origin, each.text) for each in plan_of("HIS9", odd).own_problems if f"south/{file}" == each.origin]
+    assert len(found) == 1
+    assert told in found[0][1]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("site.yaml", "DD/MM/YYYY", "DD/MM", "south/site.yaml: sender HIS9: dates: expected a form such as DD/MM/YYYY"),
+        ("site.yaml", "application", "charset: 8859-99\n    application", "charset: expected a label of table 0211"),
+        ("HIS9/events.csv", "ADT_A01", "ADT_A99", "south/HIS9/events.csv line 2: column structure: expected"),
+        ("HIS9/tables/Ward.csv", "target", "to", "south/HIS9/tables/Ward.csv line 1: expected the columns code"),
+    ],
+)
+def test_files_that_cannot_be_used_are_named(odd: Path, file: str, old: str, new: str, told: str) -> None:
+    path = odd / "south" / file
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(MappingError, match=re.escape(told)):
+        plan_of("HIS9", odd)
