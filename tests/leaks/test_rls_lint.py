@@ -147,9 +147,10 @@ CHECKS: Final = {
         f"SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {OURS} "
         "AND p.proleakproof"
     ),
-    "a view has the rights of whoever asks, and a barrier": (
+    "a view has a barrier, and the rights of whoever asks but for that which verifies contexts": (
         f"SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {OURS} "
-        "AND c.relkind = 'v' AND NOT coalesce(c.reloptions @> '{security_invoker=true,security_barrier=true}', false)"
+        "AND c.relkind = 'v' AND NOT coalesce(c.reloptions @> '{security_barrier=true}' AND ("
+        "c.reloptions @> '{security_invoker=true}' OR c.oid = 'tenancy.context'::regclass), false)"
     ),
     "no view keeps rows": (
         f"SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {OURS} "
@@ -159,7 +160,8 @@ CHECKS: Final = {
         "SELECT p.polrelid::regclass::text FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid "
         f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {OURS} AND p.polname = 'everyone' AND NOT EXISTS ("
         "SELECT FROM pg_policy o WHERE o.polrelid = p.polrelid AND o.polname = 'own_tenant' AND NOT o.polpermissive "
-        "AND o.polcmd = '*' AND pg_get_expr(o.polqual, o.polrelid) LIKE '%SELECT tenancy.current()%')"
+        "AND o.polcmd = '*' AND pg_get_expr(o.polqual, o.polrelid) ~ "
+        "'SELECT (c.tenant\\s+FROM tenancy.context c\\)|tenancy.current\\(\\))')"
     ),
     "policies ask for the context once for a statement": (
         "SELECT p.polrelid::regclass::text || '.' || p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid "

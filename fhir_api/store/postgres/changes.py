@@ -77,7 +77,7 @@ class ChangeLog:
         numbers = [type_numbers()[name] for name in resource_types]
         with translated():
             async with self._pool.acquire() as connection:
-                context = self._contexts.of(connection, self._tenant)
+                context = await self._contexts.admitted(connection, self._tenant)
                 rows = await connection.fetch(_PAGE, context, *position, numbers, limit)
         return [Changed(Position(row["marker"], row["rid"], row["version"]), stored_version(row)) for row in rows]
 

@@ -117,7 +117,7 @@ class Guard:
         async def fetch(statement: str, *arguments: Any) -> list[asyncpg.Record]:
             with translated():
                 async with connections() as connection:
-                    return await connection.fetch(statement, context(connection), *arguments)
+                    return await connection.fetch(statement, await context(connection), *arguments)
 
         return await _in_time(self._limits.of[class_of(own)].seconds, work(fetch))
 
@@ -139,10 +139,10 @@ class Guard:
             with translated():
                 async with connections() as connection:
                     if known.cost is None:
-                        known.cost = await _estimated(connection, statement, (context(connection), *each[0]))
+                        known.cost = await _estimated(connection, statement, (await context(connection), *each[0]))
                         _refuse_beyond(most, known)
                     with self._watched(connection, known, run, len(each)):
-                        return await fetch_each(connection, context(connection), statement, each)
+                        return await fetch_each(connection, await context(connection), statement, each)
         finally:
             if run.lane is not None:
                 run.lane.leave()

@@ -19,7 +19,7 @@ Fetch = Callable[..., Awaitable[list[asyncpg.Record]]]
 
 Rows may have a column more than the statement names, at their end: see :func:`numbered`.
 """
-ContextOf = Callable[[Connection], str]
+ContextOf = Callable[[Connection], Awaitable[str]]
 """Gives the signed context of a tenant for a connection: ``$1`` of every statement."""
 
 TENANT = "split_part($1::text, '.', 1)::integer"
@@ -39,8 +39,7 @@ _UNREACHABLE = (
 
 
 _FENCE = (
-    " FROM (SELECT split_part(s, '.', 1)::integer AS tenant "
-    "FROM set_config('stanforis.tenant', $1, true) s OFFSET 0) c "
+    " FROM (SELECT split_part(set_config('stanforis.tenant', $1, true), '.', 1)::integer AS tenant OFFSET 0) c "
     "CROSS JOIN LATERAL ("
 )
 

@@ -80,13 +80,13 @@ class _PostgresReader:
     def _indexing(self) -> Indexing:
         return self._shared.indexing_of(self._tenant_id)
 
-    def _context(self, connection: Connection) -> str:
-        return self._shared.contexts.of(connection, self._tenant_id)
+    async def _context(self, connection: Connection) -> str:
+        return await self._shared.contexts.admitted(connection, self._tenant_id)
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         with translated():
             async with self._connections() as connection:
-                return await connection.fetch(statement, self._context(connection), *arguments)
+                return await connection.fetch(statement, await self._context(connection), *arguments)
 
     async def _guarded(self, own: RequestClass, work: Callable[[Fetch], Awaitable[_Answer]]) -> _Answer:
         return await self._shared.guard.bounded(own, self._connections, self._context, work)
@@ -129,7 +129,7 @@ class _PostgresReader:
         """See :class:`fhir_api.store.explaining.Explaining`."""
         with translated():
             async with self._connections() as connection:
-                return await explained(connection, self._context(connection), query, self._indexing)
+                return await explained(connection, await self._context(connection), query, self._indexing)
 
     async def matching_keys(self, resource_type: str, clauses: Sequence[Clause], limit: int) -> list[ResourceKey]:
         """See :class:`fhir_api.store.port.Reader`."""
@@ -281,9 +281,9 @@ class PostgresTenantStore(_PostgresReader):
         hasher = self._shared.indexing.encoder.hasher
         numbers = sorted({hasher.text(f"{self._tenant_id}|{name}") % _LOCK_NAMES for name in names})
         if numbers:
-            await connection.fetch(_ENTER_LOCKED, self._context(connection), numbers)
+            await connection.fetch(_ENTER_LOCKED, await self._context(connection), numbers)
         else:
-            await connection.fetch(ENTER, self._context(connection))
+            await connection.fetch(ENTER, await self._context(connection))
 
 
 def _lend(connection: Connection) -> _Connections:

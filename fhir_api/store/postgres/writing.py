@@ -71,7 +71,9 @@ async def _places(
     stored = {}
     if known:
         hashes = [shared.indexing.encoder.hasher.key(write.key) for write in known]
-        stored = by_identity(await connection.fetch(LOOKUP, shared.contexts.of(connection, tenant_id), hashes))
+        stored = by_identity(
+            await connection.fetch(LOOKUP, await shared.contexts.admitted(connection, tenant_id), hashes)
+        )
     found = [stored.get(identity(write.key)) for write in writes]
     rids = iter(await shared.take_rids(connection, found.count(None)))
     return [
@@ -85,7 +87,7 @@ def _fresh(write: Write, count: int) -> int:
 
 
 async def _send(shared: Shared, plan: Plan, tenant_id: int, connection: Connection, batch: Batch | None) -> None:
-    context = shared.contexts.of(connection, tenant_id)
+    context = await shared.contexts.admitted(connection, tenant_id)
     if not plan:
         if batch is not None:
             await connection.fetch(RECORD, context, *arguments_of(batch, wait=True))

@@ -246,7 +246,7 @@ class PostgresAccessStore:
 
     async def _rows(self, function: str, *arguments: Any) -> list[asyncpg.Record]:
         async with _reaching(self._pool) as connection:
-            context = self._contexts.of(connection, self._tenant)
+            context = await self._contexts.admitted(connection, self._tenant)
             return await connection.fetch(_call(function, len(arguments)), context, *arguments)
 
 

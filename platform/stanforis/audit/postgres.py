@@ -118,7 +118,7 @@ class PostgresAuditStore:
     async def _fetch(self, tenant: int, statement: str, *given: Any) -> list[asyncpg.Record]:
         try:
             async with self._pool.acquire() as connection:
-                return await connection.fetch(statement, self._contexts.of(connection, tenant), *given)
+                return await connection.fetch(statement, await self._contexts.admitted(connection, tenant), *given)
         except _UNAVAILABLE as error:
             raise AuditStoreError(type(error).__name__) from error
 

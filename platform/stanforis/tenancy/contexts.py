@@ -1,6 +1,6 @@
 """Signed contexts: they tell the database whom a statement may see, in a way that nobody else can.
 
-The row security of every schema asks ``tenancy.current()``, which believes a setting only with a signature. A statement
+The row security of every schema asks ``tenancy.context``, which believes a setting only with a signature. A statement
 that was smuggled in by somebody can set the setting, but cannot sign it, and cannot read the key.
 
 See docs/decisions/0019-signed-tenant-context.md.
@@ -11,7 +11,8 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Iterable
-from typing import Final, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import asyncpg
 
@@ -26,6 +27,7 @@ _LIFETIME_SECONDS: Final = 120.0
 _SHARED_LIFETIME_SECONDS: Final = 8.0
 """How long a context is good: one for any database process could be used again by whoever overhears it."""
 _MOST_KNOWN: Final = 4096
+_ADMIT: Final = "SELECT tenancy.admit($1)"
 
 
 class Session(Protocol):
@@ -33,6 +35,28 @@ class Session(Protocol):
 
     def get_server_pid(self) -> int:
         """Return the number of the database process behind it."""
+
+
+class AdmittingSession(Session, Protocol):
+    """A connection that can be told of a context."""
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        """Run a statement and return its only value."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A context that was made.
+
+    Attributes:
+        until: seconds since 1970 when another one is made.
+        context: as the database reads it.
+        is_admitted: whether the session was told of it.
+    """
+
+    until: float
+    context: str
+    is_admitted: bool = False
 
 
 class Contexts:
@@ -54,7 +78,7 @@ class Contexts:
         self._lifetime = _SHARED_LIFETIME_SECONDS if shared_sessions else _LIFETIME_SECONDS
         self._ahead = ahead
         self._read_only: frozenset[int] = frozenset()
-        self._known: dict[tuple[int, int], tuple[float, str]] = {}
+        self._known: dict[tuple[int, int], _Known] = {}
 
     def let_read_only(self, tenants: Iterable[int]) -> None:
         """Sign for *tenants* from now on what lets them read and nothing else; for all others again what lets write."""
@@ -65,16 +89,34 @@ class Contexts:
 
     def of(self, session: Session, tenant: int) -> str:
         """Return the context of *tenant* for the next transaction on *session*."""
+        return self._of(session, tenant).context
+
+    async def admitted(self, session: AdmittingSession, tenant: int) -> str:
+        """Return the context of *tenant* for the next transaction on *session*, and have the session remember it.
+
+        Then the database looks it up for each statement instead of verifying it, which takes longer. What is right
+        does not depend on it.
+
+        Raises:
+            asyncpg.PostgresError: the database does not answer.
+        """
+        known = self._of(session, tenant)
+        if not known.is_admitted and not self._shared:
+            await session.fetchval(_ADMIT, known.context)
+            known.is_admitted = True
+        return known.context
+
+    def _of(self, session: Session, tenant: int) -> _Known:
         process = 0 if self._shared else session.get_server_pid()
         known = self._known.get((process, tenant))
         now = time.time()
         # after a step of the clock backwards none is kept longer than it is good
-        if known is not None and known[0] - self._lifetime < now < known[0]:
-            return known[1]
+        if known is not None and known.until - self._lifetime < now < known.until:
+            return known
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        made = self._signed(tenant, process, now)
-        self._known[process, tenant] = (now + self._lifetime / 2, made)
+        made = _Known(now + self._lifetime / 2, self._signed(tenant, process, now))
+        self._known[process, tenant] = made
         return made
 
     def _signed(self, tenant: int, process: int, now: float) -> str:

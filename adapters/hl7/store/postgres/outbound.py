@@ -194,7 +194,7 @@ async def _fetched(
     """
     try:
         async with pool.acquire() as connection:
-            return await connection.fetch(statement, contexts.of(connection, tenant), *arguments)
+            return await connection.fetch(statement, await contexts.admitted(connection, tenant), *arguments)
     except _FAILURES as error:
         raise UnavailableQueueError(type(error).__name__) from error
 

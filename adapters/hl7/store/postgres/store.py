@@ -102,7 +102,7 @@ class PostgresMessageStore:
         async with self._pool.acquire() as connection:
             return await connection.fetch(
                 _RECEIVE,
-                self._contexts.of(connection, self._tenant),
+                await self._contexts.admitted(connection, self._tenant),
                 [each.sender for each in arrivals],
                 [each.control_id for each in arrivals],
                 [each.message_type for each in arrivals],
@@ -220,7 +220,9 @@ class PostgresMessageStore:
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         try:
             async with self._pool.acquire() as connection:
-                return await connection.fetch(statement, self._contexts.of(connection, self._tenant), *arguments)
+                return await connection.fetch(
+                    statement, await self._contexts.admitted(connection, self._tenant), *arguments
+                )
         except _FAILURES as error:
             raise UnavailableError(type(error).__name__) from error
 
