@@ -63,6 +63,11 @@ KEPT: Final = (
         "Rows of the installation: nothing in them is of a tenant, and the role may not change them.",
     ),
     Kept(
+        ("SEC001",),
+        r"tenancy\.admitted",
+        "Which settings were found good: the role has no right to it at all, and no tenant has a row of its own there.",
+    ),
+    Kept(
         ("SEC002", "SEC007"),
         r"tenancy\.(consumed|passage|tenant|usage|wrapped_key)",
         "Records of tenants are the operator's, who owns these tables.",
@@ -70,7 +75,7 @@ KEPT: Final = (
     Kept(
         ("SEC013", "SEC014"),
         r"fhir\.resource\.definition_changed|tenancy\.(tenant|usage|wrapped_key)\.\w+|"
-        r"audit\.(make_month|prepare)|tenancy\.(changed|consume|current|destroy_key|passed)",
+        r"audit\.(make_month|prepare)|tenancy\.(admit|changed|consume|current|destroy_key|passed)",
         "Does one thing that the role may not do itself; its search path is checked below.",
     ),
     Kept(("SEC027",), r"access\.\w+", "A tenant's administrators look after all its people."),
