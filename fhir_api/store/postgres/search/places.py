@@ -51,4 +51,14 @@ async def asked(fetch: Fetch, wanted: Sequence[int]) -> Sequence[str] | None:
 async def leading_inside(fetch: Fetch, clauses: Sequence[Clause]) -> tuple[Clause, ...]:
     """Return *clauses* with chains that lead into contained resources, too, where there are any."""
     wanted = links(clauses)
-    return leading(clauses, await asked(fetch, wanted)) if wanted else tuple(clauses)
+    return await leading_on(fetch, clauses, await asked(fetch, wanted)) if wanted else tuple(clauses)
+
+
+async def leading_on(fetch: Fetch, clauses: Sequence[Clause], found: Sequence[str] | None) -> tuple[Clause, ...]:
+    """Return what :func:`leading` does, with chains that lead on to what is contained beside that."""
+    known, led = set(links(clauses)), leading(clauses, found)
+    while found and (wanted := sorted({*links(led)} - known)):
+        known.update(wanted)
+        found = await asked(fetch, wanted)
+        led = leading(led, found)
+    return led

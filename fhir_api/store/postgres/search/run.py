@@ -82,7 +82,8 @@ async def _found(
         inside = asked["inside"]
         if not inside:
             return search, await fetch(search.page(), *search.arguments.values)
-    return await _found(fetch, replace(query, clauses=places.leading(query.clauses, inside)), indexing, ())
+    led = await places.leading_on(fetch, query.clauses, inside)
+    return await _found(fetch, replace(query, clauses=led), indexing, ())
 
 
 async def _chosen(
