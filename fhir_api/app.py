@@ -45,6 +45,7 @@ from fhir_api.rest.installation import PREFIX, Installation
 from fhir_api.rest.origins import TenantOrigins
 from fhir_api.rest.patients import StoredPatients
 from fhir_api.rest.receiving import Receive, Scope, Send
+from fhir_api.rest.recording import Recording
 from fhir_api.rest.response import Response
 from fhir_api.rest.routes import ROUTES
 from fhir_api.rest.tenancy import TenancyEntrance, TenantContexts, tenant_of
@@ -107,6 +108,8 @@ class Application:
         self._settings = settings
         self._open_stores = open_stores
         self._metrics = Metrics()
+        self._request_log = RequestLog(enabled=settings.log_requests, text=settings.log_format == "text")
+        self._recording = Recording(self._metrics, self._request_log)
         self._definitions = CompiledDefinitions(settings)
         self._root = compile_routes(ROUTES)
         self._describe = Statements(self._definitions.search, self._state, self._lets_browsers_in)
@@ -133,8 +136,8 @@ class Application:
                 if self._fhir is not None and is_fhir and not path.endswith(_SMART_CONFIGURATION):
                     await self._fhir(scope, receive, send)
                 elif self._installation is not None and path.startswith(_INSTALLATION):
-                    await self._installation(scope, receive, send)
-                elif self._mounts is not None and await self._mounts(scope, receive, send):
+                    await self._recording.answered(self._installation, scope, receive, send)
+                elif self._mounts is not None and await self._recording.answered(self._mounts, scope, receive, send):
                     pass
                 elif self._beside is None or not await self._beside(scope, receive, send):
                     await _send(scope, await self._looked_after(scope, path), send)
@@ -160,7 +163,7 @@ class Application:
             self._api(TenantCursors(self._stores.cursor_key, settings.page_lifetime)),
             self._on_record(await self._entrance(self._contexts, self._stores), self._stores),
             self._metrics,
-            RequestLog(enabled=settings.log_requests, text=settings.log_format == "text"),
+            self._request_log,
             tracing=self._tracing,
             prefix=BASE_PATH,
             body_limit=settings.body_limit,

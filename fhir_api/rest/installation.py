@@ -13,6 +13,7 @@ from stanforis.tenancy.registry import Registry
 
 from identity.access.grants.showing import Verifies
 from identity.access.hosting.addresses import DEFAULT_TENANT
+from identity.access.hosting.mounts import ROUTE_KEY, route_of
 
 if TYPE_CHECKING:
     from fastapi import Request
@@ -34,7 +35,11 @@ class Installation:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         application = await self._application()
-        await application({**scope, "root_path": scope.get("root_path", "") + PREFIX}, receive, send)
+        inner = {**scope, "root_path": scope.get("root_path", "") + PREFIX}
+        try:
+            await application(inner, receive, send)
+        finally:
+            scope[ROUTE_KEY] = route_of(PREFIX, inner)
 
     async def _application(self) -> _Application:
         async with self._making:

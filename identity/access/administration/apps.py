@@ -11,7 +11,7 @@ from identity.access.administration.errors import AdministrationError, UnknownEr
 from identity.access.administration.shown import App, AppChange, KnownApp, KnownGrant, Most, Name
 from identity.access.errors import OAuthError
 from identity.access.grants.issuing import end_grant
-from identity.access.grants.registration import check_redirect_uri
+from identity.access.grants.redirect_uris import check_redirect_uri
 from identity.access.grants.server import Server
 from identity.access.scopes.scope_set import read_scopes
 from identity.access.store.records import Client, ClientAuthentication, GrantType, digest, new_id, new_secret

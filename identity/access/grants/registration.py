@@ -9,14 +9,13 @@ Spec: https://datatracker.ietf.org/doc/html/rfc7591
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from identity.access.errors import InvalidTokenError, OAuthError, Refusal
 from identity.access.grants.assertions import claims_of, verify_signature
+from identity.access.grants.redirect_uris import check_redirect_uri
 from identity.access.grants.server import Server, no_fetching
 from identity.access.scopes.scope_set import read_scopes
 from identity.access.store.records import Client, ClientAuthentication, GrantType, digest, new_id, new_secret
@@ -24,11 +23,8 @@ from identity.access.tokens.algorithms import KeyRefusedError
 from identity.access.tokens.compact import parse
 from identity.access.tokens.jwk import read_key_set
 
-_LOOPBACK = frozenset({"127.0.0.1", "[::1]", "localhost"})
-_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+")
 _STATED = frozenset({"client_name", "scope", "grant_types", "redirect_uris"})
 _WITHOUT_PERSON = frozenset({GrantType.CLIENT_CREDENTIALS.value, GrantType.TOKEN_EXCHANGE.value})
-_URI = re.compile(r"[!-~]{1,500}")
 
 
 class _Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,26 +50,6 @@ async def register(server: Server, document: bytes) -> dict[str, Any]:
     client = _client(server, metadata, secret)
     await server.store.keep_client(client)
     return _answer(server, client, secret)
-
-
-def check_redirect_uri(uri: str) -> None:
-    """Check that *uri* may be registered.
-
-    Raises:
-        OAuthError: it is neither https, nor loopback, nor of a scheme that belongs to one app (invalid_redirect_uri).
-    """
-    try:
-        parts = urlsplit(uri)
-        host = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    is_web = parts.scheme == "https" and host != ""
-    is_local = parts.scheme == "http" and host in _LOOPBACK
-    is_private = _PRIVATE_SCHEME.fullmatch(parts.scheme) is not None and uri.startswith(f"{parts.scheme}:/")
-    if not _URI.fullmatch(uri) or "#" in uri or "@" in parts.netloc or not (is_web or is_local or is_private):
-        raise OAuthError(
-            Refusal.INVALID_REDIRECT_URI, "a redirect URI is https, http on loopback, or of an app's own scheme"
-        )
 
 
 def _metadata(server: Server, document: bytes) -> _Metadata:

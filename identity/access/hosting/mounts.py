@@ -21,6 +21,8 @@ from identity.access.hosting.authority import Authority
 from identity.access.people.patients import NoPatients, PatientPicker
 from identity.access.web.texts import LANGUAGES
 
+ROUTE_KEY = "stanforis:route"
+"""Where a scope says by which route it was answered."""
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Any, Any], Awaitable[None]]
 TenantExists = Callable[[int], bool]
@@ -45,6 +47,11 @@ def _no_languages(tenant: int) -> Sequence[str]:
 def only_default(tenant: int) -> bool:
     """Tell whether there is such a tenant, where there is but one."""
     return tenant == DEFAULT_TENANT
+
+
+def route_of(base: str, scope: Scope) -> str:
+    """Return the template of the route that answered, below *base*; nothing of the path itself."""
+    return f"{base}{getattr(scope.get('route'), 'path', '/(none)')}"
 
 
 class Mounts:
@@ -74,11 +81,16 @@ class Mounts:
         if path["base"] == "/fhir":
             if not scope["path"].endswith(f"/fhir{SMART_CONFIGURATION}"):
                 return False
+            scope[ROUTE_KEY] = f"/fhir{SMART_CONFIGURATION}"
             await self._smart_configuration(scope, tenant, send)
             return True
         application = await self._application(tenant, path["base"])
         more = {"root_path": scope.get("root_path", "") + path[1], LANGUAGES: self._languages(tenant)}
-        await application({**scope, **more}, receive, send)
+        inner = {**scope, **more}
+        try:
+            await application(inner, receive, send)
+        finally:
+            scope[ROUTE_KEY] = route_of(path["base"], inner)
         return True
 
     async def _application(self, tenant: int, base: str) -> Application:

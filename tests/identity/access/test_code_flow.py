@@ -369,3 +369,33 @@ async def test_a_launch_is_for_one_app_and_one_person(access):
 
 async def test_only_an_ehr_makes_launches(access):
     assert refusal(await access.post("launch", access.as_system())) == (400, "unauthorized_client")
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_let"),
+    [
+        ("http://127.0.0.1:51234/back", True),
+        ("http://127.0.0.1/back", True),
+        ("http://127.0.0.1:51234/back?x=1", False),
+        ("http://127.0.0.1:51234/other", False),
+        ("http://127.0.0.1:51234/back/../other", False),
+        ("http://127.0.0.1:99999/back", False),
+        ("http://127.0.0.1:1@evil.example/back", False),
+        ("http://127.0.0.1:1.evil.example/back", False),
+        ("https://127.0.0.1:51234/back", False),
+        ("http://[::1]:51234/back", False),
+        ("http://localhost:51234/back", False),
+        ("http://localhost:7000/there", True),
+        ("https://app.test:8443/back", False),
+    ],
+)
+async def test_an_app_on_the_machine_answers_at_any_port(access, asked, is_let):
+    registered = ("http://127.0.0.1:7000/back", "http://localhost:7000/there", "https://app.test/back")
+    await access.store.keep_client(an_app(redirect_uris=registered))
+    if is_let:
+        code = await access.code(redirect_uri=asked)
+        assert (await access.token(access.redeemed(code, redirect_uri="http://127.0.0.1:7000/x"))).status_code == 400
+        code = await access.code(redirect_uri=asked)
+        assert (await access.token(access.redeemed(code, redirect_uri=asked))).status_code == 200
+    else:
+        assert (await access.http.get("authorize", params=access.asked(redirect_uri=asked))).status_code == 400
