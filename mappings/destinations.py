@@ -12,7 +12,7 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
         name: what people call it, and the name of its folder; ``tables/`` there go before those of every destination.
         host, port: where it listens.
         messages: files of ``mappings/outbound`` by their names: ``ADT_A01``.
-        sending: MSH-3 and MSH-4.
+        sending: MSH-3 and MSH-4, components with ``^``: ``LAB^2.16.840.1^ISO``.
         receiving: MSH-5 and MSH-6.
         tenant: number of the tenant whose changes it gets.
         roles: what it may be in that tenant; the role ``system`` sees nothing with a sensitive label.
@@ -24,6 +24,7 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
         processing: MSH-11.
         accept: MSH-15; empty for the original mode.
         application_accept: MSH-16.
+        profiles: MSH-21, such as ``Z22^CDCPHINVS``.
         filter: FHIRPath over the resource that changed: others are not sent.
         validation: ``full``: by the fields and by hl7apy; ``fields``: by the fields alone, ten times as fast.
         start: ``now``: what changes from the first start on; ``beginning``: all there is.
@@ -53,6 +54,7 @@ class DestinationFile(Struct, frozen=True, forbid_unknown_fields=True):
     processing: str = "P"
     accept: str = ""
     application_accept: str = ""
+    profiles: tuple[str, ...] = ()
     filter: str = "true"
     validation: str = "full"
     start: str = "now"

@@ -40,11 +40,12 @@ class Envelope:
     """What the header of a message says.
 
     Attributes:
-        sending: MSH-3 and MSH-4.
-        receiving: MSH-5 and MSH-6.
+        sending: MSH-3 and MSH-4, components with ``^``: ``LAB^2.16.840.1^ISO``.
+        receiving: MSH-5 and MSH-6, the same.
         charset: label of table 0211; empty for ASCII.
         processing: MSH-11.
         acknowledgement: MSH-15 and MSH-16, both empty in the original mode.
+        profiles: MSH-21, one a repetition, components with ``^``.
     """
 
     sending: tuple[str, str]
@@ -52,6 +53,7 @@ class Envelope:
     charset: str = "UNICODE UTF-8"
     processing: str = "P"
     acknowledgement: tuple[str, str] = ("", "")
+    profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Subject:
         focus: the new version, or of a deletion the last one there was.
         event: MSH-9.2.
         changed_at: milliseconds since 1970.
+        interaction: what made the version: ``create``, ``update`` or ``delete``.
         previous: the version before; None for the first.
         related: resources by the name of their variable.
         resources: the same and more by their references, for ``resolve()``.
@@ -85,6 +88,7 @@ class Subject:
     focus: Json
     event: str
     changed_at: int
+    interaction: str = "update"
     previous: Json | None = None
     related: Mapping[str, Sequence[Json]] = field(default_factory=dict)
     resources: Mapping[str, Json] = field(default_factory=dict)
@@ -95,6 +99,7 @@ class Subject:
             "focus": self.focus,
             "previous": [] if self.previous is None else self.previous,
             "event": self.event,
+            "interaction": self.interaction,
             "version": version,
             "changed": instant(self.changed_at),
             **{name: list(found) for name, found in self.related.items()},
@@ -139,14 +144,21 @@ def build(plan: MessagePlan, subject: Subject, envelope: Envelope, identity: str
 
 def _header(plan: MessagePlan, subject: Subject, envelope: Envelope, identity: str, now: datetime) -> str:
     fields = {
-        3: envelope.sending[0], 4: envelope.sending[1], 5: envelope.receiving[0], 6: envelope.receiving[1],
         7: now.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000"), 10: identity, 11: envelope.processing, 12: plan.version,
         15: envelope.acknowledgement[0], 16: envelope.acknowledgement[1], 18: envelope.charset,
     }  # fmt: skip
     parts: dict[int, list[Parts]] = {number: [{(1, 1): text}] for number, text in fields.items() if text}
+    named = enumerate((*envelope.sending, *envelope.receiving), 3)
+    parts |= {number: [_components(text)] for number, text in named if text}
     parts[9] = [{(1, 1): plan.file.message, (2, 1): subject.event, (3, 1): plan.file.structure}]
+    if envelope.profiles:
+        parts[21] = [_components(text) for text in envelope.profiles]
     # MSH-1 is the separator itself, MSH-2 must not be escaped
     return segment_text("MSH", {at - 1: each for at, each in parts.items()}, {}).replace("MSH|", "MSH|^~\\&", 1)
+
+
+def _components(text: str) -> Parts:
+    return {(number, 1): part for number, part in enumerate(text.split("^"), 1) if part}
 
 
 class _Writer:

@@ -24,6 +24,8 @@ from mappings.sites import SITES, Site, sites
 HANDED_OVER = "ACK"
 """In ``messages``: what others hand over, such as acknowledgements that an application sends later."""
 _USUAL = "2.5.1"
+_ACCEPTS = ("", "AL", "NE", "ER", "SU")
+"""Table 0155."""
 _PURPOSE = re.compile(r"[A-Z]{1,20}")
 
 
@@ -106,6 +108,8 @@ def _destination(site: Site, file: DestinationFile, rows: Path) -> Destination:
             raise MappingError(f"{where}: expected {setting} to be {' or '.join(known_values)}, found {value!r}")
     if file.charset and codec_of(file.charset) is None:
         raise MappingError(f"{where}: charset: {file.charset!r} is no label of table 0211")
+    if file.accept == "NE":
+        raise MappingError(f"{where}: accept: NE asks for no acknowledgement: nothing would be known to arrive")
     try:
         read_scopes(file.scope)
     except OAuthError as error:
@@ -117,7 +121,12 @@ def _destination(site: Site, file: DestinationFile, rows: Path) -> Destination:
     except fhirpath.FhirPathError as error:
         raise MappingError(f"{where}: filter: {error}") from error
     envelope = Envelope(
-        file.sending, file.receiving, file.charset, file.processing, (file.accept, file.application_accept)
+        file.sending,
+        file.receiving,
+        file.charset,
+        file.processing,
+        (file.accept, file.application_accept),
+        file.profiles,
     )
     plans = tuple(known[each] for each in file.messages if each != HANDED_OVER)
     return Destination(name, file, plans, criteria, envelope, _tls(where, file))
@@ -128,6 +137,9 @@ def _choices(file: DestinationFile) -> dict[str, tuple[str, tuple[str, ...]]]:
         "start": (file.start, ("now", "beginning")),
         "errors": (file.errors, ("retry", "dead")),
         "validation": (file.validation, ("full", "fields")),
+        "accept": (file.accept, _ACCEPTS),
+        "application_accept": (file.application_accept, _ACCEPTS),
+        "processing": (file.processing, ("P", "T", "D")),
     }
 
 

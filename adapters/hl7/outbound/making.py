@@ -97,7 +97,7 @@ class Making:
             if version.interaction not in trigger.interactions:
                 continue
             previous = await version.previous() if trigger.asks_previous else None
-            subject = Subject(focus, trigger.event, version.at, previous)
+            subject = Subject(focus, trigger.event, version.at, version.interaction, previous)
             if _holds(trigger, subject, plan.version):
                 shown = await version.shown()
                 # rows ask for the version before as well
