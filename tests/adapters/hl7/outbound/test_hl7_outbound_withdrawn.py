@@ -14,7 +14,8 @@ from adapters.hl7.outbound.making import Making
 
 Json = dict[str, Any]
 ALL = (
-    "ADT_A01, ADT_A03, ADT_A05, ADT_A09, ADT_A23, ADT_A29, ADT_A39, MDM_T01, MDM_T02, OML_O21, ORU_R01, SIU_S12, VXU_V04"
+    "ADT_A01, ADT_A03, ADT_A05, ADT_A09, ADT_A23, ADT_A29, ADT_A39, MDM_T01, MDM_T02, OML_O21, ORU_R01, SIU_S12, "
+    "VXU_V04"
 )
 UUID = "5b8e0f5e-52a3-4b3a-a7a3-3f1c5b1a7e11"
 PATIENT: Json = {
