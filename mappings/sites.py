@@ -62,6 +62,7 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
         dates: forms of dates that are not those of HL7 v2: ``DD/MM/YYYY``, ``DD/MM/YYYY hh:mm``.
         decimal: what stands before the fraction of a number: ``.``, or ``,`` as well.
         expected_seconds: it is silent when nothing came for so long; 0: nothing is expected.
+        keep_days: how long its messages are kept once they are mapped or closed; 0: for ever; else as the setting says.
     """
 
     name: str
@@ -80,6 +81,7 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
     dates: tuple[str, ...] = ()
     decimal: Literal[".", ","] = "."
     expected_seconds: Annotated[int, Meta(ge=0)] = 0
+    keep_days: Annotated[int, Meta(ge=0)] | None = None
 
 
 class SiteFile(Struct, frozen=True, forbid_unknown_fields=True):

@@ -43,6 +43,7 @@ class Sender:
         lane: places whose values together are kept in order.
         processing_ids: MSH-11 that are taken; empty takes all.
         expected_seconds: it is silent when nothing came for so long; 0: nothing is expected.
+        keep_days: how long its messages are kept once they are done with; 0: for ever; None: as all others.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Sender:
     lane: tuple[Location, ...] = (location("PID-3.1"), location("PID-3.4"))
     processing_ids: frozenset[str] = frozenset()
     expected_seconds: int = 0
+    keep_days: int | None = None
 
     def conditions(self, message: Message) -> tuple[str, str]:
         """Return MSH-15 and MSH-16 as they count for this sender."""

@@ -30,11 +30,13 @@ from adapters.hl7.mapping.plans import Plans
 from adapters.hl7.mllp.listener import Limits, Listener
 from adapters.hl7.mllp.tls import server_context
 from adapters.hl7.operation.figures import Figures
+from adapters.hl7.operation.noting import keep_nothing
 from adapters.hl7.operation.reloading import Reloading
 from adapters.hl7.operation.watching import Watch
 from adapters.hl7.outbound.destinations import Destination, destinations
 from adapters.hl7.outbound.service import Sending
 from adapters.hl7.receiving import Receiver
+from adapters.hl7.removing import Note, Removing
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.sites import senders
 from adapters.hl7.store.port import MessageStores, Settlement, StoredMessage
@@ -81,6 +83,20 @@ class Tenant:
     worker: Worker
     answering: Answering
     delayed: Delayed
+    removing: Removing
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long messages are kept.
+
+    Attributes:
+        days: of senders without days of their own; 0 keeps all.
+        note_of: gives what is told of messages that were removed, by tenant.
+    """
+
+    days: int
+    note_of: Callable[[int], Note]
 
 
 class Service:
@@ -88,7 +104,7 @@ class Service:
 
     def __init__(
         self, application: Hosted, stores: MessageStores, known: Iterable[Sender], plans: AnsweredPlans,
-        queue_of: QueueOf, authorization: Authorization | None = None, figures: Figures | None = None,
+        queue_of: QueueOf, keeping: Keeping, authorization: Authorization | None = None, figures: Figures | None = None,
     ) -> None:  # fmt: skip
         """Prepare.
 
@@ -98,6 +114,7 @@ class Service:
             known: the senders.
             plans: what their messages become.
             queue_of: where answers wait that senders get later.
+            keeping: how long messages are kept.
             authorization: for requests to the FHIR server; None where it lets everybody in.
             figures: count what happens.
         """
@@ -105,6 +122,7 @@ class Service:
         self._stores = stores
         self._plans = plans
         self._queue_of = queue_of
+        self._keeping = keeping
         self._authorization = authorization
         self.figures = figures or Figures()
         self._watch = Watch(stores, self.figures, milliseconds)
@@ -136,7 +154,9 @@ class Service:
             return settlement
 
         worker = Worker(store, counted)
-        return Tenant(worker, Answering(server, self._plans, store, worker), delayed)
+        note = self._keeping.note_of(number)
+        removing = Removing(number, self._served, store, self._keeping.days, milliseconds, note)
+        return Tenant(worker, Answering(server, self._plans, store, worker), delayed, removing)
 
     async def start(self) -> None:
         """Begin to work; what people said before is known from the first message on."""
@@ -146,7 +166,8 @@ class Service:
 
     async def _begin(self, tenant: Tenant) -> None:
         await tenant.answering.look()
-        self._tasks += [asyncio.create_task(tenant.worker.run()), asyncio.create_task(tenant.answering.run())]
+        for work in (tenant.worker, tenant.answering, tenant.removing):
+            self._tasks.append(asyncio.create_task(work.run()))
 
     async def know(self, known: Iterable[Sender]) -> None:
         """Serve *known* from now on; what others sent before is still worked on."""
@@ -156,6 +177,7 @@ class Service:
             await self._begin(self._tenants[number])
         for tenant in self._tenants.values():
             tenant.delayed.know(self._served)
+            tenant.removing.know(self._served)
         self._watch.know(self._served)
         self.receiver.know(Senders(self._served))
 
@@ -206,7 +228,8 @@ async def serve(
     )
     stores = await open_message_stores(options, contexts)
     queues = PostgresQueues(options, contexts)
-    service = Service(application, stores, known, AnsweredPlans(plans.of), queues.queue, authorization)
+    keeping = Keeping(settings.hl7_keep_days, partial(_note_of, application, settings))
+    service = Service(application, stores, known, AnsweredPlans(plans.of), queues.queue, keeping, authorization)
 
     def shown_to(destination: Destination) -> InProcess:
         header = None if admission is None else partial(admission, destination)
@@ -245,6 +268,11 @@ async def _ended(sending: asyncio.Task[None]) -> None:
     sending.cancel()
     with suppress(asyncio.CancelledError):
         await sending
+
+
+def _note_of(application: Hosted, settings: Settings, tenant: int) -> Note:
+    """Return what puts records on the trail of a tenant."""
+    return keep_nothing if settings.audit == "off" else application.trail_of(tenant).keep
 
 
 def _base(tenant: int) -> str:

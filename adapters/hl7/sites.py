@@ -50,6 +50,7 @@ def _sender(site: SiteFile, file: SenderFile) -> Sender:
             duplicates=Duplicates(file.duplicates),
             lane=tuple(location(place) for place in file.lane),
             expected_seconds=file.expected_seconds,
+            keep_days=file.keep_days,
         )
     except ValueError as error:
         raise MappingError(f"{site.name}/site.yaml: sender {file.name}: {error}") from error

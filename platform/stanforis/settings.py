@@ -280,6 +280,11 @@ class Settings:
     hl7_processes: int = _number(1, 1, 64, "processes", "Processes that take HL7 v2 messages and make them FHIR.")
     hl7_host: str = _text("127.0.0.1", "Address for HL7 v2 messages; others than loopback only with TLS.")
     hl7_sites: str = _text("", "Folder of the sites that send HL7 v2 messages; empty takes the example.", "a path")
+    hl7_keep_days: int = _number(
+        0, 0, 36_500, "days",
+        "How long HL7 v2 messages are kept once they are mapped or closed, 8 days at least; 0 keeps them for ever. "
+        "A sender's `keep_days` goes before it.",
+    )  # fmt: skip
     hl7_certificate: str = _text("", "PEM file of the listener's certificate and its chain; empty: no TLS.", "a path")
     hl7_key: str = _text("", "PEM file of the key of that certificate.", "a path")
     hl7_client_authorities: str = _text(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 from adapters.hl7.senders import Duplicates
 from adapters.hl7.store.looking import OPEN, REPLAYED, Criteria, Listed, Replay, Standing, State
@@ -12,6 +14,7 @@ from adapters.hl7.store.port import (
     WINDOW_SECONDS,
     Arrival,
     Receipt,
+    Removed,
     Settlement,
     StoredMessage,
     Verdict,
@@ -45,6 +48,7 @@ class MemoryMessageStore:
         self._leases: dict[int, int] = {}
         self._questions: dict[int, set[str]] = {}
         self._work: dict[int, Work] = {}
+        self._settled_at: dict[int, int] = {}
         self._known: dict[tuple[str, str], dict[bytes, tuple[int, int]]] = {}
 
     async def receive(self, arrival: Arrival) -> Receipt:
@@ -109,10 +113,32 @@ class MemoryMessageStore:
     def _settle(self, settlement: Settlement) -> None:
         number = settlement.number
         self._leases[number] = settlement.not_before
+        self._settled_at[number] = time.time_ns() // 1_000_000
         self._messages[number] = replace(self._messages[number], state=settlement.state, reason=settlement.reason)
         self._questions[number] = set(settlement.questions)
         if settlement.plan:
             self._work[number] = Work(settlement.plan, settlement.made)
+
+    async def remove(self, befores: Mapping[str, int], default: int, *, after: int, limit: int) -> Removed:
+        """Remove messages that are done with and old."""
+        looked = [message for number, message in self._messages.items() if number > after][:limit]
+        latest = max((default, *befores.values()))
+        is_more = len(looked) == limit and any(message.received_at < latest for message in looked)
+        old = [
+            message
+            for message in looked
+            if message.state in {State.MAPPED, State.CLOSED}
+            and max(message.received_at, self._settled_at.get(message.number, 0)) < befores.get(message.sender, default)
+        ]
+        for message in old:
+            del self._messages[message.number], self._lanes[message.number]
+            known = self._known.get((message.sender, message.control_id), {})
+            for digest in [digest for digest, (number, _) in known.items() if number == message.number]:
+                del known[digest]
+            parts: tuple[dict[int, Any], ...] = (self._work, self._leases, self._questions, self._settled_at)
+            for part in parts:
+                part.pop(message.number, None)
+        return Removed(len(old), looked[-1].number if is_more else None)
 
     async def release(self, question: str) -> int:
         """Have messages worked on that waited for *question* alone."""
@@ -181,6 +207,7 @@ class MemoryMessageStore:
 
     def _close(self, number: int, reason: str) -> None:
         self._questions.pop(number, None)
+        self._settled_at[number] = time.time_ns() // 1_000_000
         self._messages[number] = replace(self._messages[number], state=State.CLOSED, reason=reason)
 
     async def replay(self, replay: Replay) -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "MessageStore",
     "MessageStores",
     "Receipt",
+    "Removed",
     "Settlement",
     "State",
     "StoredMessage",
@@ -156,6 +157,18 @@ class Work(NamedTuple):
     made: bytes
 
 
+class Removed(NamedTuple):
+    """What a step of removing did.
+
+    Attributes:
+        messages: how many were removed.
+        after: the number after which to go on; None where all that follow are younger.
+    """
+
+    messages: int
+    after: int | None
+
+
 class UnavailableError(Exception):
     """The store cannot take a message at the moment: nothing is known to be stored."""
 
@@ -236,6 +249,17 @@ class MessageStore(Protocol):
 
     async def replayed(self, replay: Replay) -> int:
         """Return how many messages :meth:`replay` would have worked on again; nothing changes."""
+        ...
+
+    async def remove(self, befores: Mapping[str, int], default: int, *, after: int, limit: int) -> Removed:
+        """Remove messages that are mapped or closed, and came and were settled before a time, with all that is of them.
+
+        Args:
+            befores: the times by sender, milliseconds since 1970; 0 keeps its messages.
+            default: goes for other senders.
+            after: only messages with a higher number.
+            limit: how many messages are looked at.
+        """
         ...
 
 

@@ -16,6 +16,7 @@ from adapters.hl7.store.port import (
     WINDOW_SECONDS,
     Arrival,
     Receipt,
+    Removed,
     Settlement,
     StoredMessage,
     UnavailableError,
@@ -35,6 +36,7 @@ _RECEIVE = "SELECT * FROM hl7.receive(tenancy.enter($1), $2, $3, $4, $5, $6, $7,
 _CLAIM = "SELECT * FROM hl7.claim(tenancy.enter($1), $2, $3, $4)"
 _SETTLE = "SELECT hl7.settle(tenancy.enter($1), $2, $3::smallint[], $4, $5, $6, $7, $8, $9)"
 _RELEASE = "SELECT hl7.release(tenancy.enter($1), $2)"
+_REMOVE = "SELECT * FROM hl7.remove(tenancy.enter($1), $2, $3, $4, $5, $6)"
 _WORK = (
     "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL "
     "(SELECT w.plan, w.made FROM hl7.work w WHERE w.tenant_id = c.tenant AND w.number = $2 LIMIT 1) x"
@@ -216,6 +218,11 @@ class PostgresMessageStore:
         """Return how many messages would be worked on again."""
         rows = await self._fetch(looking.REPLAY, *looking.replaying(replay, dry=True))
         return int(rows[0][0])
+
+    async def remove(self, befores: Mapping[str, int], default: int, *, after: int, limit: int) -> Removed:
+        """Remove messages that are done with and old."""
+        rows = await self._fetch(_REMOVE, list(befores), list(befores.values()), default, after, limit)
+        return Removed(*rows[0])
 
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         try:
