@@ -68,8 +68,8 @@ def link_key(reference: int) -> int:
     return parameter_key("#", str(reference))
 
 
-def add_contained(entries: IndexEntries, contained: Iterable[dict[str, Any]], extract: Extract, codes: Codes) -> None:
-    """Add to the *entries* of a resource those of what it contains."""
+def add_contained(entries: IndexEntries, contained: Sequence[dict[str, Any]], extract: Extract, codes: Codes) -> None:
+    """Add to the *entries* of a resource those of what it contains, which may refer to each other."""
     numbers: Counter[str] = Counter()
     places: dict[str, str] = {}
     for inner in contained:
@@ -78,7 +78,8 @@ def add_contained(entries: IndexEntries, contained: Iterable[dict[str, Any]], ex
         numbers[resource_type] += 1
         if logical_id := inner.get("id"):
             places[f"#{logical_id}"] = f"{position}#{resource_type}"
-        _add(entries, extract(resource_type, inner), inner, position, codes(resource_type))
+        beside = extract(resource_type, {**inner, "contained": contained})
+        _add(entries, beside, inner, position, codes(resource_type))
     for reference in list(entries.references):
         if (place := places.get(reference.target)) is not None:
             entries.tokens.append(TokenEntry(link_key(reference.parameter), None, place))
