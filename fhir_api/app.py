@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from stanforis.audit import TenantTrail
+from stanforis.outbound.addresses import networks
 from stanforis.settings import Settings
 from stanforis.telemetry import Metrics, RequestLog, Tracing, configure_tracing
 from stanforis.tenancy.directory import StoredDirectory
@@ -50,6 +51,7 @@ from fhir_api.rest.response import Response
 from fhir_api.rest.routes import ROUTES
 from fhir_api.rest.tenancy import TenancyEntrance, TenantContexts, tenant_of
 from fhir_api.rest.token_entrance import TokenEntrance
+from fhir_api.rest.watchers import may_watch
 from fhir_api.rest.wiring import Api
 from fhir_api.store.metered import MeteredStore
 from fhir_api.store.port import TenantStore
@@ -108,6 +110,7 @@ class Application:
         self._settings = settings
         self._open_stores = open_stores
         self._metrics = Metrics()
+        self._watchers = networks(settings.metrics_networks)
         self._request_log = RequestLog(enabled=settings.log_requests, text=settings.log_format == "text")
         self._recording = Recording(self._metrics, self._request_log)
         self._definitions = CompiledDefinitions(settings)
@@ -332,7 +335,7 @@ class Application:
                     return Response(200, b'{"status":"ready"}', media_type=b"application/json")
                 headers = ((b"retry-after", b"2"),)
                 return Response(503, b'{"status":"not ready"}', media_type=b"application/json", headers=headers)
-            case b"/metrics":
+            case b"/metrics" if self._access is None or may_watch(scope, self._watchers):
                 return Response(200, self._metrics.render(), media_type=Metrics.content_type.encode())
             case _:
                 diagnostics = f"There is nothing at this URL; the FHIR base is {BASE_PATH}."

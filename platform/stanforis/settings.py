@@ -153,6 +153,12 @@ class Settings:
         "site's own, such as `10.1.0.0/16`.",
         "networks",
     )
+    metrics_networks: str = _text(
+        "",
+        "Networks beside this machine whose addresses may read `/metrics`, separated by commas; without access control "
+        "everybody may.",
+        "networks",
+    )
     drain_time: int = _number(20, 0, 3600, "seconds", "How long requests in flight may take once a stop was asked for.")
 
     database_url: str = _text(

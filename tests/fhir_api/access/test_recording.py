@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from stanforis.outbound.addresses import networks
 from stanforis.telemetry import Metrics, RequestLog
 
 from fhir_api.app import Application
@@ -64,3 +65,24 @@ async def test_what_is_answered_by_nobody_is_no_line(app, monkeypatch):
     os.close(writing)
     assert not os.read(reading, 4096)
     os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("client", "is_shown"),
+    [
+        (("127.0.0.1", 1), True),
+        (("::1", 1), True),
+        (("::ffff:127.0.0.1", 1), True),
+        (("10.9.0.7", 1), True),
+        (("10.8.0.7", 1), False),
+        (("192.0.2.1", 1), False),
+        (("somewhere", 1), False),
+        (None, False),
+    ],
+)
+async def test_figures_are_for_those_who_watch(app, monkeypatch, client, is_shown):
+    monkeypatch.setattr(app, "_watchers", networks("10.9.0.0/16"))
+    transport = httpx.ASGITransport(app=app, client=client)
+    async with httpx.AsyncClient(transport=transport, base_url=SITE) as http:
+        answer = await http.get("/metrics", headers={"x-forwarded-for": "127.0.0.1"})
+    assert answer.status_code == (200 if is_shown else 404)
