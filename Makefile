@@ -47,8 +47,10 @@ clients: ## Get the clients of others that tests speak with (needs npm).
 engines: ## Say which outside engines there are for the tests that need them, and how to get the others.
 	@command -v pgbouncer || test -x /usr/sbin/pgbouncer || echo "Install PgBouncer 1.21 or newer, for example: apt-get install pgbouncer (Debian 13), or name one by PGBOUNCER"
 
-browser: ## Say whether there is a browser for the tests of pages, and how to get one.
-	@command -v chromium chromium-browser google-chrome || echo "Install Chromium, for example: apt-get install chromium"
+browser: ## Get Chromium for the tests of pages: from Debian's packages for root, else says how.
+	@command -v chromium chromium-browser google-chrome > /dev/null \
+	|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium > /dev/null; } \
+	|| echo "No browser: install Chromium, for example as root: apt-get install chromium"
 
 lint: setup-dev ## Check style, types and the direction of imports.
 	@$(BIN)/ruff check .

@@ -237,7 +237,7 @@ def hospital_open(data, hospital):
 async def test_a_browser_shows_them(hospital, served, tmp_path):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        pytest.skip("no Chromium here: 'make browser' says how to get one")
+        pytest.skip("no Chromium here: 'make browser' gets one")
     await dead(hospital)
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", f"--user-data-dir={tmp_path}"]
     options += ["--lang=en"]
