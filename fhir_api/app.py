@@ -25,7 +25,7 @@ from stanforis.transport.limiting import Limiter
 from fhir_api.access.caller import Caller
 from fhir_api.audit.entrance import AuditedEntrance
 from fhir_api.audit.shown import ShowingStore
-from fhir_api.audit.sign_ins import noting
+from fhir_api.audit.sign_ins import keeping, noting
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.interactions.claims import Claims
 from fhir_api.interactions.consulting import TenantDefinitions
@@ -180,10 +180,10 @@ class Application:
         if self._access is None:
             return TenancyEntrance(OpenEntrance(contexts.of, TENANT), stores.directory)
         if self._settings.audit != "off":
-            self._access.note = noting(stores.trail_of)
+            self._access.note, self._access.keep = noting(stores.trail_of), keeping(stores.trail_of)
         await self._access.start()
         if isinstance(stores.directory, StoredDirectory):
-            self._installation = Installation(stores.directory.registry, self._access)
+            self._installation = Installation(stores.directory.registry, self._access, self._access.keep)
         entrance = TokenEntrance(contexts.of, self._access)
         if self._mounts is not None:
             self._mounts.let_choose(lambda server: StoredPatients(server, entrance))

@@ -1,4 +1,4 @@
-"""Sign-ins and tokens on record."""
+"""Sign-ins, tokens and what administrators change on record."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from stanforis.audit import Record, Who
 from stanforis.audit.records import network, now
 
 from fhir_api.audit.entrance import TrailOf
+from identity.access.administration.recording import KeepRecord
 from identity.access.noting import Note, Noted
 
 _GRANTED, _REFUSED = 200, 401
+
+
+def keeping(trail_of: TrailOf) -> KeepRecord:
+    """Return what keeps the records of administration."""
+
+    async def keep(tenant: int, record: Record) -> None:
+        await trail_of(tenant).keep(record)
+
+    return keep
 
 
 def noting(trail_of: TrailOf) -> Note:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stanforis.tenancy.registry import Registry
 
+from identity.access.administration.recording import KeepRecord, Recording, keep_nothing
 from identity.access.grants.showing import Verifies
 from identity.access.hosting.addresses import DEFAULT_TENANT
 from identity.access.hosting.mounts import ROUTE_KEY, route_of
@@ -25,9 +26,10 @@ _Application = Callable[[Any, Any, Any], Awaitable[None]]
 class Installation:
     """Answers below :data:`PREFIX`."""
 
-    def __init__(self, registry: Registry, verifies: Verifies) -> None:
-        """Give the tenants of *registry* to whom *verifies* knows as an administrator."""
+    def __init__(self, registry: Registry, verifies: Verifies, keep: KeepRecord = keep_nothing) -> None:
+        """Give the tenants of *registry* to whom *verifies* knows as an administrator; *keep* records changes."""
         self._registry = registry
+        self._keep = keep
         self._verifies = verifies
         self._making = asyncio.Lock()
         self._made: _Application | None = None
@@ -49,15 +51,12 @@ class Installation:
             return self._made
 
     def _make(self) -> _Application:
-        from stanforis.tenancy.api import NotAllowedError, create_application  # noqa: PLC0415 - see above
+        from stanforis.tenancy.api import create_application  # noqa: PLC0415 - see above
 
         from identity.access.administration import callers  # noqa: PLC0415 - the same
 
         async def check(request: Request) -> None:
             """Let administrators of the default tenant in, by the scopes that administration needs."""
-            try:
-                await callers.administrator(self._verifies, request, DEFAULT_TENANT)
-            except callers.NotAllowedError as error:
-                raise NotAllowedError(error.status, error.challenge) from None
+            await callers.administrator(self._verifies, request, DEFAULT_TENANT)
 
-        return create_application(self._registry, check)
+        return Recording(create_application(self._registry, check), self._keep, DEFAULT_TENANT)

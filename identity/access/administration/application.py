@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Depends, FastAPI
+from stanforis.transport.refusals import tell_refusals
 
 from identity.access.administration.apps import Apps
-from identity.access.administration.callers import NotAllowedError, allowed
+from identity.access.administration.callers import allowed
 from identity.access.administration.errors import AdministrationError, TakenError, UnknownError
 from identity.access.administration.people import People
 from identity.access.administration.roles import Roles
@@ -14,8 +16,7 @@ from identity.access.errors import UnavailableError
 from identity.access.grants.server import Server
 from identity.access.grants.showing import Verifies
 
-_STATUS = {UnknownError: 404, TakenError: 409}
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_STATUSES: Mapping[type[Exception], int] = {UnknownError: 404, TakenError: 409, AdministrationError: 422}
 
 
 def create_application(server: Server, verifies: Verifies) -> FastAPI:
@@ -30,22 +31,7 @@ def create_application(server: Server, verifies: Verifies) -> FastAPI:
     for router in (_people(People(server)), _apps(Apps(server)), _roles(Roles(server))):
         application.include_router(router, dependencies=guarded)
 
-    @application.exception_handler(AdministrationError)
-    async def refuse(request: Request, error: AdministrationError) -> Response:
-        del request
-        return JSONResponse({"detail": str(error)}, _STATUS.get(type(error), 422), _HEADERS)
-
-    @application.exception_handler(NotAllowedError)
-    async def turn_away(request: Request, error: NotAllowedError) -> Response:
-        del request
-        challenge = {"WWW-Authenticate": error.challenge} if error.challenge else {}
-        return JSONResponse({"detail": str(error)}, error.status, _HEADERS | challenge)
-
-    @application.exception_handler(UnavailableError)
-    async def put_off(request: Request, error: UnavailableError) -> Response:
-        del request, error
-        return JSONResponse({"detail": "The database does not answer."}, 503, _HEADERS | {"Retry-After": "5"})
-
+    tell_refusals(application, _STATUSES, [UnavailableError])
     return application
 
 

@@ -16,6 +16,7 @@ from stanforis.recent import Recent
 from stanforis.settings import Settings
 from stanforis.storage.secrets import installation_secret
 
+from identity.access.administration.recording import KeepRecord, keep_nothing
 from identity.access.clock import Clock, system_clock
 from identity.access.errors import InvalidTokenError, OAuthError, UnavailableError
 from identity.access.grants.proof import proven_key
@@ -53,6 +54,7 @@ class Authority:
         site: what its URLs begin with.
         stores: what each tenant's server keeps; there is none before the start.
         note: takes note of sign-ins and tokens.
+        keep: keeps records of what administrators change.
     """
 
     stores: AccessStores
@@ -80,6 +82,7 @@ class Authority:
         self._outbound = Outbound(networks(settings.outbound_networks))
         self._key_sets = KeySets(self._outbound, clock)
         self.note: Note = note_nothing
+        self.keep: KeepRecord = keep_nothing
         self._servers = Recent[int, Server](MOST_TENANTS)
         self._policies = Recent[int, Policies](MOST_TENANTS)
         self._generations: dict[int, int] = {}

@@ -110,8 +110,9 @@ class Mounts:
 
             return create_application(server, self._picker_of(server))
         from identity.access.administration.application import create_application as create  # noqa: PLC0415 - the same
+        from identity.access.administration.recording import Recording  # noqa: PLC0415 - the same
 
-        return create(server, self._authority)
+        return Recording(create(server, self._authority), self._authority.keep, tenant)
 
     async def _smart_configuration(self, scope: Scope, tenant: int, send: Any) -> None:
         """Answer with the document of SMART under the FHIR base, which any origin may read."""

@@ -6,20 +6,25 @@ is as little public as the rest. Tenants are not shredded here, but by an operat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Protocol
 
 import asyncpg
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, FastAPI, Request
 from msgspec import to_builtins
 from pydantic import BaseModel, ConfigDict, Field
 
 from stanforis.storage.pool import PoolTimeoutError
 from stanforis.tenancy.registry import Registry
 from stanforis.tenancy.tenants import PassageError, SlugTakenError, State, TenancyError, Tenant, UnknownTenantError
+from stanforis.transport.refusals import tell_refusals
 
-_STATUS: Final = {UnknownTenantError: 404, SlugTakenError: 409, PassageError: 409}
-_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_STATUSES: Final[Mapping[type[Exception], int]] = {
+    UnknownTenantError: 404,
+    SlugTakenError: 409,
+    PassageError: 409,
+    TenancyError: 422,
+}
 _AWAY: Final = (PoolTimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError)
 _PASSAGES: Final = {
     "activate": (State.ACTIVE, "End the trial"),
@@ -27,21 +32,6 @@ _PASSAGES: Final = {
     "resume": (State.ACTIVE, "Let it be changed again"),
     "export": (State.EXPORTED, "Note that it was exported; it is not served any more"),
 }
-
-
-class NotAllowedError(Exception):
-    """Whoever asks may not look after tenants.
-
-    Attributes:
-        status: 401 where nobody is known, 403 where somebody is who may not.
-        challenge: for ``WWW-Authenticate``; empty: none.
-    """
-
-    def __init__(self, status: int, challenge: str = "") -> None:
-        """Refuse with *status*."""
-        super().__init__("You may not look after tenants.")
-        self.status = status
-        self.challenge = challenge
 
 
 class Check(Protocol):
@@ -151,28 +141,8 @@ def create_application(registry: Registry, check: Check) -> FastAPI:
     async def document() -> dict[str, Any]:
         return application.openapi()
 
-    _tell_errors(application)
+    tell_refusals(application, _STATUSES, _AWAY)
     return application
-
-
-def _tell_errors(application: FastAPI) -> None:
-    @application.exception_handler(TenancyError)
-    async def refuse(request: Request, error: TenancyError) -> Response:
-        del request
-        return JSONResponse({"detail": str(error)}, _STATUS.get(type(error), 422), _HEADERS)
-
-    @application.exception_handler(NotAllowedError)
-    async def turn_away(request: Request, error: NotAllowedError) -> Response:
-        del request
-        challenge = {"WWW-Authenticate": error.challenge} if error.challenge else {}
-        return JSONResponse({"detail": str(error)}, error.status, _HEADERS | challenge)
-
-    async def put_off(request: Request, error: Exception) -> Response:
-        del request, error
-        return JSONResponse({"detail": "The database does not answer."}, 503, _HEADERS | {"Retry-After": "5"})
-
-    for kind in _AWAY:
-        application.add_exception_handler(kind, put_off)
 
 
 def _shown(tenant: Tenant) -> dict[str, Any]:

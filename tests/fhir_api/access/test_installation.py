@@ -27,6 +27,37 @@ async def test_an_administrator_adds_and_lists_tenants(speak):
     assert "/tenants/{slug}/suspend" in document["paths"]
 
 
+async def test_what_administrators_change_is_on_record(app, speak, monkeypatch):
+    kept = []
+
+    async def keep(tenant, record):
+        kept.append((tenant, record))
+
+    monkeypatch.setattr(app._installation, "_keep", keep)
+    slug = "on-record"
+    async with speak(WRITE, roles=("administrator",)) as client:
+        await client.get(f"{URL}/tenants")
+        made = await client.post(f"{URL}/tenants", json={"slug": slug, "plan": "trial"})
+        await client.post(f"{URL}/tenants/{slug}/suspend")
+        await client.patch(f"{URL}/tenants/{slug}", json={"plan": "golden"})
+    async with speak("access.read", roles=("administrator",)) as client:
+        await client.patch(f"{URL}/tenants/{slug}", json={"plan": "clinic"})
+    assert made.status_code == 201
+    number, target = made.json()["number"], (f"urn:stanforis:tenant:{slug}",)
+    records = [record for tenant, record in kept if tenant == 1]
+    assert [(each.interaction, each.entities, each.changed, each.status) for each in records] == [
+        ("admin-tenant-create", target, ("plan", "slug"), 200),
+        ("admin-tenant-suspend", target, (), 200),
+        ("admin-tenant-change", target, ("plan",), 403),
+        ("admin-tenant-change", target, ("plan",), 403),
+    ]
+    assert [each.who.client for each in records] == ["app", "app", "app", "app"]
+    assert [record.interaction for tenant, record in kept if tenant == number] == [
+        "admin-tenant-create",
+        "admin-tenant-suspend",
+    ]
+
+
 @pytest.mark.parametrize(
     ("scope", "claims", "status"),
     [

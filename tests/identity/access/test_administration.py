@@ -10,6 +10,7 @@ from httpx import ASGITransport, AsyncClient
 from stanforis.settings import Settings
 
 from identity.access.administration.application import create_application
+from identity.access.administration.recording import Recording
 from identity.access.hosting.authority import Authority
 from identity.access.hosting.owner import owner_key, owner_token
 from identity.access.policy.built_in import BUILT_IN
@@ -228,6 +229,38 @@ async def test_roles_are_kept_over_built_in_ones_and_back(administered):
 )
 async def test_a_role_that_cannot_be_is_refused(administered, name, role):
     assert (await administered.http.put(f"/roles/{name}", json=role)).status_code == 422
+
+
+async def test_what_is_changed_is_on_record_without_values(tmp_path):
+    kept = []
+
+    async def keep(tenant, record):
+        kept.append((tenant, record))
+
+    administered = Administered(tmp_path)
+    application = Recording(create_application(administered.server, administered.authority), keep, 1)
+    async with AsyncClient(
+        transport=ASGITransport(application), base_url="http://127.0.0.1:8080", headers=administered.http.headers
+    ) as http:
+        made = (await http.post("/users", json=NURSE)).json()
+        answers = [
+            await http.post("/users/Nadine/password"),
+            await http.put("/roles/nurse", json={"scope": "user/*.rs"}),
+            await http.delete("/roles/nobody"),
+            await http.get("/users"),
+            await http.post("/users", json=NURSE, headers={"Authorization": "Bearer x"}),
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 200, 401]
+    assert [(tenant, record.interaction, record.entities, record.status) for tenant, record in kept] == [
+        (1, "admin-user-create", (f"urn:stanforis:user:{made['user_id']}",), 200),
+        (1, "admin-user-password", (f"urn:stanforis:user:{made['user_id']}",), 200),
+        (1, "admin-role-keep", ("urn:stanforis:role:nurse",), 200),
+        (1, "admin-role-drop", ("urn:stanforis:role:nobody",), 403),
+        (1, "admin-user-create", (), 403),
+    ]
+    assert kept[0][1].changed == tuple(sorted(NURSE))
+    assert kept[0][1].who.client
+    assert "Nadine" not in repr(kept)
 
 
 async def test_rules_are_kept_and_reach_new_tokens(administered):

@@ -6,17 +6,18 @@ import httpx
 import pytest
 from fastapi import Request
 from stanforis.storage.pool import Pool, PoolOptions
-from stanforis.tenancy.api import NotAllowedError, create_application
+from stanforis.tenancy.api import create_application
 from stanforis.tenancy.contexts import Contexts
 from stanforis.tenancy.registry import Registry
+from stanforis.transport.refusals import NotAllowedError
 
 
 async def check(request: Request) -> None:
     authorization = request.headers.get("authorization")
     if authorization is None:
-        raise NotAllowedError(401, "Bearer")
+        raise NotAllowedError(401, "An access token is needed.", "Bearer")
     if authorization != "Bearer admin" and request.method != "GET":
-        raise NotAllowedError(403)
+        raise NotAllowedError(403, "The role administrator is needed.")
 
 
 def speaking(registry: Registry, token: str = "admin") -> httpx.AsyncClient:  # noqa: S107 - a word of tests
@@ -53,7 +54,9 @@ async def test_what_cannot_be_done_is_told(registry, slug):
             await client.post("/tenants", content=b"{"),
         ]
     assert [answer.status_code for answer in answers] == [409, 409, 404, 422, 422, 422, 422]
-    assert all(answer.json()["detail"] for answer in answers)
+    assert all(isinstance(answer.json()["detail"], str) for answer in answers)
+    assert answers[5].json()["detail"] == "state: Extra inputs are not permitted"
+    assert all(answer.headers["cache-control"] == "no-store" for answer in answers)
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("reader", 403)])
