@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from fhir_api.store.explaining import Explaining
 from fhir_api.store.port import TenantStore
-from fhir_api.store.postgres.search import run, totals, walks
+from fhir_api.store.postgres.search import rarer, totals, walks
 from tests.support.stores import query, write
 
 UCUM = "http://unitsofmeasure.org"
@@ -44,7 +44,8 @@ def _coded(code: str) -> dict[str, Any]:
 async def filled(request: pytest.FixtureRequest, store: TenantStore, monkeypatch: pytest.MonkeyPatch) -> TenantStore:
     """40 observations, of which many is frequent, some, or nothing."""
     monkeypatch.setattr(walks, "MANY", request.param)
-    monkeypatch.setattr(run, "MANY", request.param)
+    monkeypatch.setattr(rarer, "TRIED", request.param)
+    monkeypatch.setattr(rarer, "COUNTED", request.param + 1)
     await store.write([write(observation(number)) for number in range(40)])
     return store
 
@@ -68,6 +69,13 @@ async def walked(store: TenantStore, url: str) -> list[str]:
         ("Observation?value-quantity=ge120&date=2020-01-01", [20, 24, 28, 32, 36]),
         ("Observation?code=8302-2&value-quantity=ge120&status=amended", range(20, 40, 4)),
         ("Observation?code=8302-2&value-quantity=ge138", [38, 39]),
+        ("Observation?code=8302-2&status=amended", range(0, 40, 4)),
+        ("Observation?status=amended&code=8302-2", range(0, 40, 4)),
+        ("Observation?status=amended,final&code=http://loinc.org|8302-2&value-quantity=lt103", [0, 1, 2]),
+        ("Observation?status=amended,final&component-code=8462-4&date=2020-01-01", range(0, 40, 4)),
+        ("Observation?status=final&code=none", []),
+        ("Observation?status=final&value-quantity=lt104&_sort=-date", [1, 2, 3]),
+        ("Observation?component-code=8462-4&status:not=final", range(0, 40, 4)),
         (f"{PRESSURE}|8480-6$gt140.5", range(30, 40)),
         (f"{PRESSURE}|8480-6$lt112", [0, 1]),
         (f"{PRESSURE}|8480-6$gt200", []),

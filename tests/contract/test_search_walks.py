@@ -20,7 +20,7 @@ from fhir_api.search.parse import parse_query
 from fhir_api.search.query import Query
 from fhir_api.search.tenant import OwnDefinitions, TenantSearchDefinitions
 from fhir_api.store.port import HistoryQuery, TenantStore, Write
-from fhir_api.store.postgres.search import along, presence, sorted_walks
+from fhir_api.store.postgres.search import along, presence, rarer, sorted_walks
 from tests.support.stores import DEFINITIONS, Tree, deletion, query, update, write
 
 SYSTEM = "http://codes"
@@ -212,10 +212,22 @@ async def test_what_is_there_all_along_comes_exactly_once_in_many_walks(
 
 
 @pytest.mark.parametrize("url", ["Observation?patient.gender=male", "Observation?subject:Patient.family=baker&code=a"])
+@pytest.mark.parametrize("bound", ["FEW_TARGETS", "MANY_TARGETS"])
 async def test_walks_by_target_are_as_exact(
-    new_store: Callable[[], TenantStore], monkeypatch: pytest.MonkeyPatch, url: str
+    new_store: Callable[[], TenantStore], monkeypatch: pytest.MonkeyPatch, url: str, bound: str
 ) -> None:
-    monkeypatch.setattr(along, "FEW_TARGETS", 0)
+    monkeypatch.setattr(along, bound, 0)
+    for seed in range(6):
+        await walk_while_writing(new_store(), replace(query(url), count=1 + seed % 3), seed)
+
+
+@pytest.mark.parametrize("url", ["Observation?status=final&code=a", "Observation?code=a,b&status=final,amended"])
+@pytest.mark.parametrize("counted", [3, 1000])
+async def test_walks_from_the_rarer_code_are_as_exact(
+    new_store: Callable[[], TenantStore], monkeypatch: pytest.MonkeyPatch, url: str, counted: int
+) -> None:
+    monkeypatch.setattr(rarer, "TRIED", 2)
+    monkeypatch.setattr(rarer, "COUNTED", counted)
     for seed in range(6):
         await walk_while_writing(new_store(), replace(query(url), count=1 + seed % 3), seed)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Final
 
 from fhir_api.search.query import ChainClause, Parameter
 from fhir_api.store.postgres.hashing import Hasher
@@ -42,7 +43,15 @@ class Way(Enum):
 
     NEWEST_FIRST = auto()
     BY_TARGET = auto()
+    """Resources of the targets that match, which are read as a whole and put in order."""
+    BY_TESTED_TARGET = auto()
+    """The same, with targets tested in order: nearly all match."""
     TESTED = auto()
+    """Resources are tested, in whatever order another criterion gives."""
+
+
+BY_TARGETS: Final = {"target": Way.BY_TARGET, "tested-target": Way.BY_TESTED_TARGET}
+"""Ways in the order of targets, by the names of their orders: a page link keeps its own."""
 
 
 def is_long(chain: ChainClause) -> bool:
@@ -55,10 +64,18 @@ def most_counted(chain: ChainClause) -> int:
     return MANY_BEGINNINGS if is_long(chain) else MANY_TARGETS
 
 
-def way_of(chain: ChainClause, number: int, *, by_target: bool) -> Way:
-    """Return how to follow *chain*, with *number* resources at its far end; *by_target* tells whether that is open."""
+def way_of(chain: ChainClause, number: int, *, by_target: bool, has_others: bool) -> Way:
+    """Return how to follow *chain*.
+
+    Args:
+        chain: the chain.
+        number: of resources at its far end, counted up to :func:`most_counted`.
+        by_target: whether results may come in the order of targets.
+        has_others: whether the search could start at another criterion.
+    """
     if number >= most_counted(chain):
-        return Way.TESTED
+        tests_targets = by_target and not has_others and len(chain.targets) == 1
+        return Way.BY_TESTED_TARGET if tests_targets else Way.TESTED
     if by_target and (is_long(chain) or number >= FEW_TARGETS):
         return Way.BY_TARGET
     return Way.NEWEST_FIRST
@@ -68,13 +85,10 @@ def way_of_order(name: str) -> Way:
     """Return how the pages before were found, from the name of their order."""
     if name == NEWEST_FIRST.name:
         return Way.NEWEST_FIRST
-    return Way.TESTED if name != _BY_TARGET else Way.BY_TARGET
+    return BY_TARGETS.get(name, Way.TESTED)
 
 
-_BY_TARGET = "target"
-
-
-def by_target(reference: Parameter) -> Order:
+def by_target(reference: Parameter, way: Way) -> Order:
     """Return the order by the target of *reference*, the youngest first, and of one target's resources the newest.
 
     The place of a former version names the target in words, ``Type/id``, in place of its number.
@@ -86,7 +100,8 @@ def by_target(reference: Parameter) -> Order:
         ]
         return (targets[0], *former.told[1:]) if targets else None
 
-    return Order(_BY_TARGET, (Key("t.rid", descending=True), *NEWEST_FIRST.keys), place)
+    name = next(name for name, each in BY_TARGETS.items() if each is way)
+    return Order(name, (Key("t.rid", descending=True), *NEWEST_FIRST.keys), place)
 
 
 _NUMBERS = fenced(
@@ -114,18 +129,16 @@ async def numbered(fetch: Fetch, places: Sequence[Values | None], hasher: Hasher
     return [number(place) for place in places]
 
 
-def walk_by_target(reference: str, targets: str, bound: str, tests: Sequence[str], limit: str) -> str:
+def walk_by_target(reference: str, targets: str, tests: Sequence[str], limit: str) -> str:
     """Return a SELECT of the first resources in the order :func:`by_target`, read target by target.
 
     Args:
         reference: SQL of the parameter's number.
-        targets: a SELECT of type and ``rid`` of each target; one may come twice.
-        bound: a condition on targets ``s``.
+        targets: a SELECT of ``rid`` and type, ``kind``, of each target, the youngest first.
         tests: conditions on rows ``d`` and their target ``t``.
         limit: of the page.
     """
     tested = "".join(f" AND {test}" for test in tests)
-    each = f"SELECT DISTINCT s.rid, s.kind FROM ({targets}) s (kind, rid) WHERE {bound} ORDER BY s.rid DESC, s.kind"
     key = (
         "SELECT b.id_hash FROM fhir.resource b WHERE b.tenant_id = c.tenant AND b.rid = t.rid AND b.type_id = t.kind "
         "AND b.change <> 3 OFFSET 0"
@@ -135,7 +148,7 @@ def walk_by_target(reference: str, targets: str, bound: str, tests: Sequence[str
         f"AND d.target = b.id_hash{tested} ORDER BY d.low DESC, d.rid DESC LIMIT {limit}"
     )
     return (
-        f"SELECT t.rid AS k0, w.low AS k1, w.rid AS k2, w.rid FROM ({each}) t CROSS JOIN LATERAL ({key}) b "
+        f"SELECT t.rid AS k0, w.low AS k1, w.rid AS k2, w.rid FROM ({targets}) t CROSS JOIN LATERAL ({key}) b "
         f"CROSS JOIN LATERAL ({pointing}) w ORDER BY t.rid DESC, w.low DESC, w.rid DESC LIMIT {limit}"
     )
 

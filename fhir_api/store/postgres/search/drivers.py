@@ -27,6 +27,7 @@ from fhir_api.store.postgres.search import along
 from fhir_api.store.postgres.search.along import Sources
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions, ways_to_point
 from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
+from fhir_api.store.postgres.types import resource_numbers, type_numbers
 
 # How few resources a clause of a kind usually leaves; the least is the driver.
 _RANKS = {"reference": 2, "string": 3, "composite": 4, "special": 4, "uri": 5, "number": 7, "quantity": 8, "date": 9}
@@ -210,13 +211,35 @@ class Sets:
             return behind
         return f"SELECT o.rid FROM ({behind}) o WHERE {self._conditions.is_target(clause.reference, 'o.rid')}true"
 
-    def targets(self, chain: ChainClause) -> str:
-        """Return a SELECT of type and ``rid`` of each resource that the first link of *chain* may point at."""
+    def targets(self, chain: ChainClause, bound: str) -> str:
+        """Return a SELECT of ``rid`` and type of what the first link of *chain* may point at, the youngest first.
+
+        *bound* is a further condition on targets ``s``, or empty.
+        """
         selects = [
             f"SELECT {self._conditions.type_number(name)} AS kind, s.rid FROM ({self._inner(name, inner)}) s (rid)"
             for name, inner in chain.targets
         ]
-        return " UNION ALL ".join(selects) or "SELECT NULL::smallint, NULL::bigint WHERE false"
+        all_targets = " UNION ALL ".join(selects) or "SELECT NULL::smallint, NULL::bigint WHERE false"
+        return (
+            f"SELECT DISTINCT s.rid, s.kind FROM ({all_targets}) s (kind, rid) WHERE true{bound} "
+            "ORDER BY s.rid DESC, s.kind"
+        )
+
+    def tested_targets(self, chain: ChainClause, bound: str) -> str:
+        """Return the same for a chain to one type, by testing those that something points at, one after the other."""
+        ((name, inner),) = chain.targets
+        key, _ = self._conditions.finder.place(chain.reference)
+        first, behind = (self._conditions.arguments.bind(each) for each in resource_numbers(type_numbers()[name]))
+        pointing = (
+            f"SELECT FROM fhir.reference d WHERE d.tenant_id = c.tenant AND d.param = {key} AND d.target = s.id_hash"
+        )
+        matches = self._conditions.holds(inner, Candidate("s.rid", "s.low", "s.id_hash"))
+        return (
+            "SELECT s.rid, s.type_id AS kind FROM fhir.resource s WHERE s.tenant_id = c.tenant AND s.change <> 3 "
+            f"AND s.rid >= {first} AND s.rid < {behind}{bound} AND EXISTS ({pointing} OFFSET 0) AND {matches} "
+            "ORDER BY s.rid DESC"
+        )
 
     def is_pointed_at(self, clause: HasClause, candidate: Candidate) -> str:
         """Return the condition that *clause* holds for *candidate* by what was read of those it starts from."""

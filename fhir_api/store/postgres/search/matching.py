@@ -19,13 +19,11 @@ from fhir_api.store.postgres.search.order import (
     LAST_UPDATED,
     MADE,
     Start,
+    is_newest_first,
 )
 from fhir_api.store.postgres.search.places import inside
 from fhir_api.store.postgres.search.rows import KEYED
 from fhir_api.store.postgres.search.totals import Counting
-from fhir_api.store.postgres.search.walks import (
-    MANY,
-)
 from fhir_api.store.postgres.session import fenced
 from fhir_api.store.postgres.statement import Arguments
 from fhir_api.store.postgres.types import resource_numbers, type_numbers
@@ -40,13 +38,27 @@ NUMBERED_ROW = Candidate(
 """The resource that is tested: itself, or by a row of an index table, with its primary date or without."""
 
 
+_RIVALS = frozenset({"token", "number", "quantity", "composite"})
+
+
 class Matching:
     """The criteria of one search in one statement."""
 
     def __init__(
-        self, query: Query, indexing: Indexing, *, driver: Clause | None = None, way: Way = Way.NEWEST_FIRST
+        self,
+        query: Query,
+        indexing: Indexing,
+        *,
+        driver: Clause | None = None,
+        way: Way = Way.NEWEST_FIRST,
+        known: Clause | None = None,
+        most: int | None = None,
     ) -> None:
-        """Choose where to start, if it is not at *driver*, and how to follow a chain if it is one."""
+        """Choose where to start, if it is not at *driver*, and how to follow a chain if it is one.
+
+        The resources for which *known* holds, one of the criteria, are read into a set, for a walk along codes. Up to
+        *most* rows of each value are walked.
+        """
         self.query = query
         self.start = None if query.cursor is None else Start.read(query.cursor)
         self.arguments = Arguments()
@@ -55,6 +67,8 @@ class Matching:
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
         self._way = way
+        self._known = known
+        self._most = most
         self._chosen = choose(query.clauses, driver)
         if way is Way.TESTED:
             self._chosen = choose(query.clauses, without=self._chosen.driver)
@@ -102,25 +116,54 @@ class Matching:
         told = inside(links, self.arguments)
         return fenced("x.n, x.inside", f"SELECT count(*) AS n, {told} AS inside FROM ({rows}) f")
 
-    def rival(self) -> Clause | None:
-        """Return a clause on numbers beside codes that it starts at; which is rarer has to be counted."""
-        driver = self._chosen.driver
-        if not isinstance(driver, ValueClause) or driver.parameter.type != "token" or driver.parameter.is_identifier:
-            return None
-        others = (each for each in self._chosen.others if isinstance(each, ValueClause))
-        return next((each for each in others if each.parameter.type in {"number", "quantity"}), None)
+    @property
+    def first(self) -> Clause:
+        """The criterion that it starts at, where it has rivals."""
+        if self._chosen.driver is None:
+            raise TypeError("the search starts at no criterion")
+        return self._chosen.driver
 
-    def count_of(self, clause: Clause) -> str:
-        """Return the statement that counts the rows of *clause*, up to ``MANY``."""
-        return fenced("x.n", f"SELECT count(*) AS n FROM (SELECT FROM ({self._sets.rids(clause)}) s LIMIT {MANY}) f")
+    @property
+    def rivals(self) -> list[Clause]:
+        """Criteria beside a code that it could start at as well, for the same order; the rarest has to be counted."""
+        driver, types = self._chosen.driver, self.query.resource_types
+        if len(types) != 1 or not isinstance(driver, ValueClause) or driver.parameter.type != "token":
+            return []
+        sort = self.query.sort
+        if driver.parameter.is_identifier or (sort and not is_newest_first(sort, self._definitions)):
+            return []
+        others = (each for each in self._chosen.others if isinstance(each, ValueClause) and each.modifier != "not")
+        return [each for each in others if each.parameter.type in _RIVALS]
+
+    def counts(self, clauses: Sequence[Clause], most: int) -> str:
+        """Return the statement that counts the rows of each of *clauses*, up to *most*."""
+        counts = (
+            f"(SELECT count(*) FROM (SELECT FROM ({self._sets.rids(each)}) s LIMIT {most}) f)" for each in clauses
+        )
+        columns = ", ".join(f"{count} AS n{number}" for number, count in enumerate(counts))
+        return fenced(", ".join(f"x.n{number}" for number in range(len(clauses))), f"SELECT {columns} OFFSET 0")
+
+    def _holds(self, clause: Clause, candidate: Candidate) -> str:
+        """Return the condition that *clause* holds for *candidate*, by the set of its resources if that is read."""
+        if clause is self._known:
+            # IS TRUE keeps PostgreSQL from making a join of it
+            return f"({candidate.rid} IN ({self._sets.rids(clause)} OFFSET 0)) IS TRUE"
+        return self._conditions.holds(clause, candidate)
 
     def _tests(self, candidate: Candidate) -> list[str]:
-        tests = [self._conditions.holds(clause, candidate) for clause in self._chosen.others]
-        if self.start is not None:
-            columns = ("d.low", "d.rid") if candidate is ROW else tuple(key.expression for key in self.order.keys)
-            tests.append(self.order.behind(self.start, self.arguments, columns))
-            tests.append(unchanged("d.rid", self._beginning(), self.arguments))
-        return tests
+        return [*self._held(candidate), *self._behind_row(candidate)]
+
+    def _held(self, candidate: Candidate) -> list[str]:
+        """Return the conditions that a row ``d`` matches, and is of what was there when the walk began."""
+        tests = [self._holds(clause, candidate) for clause in self._chosen.others]
+        return tests if self.start is None else [*tests, unchanged("d.rid", self._beginning(), self.arguments)]
+
+    def _behind_row(self, candidate: Candidate) -> list[str]:
+        """Return the condition that a row ``d`` lies on this page or behind."""
+        if self.start is None:
+            return []
+        columns = ("d.low", "d.rid") if candidate is ROW else tuple(key.expression for key in self.order.keys)
+        return [self.order.behind(self.start, self.arguments, columns)]
 
     def _bounds(self, low: str) -> list[str]:
         """Return bounds of *low*, the primary date of a row ``d``, that follow from clauses on the primary date."""

@@ -14,14 +14,13 @@ from fhir_api.search.query import AnyClause, Clause, Query, Total, ValueClause
 from fhir_api.search.types.ranges import has_ranges
 from fhir_api.store.port import Criteria, Page
 from fhir_api.store.postgres.reads import stored_versions
-from fhir_api.store.postgres.search import by_identifier, includes, places, totals
+from fhir_api.store.postgres.search import by_identifier, includes, places, rarer, totals
 from fhir_api.store.postgres.search.along import Way, way_of, way_of_order
 from fhir_api.store.postgres.search.by_name import in_order, sorts_by_name, unordered
 from fhir_api.store.postgres.search.long_texts import comparing_long_texts
 from fhir_api.store.postgres.search.order import Start
 from fhir_api.store.postgres.search.statements import Search
 from fhir_api.store.postgres.search.together import together
-from fhir_api.store.postgres.search.walks import MANY
 from fhir_api.store.postgres.session import Fetch
 from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.writes import Indexing
@@ -72,7 +71,10 @@ async def _found(
     """Return the search with the rows of its page; *links* are still to be looked up."""
     search, asked = await _chosen(fetch, query, indexing, links)
     if asked is None:
-        rows = await fetch(search.page(links), *search.arguments.values)
+        if search.rivals:
+            search, rows = await rarer.found(fetch, query, indexing, links)
+        else:
+            rows = await fetch(search.page(links), *search.arguments.values)
         if not links:
             return search, rows
         inside = rows[0]["inside"] if rows else await places.asked(fetch, links)
@@ -91,10 +93,7 @@ async def _chosen(
 ) -> tuple[Search, asyncpg.Record | None]:
     """Return the search, starting where counting says that it costs least, and the row that was asked about *links*."""
     search = Search(query, indexing)
-    rival, chain = search.rival(), search.chain
-    if rival is not None:
-        (row,) = await fetch(search.count_of(rival), *search.arguments.values)
-        return Search(query, indexing, driver=rival if row[0] < MANY else None), None
+    chain = search.chain
     if chain is None:
         return search, None
     if query.cursor is not None:
@@ -104,13 +103,14 @@ async def _chosen(
             return Search(query, indexing, way=way), None
     (row,) = await fetch(search.probe(chain, links), *search.arguments.values)
     may = query.cursor is None and search.may_go_by_target(chain)
-    return Search(query, indexing, way=way_of(chain, row["n"], by_target=may)), row
+    way = way_of(chain, row["n"], by_target=may, has_others=search.has_other_starts)
+    return Search(query, indexing, way=way), row
 
 
 async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:
     if query.total is Total.NONE and query.count > 0:
         return None
-    search = Search(replace(query, cursor=None, sort=()), indexing)
+    search = await rarer.beginning_at_the_rarest(fetch, replace(query, cursor=None, sort=()), indexing)
     return await totals.total(fetch, search.total(), search.arguments.values, query.total)
 
 

@@ -14,6 +14,7 @@ from fhir_api.search.query import ChainClause, Clause, HasClause, MissingClause,
 from fhir_api.store.postgres.reads import VERSION_COLUMNS
 from fhir_api.store.postgres.search import presence
 from fhir_api.store.postgres.search.along import (
+    BY_TARGETS,
     Way,
     by_target,
     numbered,
@@ -101,7 +102,7 @@ class Search(Matching):
             behind = _VERSION_WIDTH + len(self.order.keys)
             return [(tuple(row)[_VERSION_WIDTH:behind], row) for row in rows]
         former = await places(rows, _VERSION_WIDTH, self.order, self._indexing)
-        if self._way is Way.BY_TARGET:
+        if self._way in BY_TARGETS.values():
             former = await numbered(fetch, former, self._indexing.encoder.hasher)
         found = zip(former, rows, strict=True)
         return self.order.following(((place, row) for place, row in found if place is not None), self.start)
@@ -118,7 +119,7 @@ class Search(Matching):
         primary = is_newest_first(sort, self._definitions)
         if isinstance(driver, HasClause) and len(self.query.resource_types) == 1 and not sort:
             return self._pointed_at(driver, limit)
-        if self._way is Way.BY_TARGET and isinstance(driver, ChainClause):
+        if self._way in BY_TARGETS.values() and isinstance(driver, ChainClause):
             return self._by_target(driver, limit)
         pointing = None if sort else self._walk_targets(driver, limit)
         if pointing is not None:
@@ -127,7 +128,8 @@ class Search(Matching):
             keys = self._sets.keys(driver)
             if keys is not None:
                 self.order = NEWEST_FIRST
-                return walk_keys(keys, [*self._tests(ROW), *self._bounds("d.low")], limit)
+                within = [*self._bounds("d.low"), *self._behind_row(ROW)]
+                return walk_keys(keys, within, self._held(ROW), limit, self._most)
             if not sort and isinstance(driver, ValueClause) and is_walkable(driver):
                 return self._walk_ranges(driver, limit)
             dated = self._walk_dated(driver, limit)
@@ -207,14 +209,15 @@ class Search(Matching):
         return found, f"{all_found} CROSS JOIN LATERAL ({each}) b"
 
     def _by_target(self, chain: ChainClause, limit: str) -> str:
-        self.order = by_target(chain.reference)
-        tests, bound = [self._conditions.holds(clause, ROW) for clause in self._chosen.others], "true"
+        self.order = by_target(chain.reference, self._way)
+        tests, bound = [self._conditions.holds(clause, ROW) for clause in self._chosen.others], ""
         if self.start is not None:
             tests.append(self.order.behind(self.start, self.arguments, ("t.rid", "d.low", "d.rid")))
             tests.append(unchanged("d.rid", self._beginning(), self.arguments))
-            bound = f"s.rid <= {self.arguments.bind(self.start.values[0])}"
+            bound = f" AND s.rid <= {self.arguments.bind(self.start.values[0])}"
         key, _ = self._conditions.finder.place(chain.reference)
-        return walk_by_target(key, self._sets.targets(chain), bound, tests, limit)
+        found = self._sets.tested_targets if self._way is Way.BY_TESTED_TARGET else self._sets.targets
+        return walk_by_target(key, found(chain, bound), tests, limit)
 
     def _pointed_at(self, driver: HasClause, limit: str) -> str:
         self.order = self._walked
@@ -252,7 +255,7 @@ class Search(Matching):
         self.order = NEWEST_FIRST
         bounds, tests = (
             self._bounds("d.dated"),
-            [self._conditions.holds(each, DATED_ROW) for each in self._chosen.others],
+            [self._holds(each, DATED_ROW) for each in self._chosen.others],
         )
         if self.start is not None:
             bounds.append(self.order.behind(self.start, self.arguments, ("d.dated", "d.rid")))

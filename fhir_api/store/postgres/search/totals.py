@@ -43,9 +43,10 @@ class Counting(NamedTuple):
 
     def few(self) -> str:
         """Return the statement that counts rows up to ``COUNTED``, and their resources, and looks values up."""
+        resources = "count(*)" if self.repeats is None else "count(DISTINCT f.rid)"
         return fenced(
             "x.rows, x.resources, x.hashes",
-            f"SELECT count(*) AS rows, count(DISTINCT f.rid) AS resources, {self.hashes} AS hashes "
+            f"SELECT count(*) AS rows, {resources} AS resources, {self.hashes} AS hashes "
             f"FROM ({self.rows} LIMIT {COUNTED}) f",
         )
 

@@ -32,12 +32,12 @@ def range_order(rows: Ranges, clause: ValueClause) -> Order:
     return Order(f"by-{rows.table}", keys, by_range(clause))
 
 
-def walk_keys(keys: Keys, tests: Sequence[str], limit: str) -> str:
+def walk_keys(keys: Keys, within: Sequence[str], tests: Sequence[str], limit: str, most: int | None = None) -> str:
     """Return a SELECT of the first rows of each value, newest first by the primary date, each resource once.
 
-    *tests* are conditions on ``d``.
+    *within* and *tests* are conditions on ``d``; up to *most* rows of a value that lie *within* are tested.
     """
-    tested = "".join(f" AND {test}" for test in tests)
+    tested = "".join(f" AND {test}" for test in (*within, *tests))
     if keys.are_rare and not keys.parts:
         # all at once: to begin anew for each value costs more than its few rows
         return (
@@ -46,11 +46,15 @@ def walk_keys(keys: Keys, tests: Sequence[str], limit: str) -> str:
             f"ORDER BY d.low DESC, d.rid DESC LIMIT {limit}"
         )
     parameter = "p.param" if keys.parts else keys.parameter
-    rows = (
-        f"FROM fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {parameter} "
-        f"AND d.{KEYED[keys.table]} = {keys.hashes if keys.is_one else 'h.hash'}{tested} "
-        f"ORDER BY d.low DESC, d.rid DESC LIMIT {limit}"
+    place = (
+        f"fhir.{keys.table} d WHERE d.tenant_id = c.tenant AND d.param = {parameter} "
+        f"AND d.{KEYED[keys.table]} = {keys.hashes if keys.is_one else 'h.hash'}"
     )
+    order = "ORDER BY d.low DESC, d.rid DESC"
+    rows = f"FROM {place}{tested} {order} LIMIT {limit}"
+    if most is not None:
+        tried = f"SELECT d.low, d.rid FROM {place}{''.join(f' AND {bound}' for bound in within)} {order} LIMIT {most}"
+        rows = f"FROM ({tried}) d WHERE {' AND '.join(tests) or 'true'} {order} LIMIT {limit}"
     if keys.is_one and not keys.parts:
         return f"SELECT d.low AS k0, d.rid AS k1, d.rid {rows}"
     places = [f"unnest({keys.parts}) p(param)"] if keys.parts else []
