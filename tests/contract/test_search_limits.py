@@ -66,8 +66,13 @@ class Database:
         self.answers = asyncio.Event()
 
 
+async def one(_: object) -> str:
+    """Return the context of a tenant."""
+    return "1"
+
+
 async def asked(guard: Guard, database: Database, statement: str, own: RequestClass = RequestClass.SEARCH) -> list[Any]:
-    return await guard.bounded(own, database.lend, lambda _: "1", lambda fetch: fetch(statement))  # type: ignore[arg-type]  # a twin
+    return await guard.bounded(own, database.lend, one, lambda fetch: fetch(statement))  # type: ignore[arg-type]  # a twin
 
 
 async def settled() -> None:
@@ -236,11 +241,11 @@ async def test_what_takes_too_long_ends_and_its_connection_is_used_again(migrate
     guard = Guard(Limits({each: Limit(0.2) for each in RequestClass}))
     with pytest.raises(FhirError) as refusal:
         await guard.bounded(
-            RequestClass.SEARCH, pool.acquire, lambda _: "1", lambda fetch: fetch("SELECT $1::text, pg_sleep(60)")
+            RequestClass.SEARCH, pool.acquire, one, lambda fetch: fetch("SELECT $1::text, pg_sleep(60)")
         )
     assert refusal.value.kind is ErrorKind.TOO_COSTLY
     again = Guard(Limits(ANY))
-    rows = await again.bounded(RequestClass.SEARCH, pool.acquire, lambda _: "1", lambda fetch: fetch("SELECT $1::text"))
+    rows = await again.bounded(RequestClass.SEARCH, pool.acquire, one, lambda fetch: fetch("SELECT $1::text"))
     assert [tuple(row) for row in rows] == [("1",)]
     await pool.close()
 
