@@ -104,6 +104,33 @@ def seal_mac(key: bytes, tenant: int, before: bytes, facts: tuple[int, ...], bat
     return made.digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Says that the operator removed the batches of a month.
+
+    Attributes:
+        first, behind: numbers of batches, from *first* to just below *behind*.
+        at: milliseconds since 1970.
+        batches: how many.
+        mac: authenticates all of this, and what seals say of each of the batches.
+    """
+
+    first: int
+    behind: int
+    at: int
+    batches: int
+    mac: bytes
+
+
+def make_anchor(key: bytes, tenant: int, span: tuple[int, int], at: int, batches: Sequence[Sealed]) -> Anchor:
+    """Return the anchor of *batches*, in the order of their numbers, which were in *span* and are removed."""
+    first, behind = span
+    made = hmac.new(key, b"anchor" + b"".join(map(_bytes, (tenant, first, behind, at))), "sha256")
+    for number, mac in batches:
+        made.update(_bytes(number) + mac)
+    return Anchor(first, behind, at, len(batches), made.digest())
+
+
 def _bytes(number: int) -> bytes:
     return number.to_bytes(8, "big", signed=True)
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from stanforis.audit.batches import Batch, Seal
+from stanforis.audit.batches import Anchor, Batch, Seal, Sealed
 from stanforis.audit.port import NUMBER_BITS, Head, MakeSeal, StoredBatch
 
 
@@ -81,6 +81,18 @@ class MemoryAuditStore:
     async def between(self, tenant: int, low: int, high: int, behind: int, limit: int) -> Sequence[StoredBatch]:
         """See the port."""
         return [each for each in sorted(self._trails[tenant].batches[low:high]) if each.number > behind][:limit]
+
+    async def retired(self, tenant: int, low: int, high: int) -> Sequence[Sealed]:
+        """See the port: memory keeps all there is."""
+        return []
+
+    async def retired_in(self, tenant: int, first: int, behind: int, limit: int) -> Sequence[Sealed]:
+        """See the port."""
+        return []
+
+    async def anchors(self, tenant: int) -> Sequence[Anchor]:
+        """See the port."""
+        return []
 
     async def missing_terms(self, tenant: int, wanted: Sequence[tuple[int, int]]) -> int:
         """See the port."""

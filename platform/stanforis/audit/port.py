@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol
 
-from stanforis.audit.batches import Batch, Seal, Sealed
+from stanforis.audit.batches import Anchor, Batch, Seal, Sealed
 
 NUMBER_BITS = 20
 """A batch's number is its time in milliseconds, and so many bits that tell those of one millisecond apart."""
@@ -72,6 +72,15 @@ class AuditStore(Protocol):
 
     async def between(self, tenant: int, low: int, high: int, behind: int, limit: int) -> Sequence[StoredBatch]:
         """Return up to *limit* batches with a marker from *low* to below *high*, by number, those behind a number."""
+
+    async def retired(self, tenant: int, low: int, high: int) -> Sequence[Sealed]:
+        """Return what seals say of batches that were removed, with a marker from *low* to below *high*, by number."""
+
+    async def retired_in(self, tenant: int, first: int, behind: int, limit: int) -> Sequence[Sealed]:
+        """Return up to *limit* batches that were removed, numbered from *first* to below *behind*, by number."""
+
+    async def anchors(self, tenant: int) -> Sequence[Anchor]:
+        """Return what says which months were removed, the oldest first."""
 
     async def missing_terms(self, tenant: int, wanted: Sequence[tuple[int, int]]) -> int:
         """Return how many of some pairs of term and batch number are not stored."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from stanforis.audit.batches import Batch, Seal
+from stanforis.audit.batches import Anchor, Batch, Seal, Sealed
 from stanforis.audit.port import AuditStoreError, Head, MakeSeal, StoredBatch
 from stanforis.storage.pool import Connection, Pool, PoolTimeoutError
 from stanforis.tenancy.contexts import DIRECTORY, Contexts
@@ -42,6 +42,9 @@ _FIND = _of("find", "bigint[]", "bigint", "bigint", "integer")
 _ONE = _of("one", "bigint")
 _SEALS = _of("seals", "integer", "integer")
 _BETWEEN = _of("between", "bigint", "bigint", "bigint", "integer")
+_RETIRED = _of("retired_between", "bigint", "bigint")
+_RETIRED_IN = _of("retired_in", "bigint", "bigint", "integer")
+_ANCHORS = _of("anchors")
 _MISSING_TERMS = _of("missing_terms", "bigint[]", "bigint[]")
 _BEGIN_SEAL = _of("begin_seal")
 _LAST_SEAL = _of("last_seal")
@@ -107,6 +110,19 @@ class PostgresAuditStore:
         """See the port."""
         rows = await self._fetch(tenant, _BETWEEN, low, high, behind, limit)
         return [StoredBatch(*row) for row in rows]
+
+    async def retired(self, tenant: int, low: int, high: int) -> Sequence[Sealed]:
+        """See the port."""
+        return [(row[0], row[1]) for row in await self._fetch(tenant, _RETIRED, low, high)]
+
+    async def retired_in(self, tenant: int, first: int, behind: int, limit: int) -> Sequence[Sealed]:
+        """See the port."""
+        return [(row[0], row[1]) for row in await self._fetch(tenant, _RETIRED_IN, first, behind, limit)]
+
+    async def anchors(self, tenant: int) -> Sequence[Anchor]:
+        """See the port."""
+        rows = await self._fetch(tenant, _ANCHORS)
+        return [Anchor(row["first"], row["behind"], row["made_at"], row["batches"], row["mac"]) for row in rows]
 
     async def missing_terms(self, tenant: int, wanted: Sequence[tuple[int, int]]) -> int:
         """See the port."""

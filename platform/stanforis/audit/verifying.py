@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 import zstandard
 
-from stanforis.audit.batches import GENESIS, Seal, Sealed, batch_mac, seal_mac, unpacked
+from stanforis.audit.batches import GENESIS, Seal, Sealed, batch_mac, make_anchor, seal_mac, unpacked
 from stanforis.audit.port import NUMBER_BITS, AuditStore, StoredBatch
 from stanforis.audit.sealing import Witness
 from stanforis.audit.terms import terms
@@ -26,6 +26,7 @@ class Verdict:
     Attributes:
         tenant: whose trail it is.
         seals, batches, events: how many were looked at.
+        retired: batches that the operator removed, of which the chain still knows.
         unsealed: batches that no seal covers yet: those of the last seconds.
         oldest_unsealed: when the first of them was made (milliseconds since 1970); 0 where there is none.
         problems: what is wrong, a sentence each; the first :data:`MOST` of them.
@@ -35,6 +36,7 @@ class Verdict:
     seals: int = 0
     batches: int = 0
     events: int = 0
+    retired: int = 0
     unsealed: int = 0
     oldest_unsealed: int = 0
     problems: list[str] = field(default_factory=list)
@@ -64,6 +66,7 @@ async def verify(
     """
     looking = _Looking(store, key, Verdict(tenant), progress)
     verdict = looking.verdict
+    await looking.at_anchors()
     before: Seal | None = None
     newest = witness.newest(tenant) if witness else None
     async for seal in store.seals(tenant):
@@ -98,7 +101,27 @@ class _Looking:
             self.progress(len(batches))
             found += [(each.number, each.mac) for each in batches]
             behind = batches[-1].number
-        return found
+        removed = await self.store.retired(self.verdict.tenant, low, high)
+        return sorted([*found, *removed]) if removed else found
+
+    async def at_anchors(self) -> None:
+        """Verify that it was the operator who removed what was removed."""
+        tenant, verdict, low = self.verdict.tenant, self.verdict, 0
+        for anchor in await self.store.anchors(tenant):
+            removed: list[Sealed] = []
+            first = anchor.first
+            while more := await self.store.retired_in(tenant, first, anchor.behind, _AT_ONCE):
+                removed += more
+                first = more[-1][0] + 1
+            made = make_anchor(self.key, tenant, (anchor.first, anchor.behind), anchor.at, removed)
+            if not hmac.compare_digest(made.mac, anchor.mac):
+                verdict.found(f"The batches {anchor.first} to {anchor.behind} were not removed by the operator alone.")
+            if anchor.first < low or await self.store.retired_in(tenant, low, anchor.first, 1):
+                verdict.found(f"Batches before {anchor.first} are missing that the operator did not remove.")
+            verdict.retired += len(removed)
+            low = anchor.behind
+        if await self.store.retired_in(tenant, low, _ALL, 1):
+            verdict.found(f"Batches from {low} on are missing that the operator did not remove.")
 
 
 def _check_seal(verdict: Verdict, key: bytes, before: Seal | None, seal: Seal, batches: Sequence[Sealed]) -> None:

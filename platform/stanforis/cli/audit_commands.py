@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -44,3 +45,41 @@ def who(
 
     settings = Settings.from_environment(data=data, database_url=database_url)
     auditing.who(settings, resource, tenant=tenant, count=count, as_json=as_json)
+
+
+@audit_commands.command("months")
+def months(data: Data = None, database_url: DatabaseUrl = None) -> None:
+    """Show the months that the trail has, and what each takes on disk."""
+    from stanforis.cli import audit_retiring  # noqa: PLC0415 - the same
+
+    audit_retiring.months(Settings.from_environment(data=data, database_url=database_url))
+
+
+@audit_commands.command("retire")
+def retire(
+    month: Annotated[str, typer.Argument(help="A month that is over, such as 2026-08.")],
+    to: Annotated[Path | None, typer.Option(help="Folder for a copy, a file for each tenant.")] = None,
+    without_copy: Annotated[bool, typer.Option("--without-copy", help="Remove it for good.")] = False,
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Remove a month that need not be kept any longer; what stays is verified as before.
+
+    The server may be running.
+    """
+    from stanforis.cli import audit_retiring, auditing  # noqa: PLC0415 - the same
+
+    if (to is None) is not without_copy:
+        raise auditing.AuditCommandError("Say where to copy it (--to FOLDER), or that there is to be no copy.")
+    audit_retiring.retire(Settings.from_environment(data=data, database_url=database_url), month, to)
+
+
+@audit_commands.command("read")
+def read(
+    copy: Annotated[Path, typer.Argument(help="A file that `retire` wrote.")],
+    data: Data = None,
+) -> None:
+    """Show the records of a copy as JSON, one a line; each is verified with the installation's secret."""
+    from stanforis.cli import audit_retiring  # noqa: PLC0415 - the same
+
+    audit_retiring.read(Settings.from_environment(data=data), copy)

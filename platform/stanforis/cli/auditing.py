@@ -38,7 +38,14 @@ class AuditCommandError(OperatorError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class Opened:
+    """The trails of an installation, as the server's role sees them.
+
+    Attributes:
+        store: keeps them.
+        tenants: numbers by name.
+    """
+
     store: PostgresAuditStore
     tenants: dict[str, int]
 
@@ -57,14 +64,14 @@ def verify(settings: Settings, *, tenant: str | None, as_json: bool) -> bool:
     Raises:
         AuditCommandError: there is no such tenant.
     """
-    key = _key(settings)
+    key = audit_key_of(settings)
     witness = FileWitness(settings.data / WITNESS)
     columns = (SpinnerColumn(), TextColumn("batches verified"), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def run(settings: Settings) -> list[Verdict]:
         with Progress(*columns, console=Console(stderr=True), disable=as_json) as shown:
             task = shown.add_task("", total=None)
-            async with _opened(settings) as found:
+            async with opened(settings) as found:
                 return [
                     await verified(found.store, key, number, witness, lambda count: shown.advance(task, count))
                     for number in found.named(tenant)
@@ -88,7 +95,7 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
         raise AuditCommandError(f"'{resource}' is not a resource: expected is Type/id, such as Patient/1, or a URN.")
 
     async def run(settings: Settings) -> Sequence[Found]:
-        async with _opened(settings) as found:
+        async with opened(settings) as found:
             (number,) = found.named(tenant)
             asked = _of_patient(logical_id)
             if resource_type != "Patient":
@@ -99,7 +106,7 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
         accesses = asyncio.run(run(database.settings))
     console = Console(highlight=False, soft_wrap=True)
     for found in accesses:
-        console.out(_as_json(found) if as_json else _line(found), highlight=False)
+        console.out(told(found) if as_json else _line(found), highlight=False)
 
 
 async def put_on_record(settings: Settings, tenant: int, record: Record) -> None:
@@ -108,12 +115,13 @@ async def put_on_record(settings: Settings, tenant: int, record: Record) -> None
     Raises:
         AuditStoreError: the database does not answer.
     """
-    async with _opened(settings) as found:
-        trail = Trail(found.store, _key(settings), keeps=settings.audit != "off")
+    async with opened(settings) as found:
+        trail = Trail(found.store, audit_key_of(settings), keeps=settings.audit != "off")
         await trail.for_tenant(tenant).store(record)
 
 
-def _key(settings: Settings) -> bytes:
+def audit_key_of(settings: Settings) -> bytes:
+    """Return the key that authenticates the trail of an installation."""
     return audit_key((settings.secret or installation_secret(settings.data)).encode())
 
 
@@ -132,7 +140,8 @@ async def _of_resource(store: PostgresAuditStore, tenant: int, key: str) -> Aske
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[_Opened]:
+async def opened(settings: Settings) -> AsyncIterator[Opened]:
+    """Give the trails of the database that *settings* reach."""
     shared = settings.database_sessions_shared
     options = PoolOptions(
         settings.database_app_url, size=2, statement_milliseconds=0, role=_ROLE, shared_sessions=shared
@@ -142,7 +151,7 @@ async def _opened(settings: Settings) -> AsyncIterator[_Opened]:
         contexts = await open_contexts(settings.database_url, shared_sessions=shared)
         async with administering(settings.database_url) as administration:
             tenants = await administration.tenants()
-        yield _Opened(PostgresAuditStore(pool, contexts), tenants)
+        yield Opened(PostgresAuditStore(pool, contexts), tenants)
     finally:
         await pool.close()
 
@@ -162,7 +171,8 @@ def _tell_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
             console.out(f"  {problem}", highlight=False)
 
 
-def _as_json(found: Found) -> str:
+def told(found: Found) -> str:
+    """Return what is told of a record, as JSON."""
     return orjson.dumps({"id": str(found.place), **_facts(found)}).decode()
 
 
