@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, quote
 
-from adapters.hl7.applying.gathering import Gathering
+from stanforis.storage.gathering import Gatherer, each_told, up_to
+
 from adapters.hl7.applying.server import FhirServer, Json
 
 _MOST = 16
@@ -20,14 +21,12 @@ class Patients:
 
     def __init__(self, server: FhirServer) -> None:
         self._server = server
-        self._gathering: Gathering[Token, Json | None] = Gathering(
-            self._together, lambda chosen, _: len(chosen) < _MOST
-        )
+        self._gatherer: Gatherer[Token, Json | None] = Gatherer(each_told(self._together), up_to(_MOST))
 
     async def one(self, criteria: str) -> Json | None:
         """Return the Patient that *criteria* mean (``identifier=urn:mrn|1``); None where it is none, or several."""
         token = _token(criteria)
-        return await self._alone(criteria) if token is None else await self._gathering.done(token)
+        return await self._alone(criteria) if token is None else await self._gatherer.ask(token)
 
     async def _alone(self, criteria: str) -> Json | None:
         answer = await self._server.send("GET", f"Patient?{criteria}&_count=2")
@@ -48,10 +47,6 @@ class Patients:
             alone = {token: await self._alone(f"identifier={_written(token)}") for token in asked}
             return [alone[token] for token in tokens]
         return [found[token][0] if len(found[token]) == 1 else None for token in tokens]
-
-
-def _fits(chosen: Sequence[Token], _: Token) -> bool:
-    return len(chosen) < _MOST
 
 
 def _token(criteria: str) -> Token | None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from adapters.hl7.applying.gathering import Gathering
+from stanforis.storage.gathering import Gatherer, each_told, going_with
+
 from adapters.hl7.applying.server import Answer, FhirServer, Json
 
 MOST_MESSAGES = 16
@@ -47,11 +48,11 @@ class Sending:
 
     def __init__(self, server: FhirServer) -> None:
         self._server = server
-        self._gathering: Gathering[Part, Answer] = Gathering(self._together, fits)
+        self._gatherer: Gatherer[Part, Answer] = Gatherer(each_told(self._together), going_with(fits))
 
     async def send(self, entries: Sequence[Json]) -> Answer:
         """Carry out a transaction; the answer is as if it had been sent alone."""
-        return await self._gathering.done(Part(entries))
+        return await self._gatherer.ask(Part(entries))
 
     async def _together(self, parts: Sequence[Part]) -> list[Answer]:
         async with asyncio.timeout(SEND_SECONDS):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from stanforis.storage.gathering import Gatherer
+from stanforis.storage.gathering import Gatherer, up_to
 from stanforis.storage.waiting import Waiting
 
 from fhir_api.model.keys import ResourceKey
@@ -28,7 +28,7 @@ class Lookups:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._gatherer: Gatherer[ResourceKey, StoredVersion | None] = Gatherer(self._carry_out, _fitting, PATIENCE)
+        self._gatherer: Gatherer[ResourceKey, StoredVersion | None] = Gatherer(self._carry_out, up_to(MOST), PATIENCE)
 
     async def current(self, key: ResourceKey) -> StoredVersion | None:
         """Return what is stored under *key*; see :class:`fhir_api.store.port.Reader`."""
@@ -38,9 +38,3 @@ class Lookups:
         found = await self._read([waiting.work for waiting in taken])
         for waiting in taken:
             waiting.tell(found.get(waiting.work))
-
-
-def _fitting(
-    waiting: list[Waiting[ResourceKey, StoredVersion | None]],
-) -> list[Waiting[ResourceKey, StoredVersion | None]]:
-    return waiting[:MOST]

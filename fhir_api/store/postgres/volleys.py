@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
-from stanforis.storage.gathering import Gatherer
+from stanforis.storage.gathering import Gatherer, up_to
 from stanforis.storage.pool import Connection
 from stanforis.storage.waiting import Waiting
 
@@ -57,7 +57,7 @@ class Volleys:
                 for waiting, rows in zip(taken, answers, strict=True):
                     waiting.tell(rows)
 
-        return Gatherer(carry_out, _fitting, PATIENCE)
+        return Gatherer(carry_out, up_to(MOST), PATIENCE)
 
     async def _one_by_one(self, statement: str, taken: Sequence[Waiting[Values, Rows]]) -> None:
         for waiting in taken:
@@ -82,7 +82,3 @@ async def fetch_each(connection: Connection, context: str, statement: str, each:
     for row in await connection.fetchmany(text, [(context, *values, place) for place, values in enumerate(each)]):
         answers[row[-1]].append(row)
     return answers
-
-
-def _fitting(waiting: list[Waiting[Values, Rows]]) -> list[Waiting[Values, Rows]]:
-    return waiting[:MOST]

@@ -7,10 +7,15 @@ waits for more to come: work that is alone goes at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic
 
 from stanforis.storage.waiting import Outcome, Waiting, Work
+
+CarryOut = Callable[[list[Waiting[Work, Outcome]]], Awaitable[None]]
+"""Makes a call and tells each that waits its outcome; what it raises is told to all it left."""
+Fitting = Callable[[list[Waiting[Work, Outcome]]], list[Waiting[Work, Outcome]]]
+"""Tells which of those that wait, the oldest first, the next call takes: at least one."""
 
 
 class Gatherer(Generic[Work, Outcome]):
@@ -18,16 +23,17 @@ class Gatherer(Generic[Work, Outcome]):
 
     def __init__(
         self,
-        carry_out: Callable[[list[Waiting[Work, Outcome]]], Awaitable[None]],
-        fitting: Callable[[list[Waiting[Work, Outcome]]], list[Waiting[Work, Outcome]]],
-        patience: float,
+        carry_out: CarryOut[Work, Outcome],
+        fitting: Fitting[Work, Outcome],
+        patience: float | None = None,
     ) -> None:
         """Make calls, one after another.
 
         Args:
-            carry_out: makes a call and tells each that waits its outcome; what it raises is told to all it left.
-            fitting: which of those that wait, the oldest first, the next call takes: at least one.
-            patience: seconds after which a call is no longer waited for: it may itself wait for something.
+            carry_out: makes a call.
+            fitting: chooses for a call.
+            patience: seconds after which a call is no longer waited for, as it may itself wait for something; None
+                where the next one never begins before it ended.
         """
         self._carry_out = carry_out
         self._fitting = fitting
@@ -48,8 +54,9 @@ class Gatherer(Generic[Work, Outcome]):
         if self._awaited is None and self._waiting:
             call = self._awaited = asyncio.create_task(self._call())
             self._calls.add(call)
-            timer = asyncio.get_running_loop().call_later(self._patience, self._go_on_without, call)
-            call.add_done_callback(lambda _: timer.cancel())
+            if self._patience is not None:
+                timer = asyncio.get_running_loop().call_later(self._patience, self._go_on_without, call)
+                call.add_done_callback(lambda _: timer.cancel())
             call.add_done_callback(self._calls.discard)
             call.add_done_callback(self._go_on_without)
 
@@ -76,3 +83,32 @@ class Gatherer(Generic[Work, Outcome]):
         left = set(map(id, taken))
         self._waiting = [waiting for waiting in present if id(waiting) not in left]
         return taken
+
+
+def each_told(call: Callable[[Sequence[Work]], Awaitable[Sequence[Outcome | Exception]]]) -> CarryOut[Work, Outcome]:
+    """Return what carries out work by *call*, which gives the outcome of each piece, or its error, in order."""
+
+    async def carry_out(taken: list[Waiting[Work, Outcome]]) -> None:
+        outcomes = await call([waiting.work for waiting in taken])
+        for waiting, outcome in zip(taken, outcomes, strict=True):
+            waiting.tell(outcome)
+
+    return carry_out
+
+
+def up_to(most: int) -> Fitting[Work, Outcome]:
+    """Return what chooses the *most* that wait longest."""
+    return lambda waiting: waiting[:most]
+
+
+def going_with(fits: Callable[[Sequence[Work], Work], bool]) -> Fitting[Work, Outcome]:
+    """Return what chooses, the oldest first, what *fits* those that are chosen already."""
+
+    def fitting(waiting: list[Waiting[Work, Outcome]]) -> list[Waiting[Work, Outcome]]:
+        chosen: list[Waiting[Work, Outcome]] = []
+        for each in waiting:
+            if not chosen or fits([other.work for other in chosen], each.work):
+                chosen.append(each)
+        return chosen
+
+    return fitting
