@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from identity.access.administration.errors import AdministrationError, UnknownError
-from identity.access.administration.shown import App, AppChange, KnownApp, KnownGrant, Most, Name
+from identity.access.administration.shown import LISTS, App, AppChange, KnownApp, KnownGrant, Most, Name
 from identity.access.errors import OAuthError
 from identity.access.grants.issuing import end_grant
 from identity.access.grants.redirect_uris import check_redirect_uri
@@ -114,13 +114,13 @@ def _record(told: dict[str, Any]) -> dict[str, Any]:
             told["authentication"] = ClientAuthentication(told["authentication"])
     except ValueError:
         raise AdministrationError(f"grant_types: expected are some of {', '.join(GrantType)}.") from None
-    return told | {name: tuple(told[name]) for name in ("redirect_uris", "audiences") if name in told}
+    return told | {name: tuple(told[name]) for name in LISTS if name in told}
 
 
 def _checked(client: Client) -> Client:
     try:
         read_scopes(client.scope)
-        for uri in client.redirect_uris:
+        for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
             check_redirect_uri(uri)
         if client.jwks is not None:
             read_key_set(client.jwks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -98,6 +98,9 @@ class App(_Shown):
     )
     scope: str = Field(description="The most it may be granted.")
     redirect_uris: list[str] = Field(default_factory=list, description="Where answers may be sent.")
+    post_logout_redirect_uris: list[str] = Field(
+        default_factory=list, description="Where browsers may be sent after a logout that it started."
+    )
     jwks: dict[str, object] | None = Field(None, description="Its public keys (`private_key_jwt`).")
     dpop_bound: bool = Field(False, description="Whether its tokens are always bound to a key (DPoP).")
     subject_type: Literal["system", "device"] = "system"
@@ -107,6 +110,10 @@ class App(_Shown):
     may_launch: bool = Field(False, description="Whether it may make launch contexts, as an EHR does.")
 
 
+LISTS: Final = ("redirect_uris", "post_logout_redirect_uris", "audiences")
+"""What of an application is a list here and a tuple in its record."""
+
+
 class AppChange(_Shown):
     """What changes; what is left out stays."""
 
@@ -114,6 +121,7 @@ class AppChange(_Shown):
     grant_types: list[str] | None = None
     scope: str | None = None
     redirect_uris: list[str] | None = None
+    post_logout_redirect_uris: list[str] | None = None
     jwks: dict[str, object] | None = None
     dpop_bound: bool | None = None
     audiences: list[str] | None = None
@@ -133,7 +141,7 @@ class KnownApp(App):
     def of(cls, client: Client, secret: str | None = None) -> KnownApp:
         """Return what is told about *client*."""
         told: dict[str, Any] = {name: getattr(client, name) for name in App.model_fields}
-        told |= {name: list(told[name]) for name in ("redirect_uris", "audiences")}
+        told |= {name: list(told[name]) for name in LISTS}
         told["grant_types"] = sorted(client.grant_types)
         return cls(client_id=client.client_id, is_active=client.is_active, client_secret=secret, **told)
 

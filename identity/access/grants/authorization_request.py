@@ -17,7 +17,7 @@ from identity.access.errors import OAuthError, Refusal
 from identity.access.grants.client_authentication import active_client
 from identity.access.grants.parameters import Parameters
 from identity.access.grants.pkce import read_challenge
-from identity.access.grants.redirect_uris import is_registered
+from identity.access.grants.redirect_uris import is_among
 from identity.access.grants.server import Server
 from identity.access.scopes.resource_scope import Context
 from identity.access.scopes.scope_set import LAUNCH, ScopeSet, read_scopes
@@ -161,7 +161,7 @@ async def finish(server: Server, handle: str) -> None:
 
 def _redirect_uri(client: Client, parameters: Parameters) -> str:
     redirect_uri = parameters.required("redirect_uri")
-    if not is_registered(client, redirect_uri):
+    if not is_among(client.redirect_uris, redirect_uri):
         raise OAuthError(Refusal.INVALID_REQUEST, "redirect_uri is not one that the application registered")
     return redirect_uri
 

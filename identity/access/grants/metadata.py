@@ -70,6 +70,7 @@ def openid_provider(server: Server) -> dict[str, Any]:
     """Return the metadata of the OpenID provider."""
     return authorization_server(server) | {
         "userinfo_endpoint": server.endpoint("userinfo"),
+        "end_session_endpoint": server.endpoint("end_session"),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(server.keys.algorithms),
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "auth_time", "amr", "nonce", "fhirUser", "profile"],

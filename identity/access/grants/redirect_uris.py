@@ -6,10 +6,10 @@ Spec: https://datatracker.ietf.org/doc/html/rfc9700#section-2.1, https://datatra
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from identity.access.errors import OAuthError, Refusal
-from identity.access.store.records import Client
 
 _LOOPBACK = frozenset({"127.0.0.1", "[::1]", "localhost"})
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+")
@@ -39,15 +39,16 @@ def check_redirect_uri(uri: str) -> None:
         )
 
 
-def is_registered(client: Client, uri: str) -> bool:
-    """Tell whether a client may have answers at *uri*: character by character, or on loopback but for the port.
+def is_among(registered: Iterable[str], uri: str) -> bool:
+    """Tell whether *uri* is one of those *registered*: character by character, or on loopback but for the port.
 
     Spec: https://datatracker.ietf.org/doc/html/rfc8252#section-7.3
     """
-    if uri in client.redirect_uris:
+    known = tuple(registered)
+    if uri in known:
         return True
     asked = _AT_PORT.fullmatch(uri)
     if asked is None or int(asked["port"] or 0) > _LAST_PORT:
         return False
-    registered = (_AT_PORT.fullmatch(each) for each in client.redirect_uris)
-    return any(each is not None and each.group("host", "rest") == asked.group("host", "rest") for each in registered)
+    others = (_AT_PORT.fullmatch(each) for each in known)
+    return any(each is not None and each.group("host", "rest") == asked.group("host", "rest") for each in others)

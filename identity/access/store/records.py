@@ -75,6 +75,7 @@ class Client(Struct, frozen=True, kw_only=True, omit_defaults=True):
         authentication: how it proves who it is.
         grant_types: ways to get a token that it may use.
         redirect_uris: where answers may be sent, compared character by character.
+        post_logout_redirect_uris: where browsers may be sent after a logout that it started.
         scope: the most it may be granted.
         secret_digest: SHA-256 of its secret (``client_secret_basic``).
         jwks: its public keys (``private_key_jwt``).
@@ -95,6 +96,7 @@ class Client(Struct, frozen=True, kw_only=True, omit_defaults=True):
     grant_types: frozenset[GrantType]
     scope: str
     redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
     secret_digest: str | None = None
     jwks: dict[str, Any] | None = None
     jwks_uri: str | None = None

@@ -9,13 +9,14 @@ from identity.access.grants.server import Server
 from identity.access.people.patients import NoPatients, PatientPicker
 from identity.access.web.account_pages import account_pages
 from identity.access.web.device_pages import device_pages
+from identity.access.web.ending_pages import ending_pages
 from identity.access.web.endpoints import endpoints
 from identity.access.web.pages import message
 from identity.access.web.requests import json_answer, refused
 from identity.access.web.signing_in_pages import pages
 
 _FOR_PEOPLE = frozenset(
-    {"authorize", "login", "logout", "patient", "consent", "device", "password", "account", "passkey"}
+    {"authorize", "login", "logout", "patient", "consent", "device", "password", "account", "passkey", "end_session"}
 )
 
 
@@ -31,6 +32,7 @@ def create_application(server: Server, picker: PatientPicker | None = None) -> F
     application.include_router(pages(server, picker or NoPatients()))
     application.include_router(device_pages(server))
     application.include_router(account_pages(server))
+    application.include_router(ending_pages(server))
 
     @application.exception_handler(OAuthError)
     async def refuse(request: Request, error: OAuthError) -> Response:

@@ -61,6 +61,7 @@ _ENGLISH = {
     "remove": "Remove",
     "not_changed": "This did not work. Try again.",
     "sign_out": "Sign out",
+    "sign_out_question": "Do you want to sign out?",
     "sign_out_everywhere": "Sign out everywhere",
     "signed_out": "You are signed out.",
 }
@@ -117,6 +118,7 @@ _FRENCH = {
     "remove": "Supprimer",
     "not_changed": "Cela n’a pas fonctionné. Réessayez.",
     "sign_out": "Se déconnecter",
+    "sign_out_question": "Voulez-vous vous déconnecter ?",
     "sign_out_everywhere": "Se déconnecter partout",
     "signed_out": "Vous êtes déconnecté.",
 }
@@ -173,6 +175,7 @@ _KINYARWANDA = {
     "remove": "Kuraho",
     "not_changed": "Ntibyakunze. Ongera ugerageze.",
     "sign_out": "Sohoka",
+    "sign_out_question": "Urashaka gusohoka?",
     "sign_out_everywhere": "Sohoka hose",
     "signed_out": "Wasohotse.",
 }

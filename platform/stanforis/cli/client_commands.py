@@ -15,6 +15,10 @@ from stanforis.errors import OperatorError
 client_commands = typer.Typer(no_args_is_help=True)
 grant_commands = typer.Typer(no_args_is_help=True)
 
+AfterLogout: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--post-logout-redirect-uri", help="Where browsers may go after a logout it started; repeatable."),
+]
 App: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Id of the application.")]
 
 
@@ -23,6 +27,7 @@ def add_client(
     name: Annotated[str, typer.Argument(help="What people are shown.")],
     scope: Annotated[str, typer.Option(help="The most it may be granted.")],
     redirect_uris: Annotated[list[str] | None, typer.Option("--redirect-uri", help="May be repeated.")] = None,
+    after_logout: AfterLogout = None,
     grant_types: Annotated[list[str] | None, typer.Option("--grant-type", help="May be repeated.")] = None,
     authentication: Annotated[str | None, typer.Option(help="none, client_secret_basic or private_key_jwt.")] = None,
     jwks: Annotated[Path | None, typer.Option(help="File with its public keys (private_key_jwt).")] = None,
@@ -40,6 +45,7 @@ def add_client(
         name=name,
         scope=scope,
         redirect_uris=redirect_uris,
+        post_logout_redirect_uris=after_logout or None,
         grant_types=grant_types or None,
         authentication=authentication,
         jwks=None if jwks is None else _keys(jwks),
@@ -56,6 +62,7 @@ def change_client(
     name: Called = None,
     scope: Scope = None,
     redirect_uris: Annotated[list[str] | None, typer.Option("--redirect-uri", help="May be repeated.")] = None,
+    after_logout: AfterLogout = None,
     jwks: Annotated[Path | None, typer.Option(help="File with its public keys (private_key_jwt).")] = None,
     active: Active = None,
     tenant: Tenant = 1,
@@ -65,7 +72,15 @@ def change_client(
 ) -> None:
     """Change an application, or switch it off."""
     keys = None if jwks is None else _keys(jwks)
-    change = made("AppChange", name=name, scope=scope, redirect_uris=redirect_uris or None, jwks=keys, is_active=active)
+    change = made(
+        "AppChange",
+        name=name,
+        scope=scope,
+        redirect_uris=redirect_uris or None,
+        post_logout_redirect_uris=after_logout or None,
+        jwks=keys,
+        is_active=active,
+    )
     Place(data, database_url, tenant, as_json=as_json).apps(lambda apps: apps.change(client_id, change))
 
 
