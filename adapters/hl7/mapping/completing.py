@@ -38,6 +38,7 @@ class Completer:
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
         self._values: dict[str, dict[str, str]] = {}
+        self._kinds: dict[str, _Kind] = {}
         self._references: dict[str, list[tuple[str, str]]] = {}
         for row in rows:
             if row["element"].partition(".")[0] not in elements(row["type"]):
@@ -75,7 +76,22 @@ class Completer:
 
     def _complete(self, tree: Json, type_name: str, path: str, dropped: Dropped) -> bool:
         """Complete an element with parts; tell whether it has what it requires."""
-        inner = _inner(type_name)
+        kind = self._kinds.get(type_name)
+        if kind is None:
+            kind = self._kinds[type_name] = _Kind(type_name, self._values.get(type_name, {}))
+        if not kind.inner.keys().isdisjoint(tree):
+            self._complete_inner(tree, kind.inner, path, dropped)
+        if kind.values:
+            there = frozenset(tree)
+            for name, value in kind.values.items():
+                if "." not in name or name.partition(".")[0] not in there:
+                    _fill(tree, type_name, name, value)
+        for element, names in kind.required:
+            if tree.keys().isdisjoint(names) and not _absent(tree, element, type_name):
+                return False
+        return kind.repair is None or kind.repair(tree)
+
+    def _complete_inner(self, tree: Json, inner: Mapping[str, str], path: str, dropped: Dropped) -> None:
         for name in [each for each in tree if each in inner]:
             value, kind = tree[name], inner[name]
             if isinstance(value, list):
@@ -86,15 +102,18 @@ class Completer:
             elif not self._complete(value, kind, f"{path}.{name}", dropped):
                 dropped(f"{path}.{name}")
                 del tree[name]
-        there = frozenset(tree)
-        for name, value in self._values.get(type_name, {}).items():
-            if "." not in name or name.partition(".")[0] not in there:
-                _fill(tree, type_name, name, value)
-        for element, names in _required(type_name):
-            if tree.keys().isdisjoint(names) and not _absent(tree, element, type_name):
-                return False
-        repair = REPAIRS.get(type_name)
-        return repair is None or repair(tree)
+
+
+class _Kind:
+    """What has to be asked of an element of a type."""
+
+    __slots__ = ("inner", "repair", "required", "values")
+
+    def __init__(self, type_name: str, values: Mapping[str, str]) -> None:
+        self.inner = _inner(type_name)
+        self.values = values
+        self.required = _required(type_name)
+        self.repair = REPAIRS.get(type_name)
 
 
 def _replace(tree: Json, name: str, kept: list[Json]) -> None:

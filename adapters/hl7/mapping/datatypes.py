@@ -40,7 +40,7 @@ Action = Callable[[Run, Building, str, Place, int, Asker], bool]
 """Fills an element of *content* from *text*, which stands at *place*; tells whether it did."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Compiled:
     """A row ready to run.
 
@@ -63,7 +63,7 @@ class Compiled:
     condition: Condition | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class DataType:
     """A sheet of a data type.
 

@@ -84,10 +84,12 @@ class Finisher:
                 found = self._plain(made.content)
             else:
                 # what told it apart is finished already
-                found = {
-                    **parts,
-                    **self._plain({key: value for key, value in made.content.items() if _root(key) not in parts}),
+                rest = {
+                    key: value
+                    for key, value in made.content.items()
+                    if (key if type(key) is str else key[0]) not in parts
                 }
+                found = {**parts, **self._plain(rest)}
             self._trees[id(made)] = found
         return found
 
@@ -101,22 +103,17 @@ class Finisher:
         return found
 
     def _plain(self, content: Building) -> Json:
-        for key, value in content.items():
-            if type(value) is dict or type(key) is tuple or type(value) is Made:
-                break
-        else:
-            # neither lists nor elements inside, such as a coding
-            return content
         out: Json = {}
         for key, value in content.items():
-            if type(value) is dict:
+            kind = type(value)
+            if kind is dict:
                 value = self._reference(value) if len(value) == 1 and REFERS in value else self._plain(value)  # noqa: PLW2901 - what is written is the finished value
                 if not value:
                     continue
-            elif type(value) is Made:
+            elif kind is Made:
                 out |= self._reference(content)
                 continue
-            if type(key) is not tuple:
+            if type(key) is str:
                 out[key] = value
                 continue
             name = key[0]
@@ -156,7 +153,7 @@ class Finisher:
 
     def _part(self, made: Made, roots: frozenset[str]) -> Json:
         """Return only the elements that tell a resource apart: all of it may refer back to the resource itself."""
-        chosen = {key: value for key, value in made.content.items() if _root(key) in roots}
+        chosen = {key: value for key, value in made.content.items() if (key if type(key) is str else key[0]) in roots}
         return self._closed(made, chosen, self._parts)
 
     def _closed(self, made: Made, content: Building, known: dict[int, Json]) -> Json:
@@ -204,10 +201,6 @@ def _name(told: Any) -> str:
         given = first.get("given") or [""]
         first = f"{first.get('family', '')} {given[0]}"
     return " ".join(first.casefold().split()) if isinstance(first, str) else ""
-
-
-def _root(key: str | tuple[str, str, int]) -> str:
-    return key[0] if type(key) is tuple else key  # type: ignore[return-value]  # type() is quicker than isinstance()
 
 
 @cache
