@@ -22,7 +22,9 @@ CLIENTS = 4
 PATIENTS = 3
 """Of each client."""
 PATIENCE = 90.0
-"""Seconds until all is applied: what a killed process had in hand waits for the end of its lease."""
+"""Seconds without a message being applied: what a killed process had in hand waits for the end of its lease."""
+PAUSE = 0.05
+"""Seconds between two messages of a client, so that what comes can be applied as fast."""
 
 
 def adt(control_id: str, mrn: str, family: str) -> bytes:
@@ -48,6 +50,7 @@ class Load:
                 mrn, family = f"{number}-{step % PATIENTS}", f"N{step}"
                 self.sent[mrn].append(family)
                 await self._until_acknowledged(client, adt(f"M{step}", mrn, family))
+                await asyncio.sleep(PAUSE)
 
     async def _until_acknowledged(self, client: MllpClient, raw: bytes) -> None:
         while True:
@@ -64,7 +67,7 @@ class Load:
 
 
 def families(history: dict[str, Any]) -> list[str]:
-    """Return what a patient was called, the oldest first."""
+    """Return what a patient was called by a page of its history, the oldest first."""
     return [entry["resource"]["name"][0]["family"] for entry in reversed(history["entry"])]
 
 
@@ -74,7 +77,24 @@ async def applied(base: str, mrn: str) -> list[str]:
         if not found:
             return []
         (entry,) = found
-        return families((await client.get(f"/Patient/{entry['resource']['id']}/_history?_count=1000")).json())
+        versions: list[str] = []
+        url = f"/Patient/{entry['resource']['id']}/_history?_count=1000"
+        while url:
+            page = (await client.get(url)).json()
+            # pages begin with the newest
+            versions = families(page) + versions
+            url = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
+        return versions
+
+
+async def until_applied(base: str, mrn: str, count: int) -> None:
+    """Return when a patient has so many versions; fail when nothing is applied for a while."""
+    seen = 0
+    while seen < count:
+        async with asyncio.timeout(PATIENCE):
+            while (now := len(await applied(base, mrn))) <= seen:  # noqa: ASYNC110 - another process applies
+                await asyncio.sleep(0.1)
+        seen = now
 
 
 def free_port() -> int:
@@ -95,10 +115,9 @@ async def rounds(folder: Path, kills: list[Kill]) -> None:
         load.stop()
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*clients)
-            for mrn, sent in load.sent.items():
-                while len(await applied(server.base, mrn)) < len(sent):  # noqa: ASYNC110 - another process applies
-                    await asyncio.sleep(0.1)
-                assert await applied(server.base, mrn) == sent
+        for mrn, sent in load.sent.items():
+            await until_applied(server.base, mrn, len(sent))
+            assert await applied(server.base, mrn) == sent
     finally:
         for client in clients:
             client.cancel()

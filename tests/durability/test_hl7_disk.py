@@ -15,7 +15,7 @@ from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import framed
 from tests.durability.disks import FailingDisk, SmallDisk, seen_by
 from tests.durability.server import Server
-from tests.durability.test_hl7_applied_once import adt, applied, free_port
+from tests.durability.test_hl7_applied_once import adt, applied, free_port, until_applied
 
 PATIENTS = 5
 REFUSED = 20
@@ -85,9 +85,7 @@ async def assert_all_applied(server: Server, stored: list[str]) -> None:
     await asyncio.to_thread(server.until_ready)
     for patient in map(str, range(PATIENTS)):
         expected = sorted(name for name in stored if patient_of(name) == patient)
-        async with asyncio.timeout(PATIENCE):
-            while len(await applied(server.base, patient)) < len(expected):  # noqa: ASYNC110 - another process applies
-                await asyncio.sleep(0.1)
+        await until_applied(server.base, patient, len(expected))
         assert sorted(await applied(server.base, patient)) == expected
 
 
