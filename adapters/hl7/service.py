@@ -34,7 +34,7 @@ from adapters.hl7.operation.noting import keep_nothing
 from adapters.hl7.operation.reloading import Reloading
 from adapters.hl7.operation.watching import Watch
 from adapters.hl7.outbound.destinations import Destination, destinations
-from adapters.hl7.outbound.service import Sending
+from adapters.hl7.outward import Admission, Outward, base_of
 from adapters.hl7.receiving import Receiver
 from adapters.hl7.removing import Note, Removing
 from adapters.hl7.senders import Sender, Senders
@@ -44,16 +44,11 @@ from adapters.hl7.store.postgres.outbound import PostgresQueues
 from adapters.hl7.store.postgres.store import open_message_stores
 from mappings.sites import SITES
 
-DEFAULT_TENANT = 1
 _CONNECTIONS = 4
 """Database connections for messages; the FHIR server has its own."""
-_STOP_SECONDS = 10
-"""How long a stop waits for the answers to messages that were sent."""
 
 Authorization = Callable[[int], str]
 """Gives the header ``Authorization`` of requests for a tenant."""
-Admission = Callable[[Destination], str]
-"""Gives the header ``Authorization`` of requests of a destination."""
 
 
 class Hosted(Protocol):
@@ -140,7 +135,7 @@ class Service:
     def server(self, number: int) -> InProcess:
         """Return the FHIR server as a client of a tenant sees it."""
         header = self._authorization
-        return InProcess(self._application, _base(number), None if header is None else lambda: header(number))
+        return InProcess(self._application, base_of(number), None if header is None else lambda: header(number))
 
     def _tenant(self, number: int) -> Tenant:
         server = self.server(number)
@@ -219,35 +214,23 @@ async def serve(
     folder = Path(settings.hl7_sites) if settings.hl7_sites else SITES
     known, plans, sent_to = senders(folder), Plans(folder), destinations(folder)
     await application.start()
-    contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
-    options = PoolOptions(
-        dsn=settings.database_app_url or settings.database_url,
-        size=_CONNECTIONS,
-        acquire_seconds=settings.database_wait,
-        shared_sessions=settings.database_sessions_shared,
-    )
-    stores = await open_message_stores(options, contexts)
-    queues = PostgresQueues(options, contexts)
+    stores, queues = await _opened(settings)
     keeping = Keeping(settings.hl7_keep_days, partial(_note_of, application, settings))
     service = Service(application, stores, known, AnsweredPlans(plans.of), queues.queue, keeping, authorization)
 
-    def shown_to(destination: Destination) -> InProcess:
-        header = None if admission is None else partial(admission, destination)
-        return InProcess(application, _base(destination.file.tenant), header, destination.file.purpose)
+    outward = Outward(application, queues, service.figures, admission)
 
-    sending = Sending(queues, shown_to, lambda tenant: application.trail_of(tenant).store)
-
-    async def know(known: Sequence[Sender], sent_to: Sequence[Destination]) -> None:
+    async def know(known: Sequence[Sender], wanted: Sequence[Destination]) -> None:
         await service.know(known)
         if sends:
-            sending.know(sent_to)
+            outward.know(wanted)
 
     reloading = asyncio.create_task(Reloading(folder, plans, know, service.figures, sent_to).run())
     listener = Listener(service.receiver.receive, Limits(), commit_bytes=False)
     try:
         await service.start()
         if sends:
-            sending.know(sent_to)
+            outward.know(sent_to)
         await listener.start_on(listening, _tls(settings))
         on_ready()
         await until.wait()
@@ -256,18 +239,10 @@ async def serve(
         await listener.stop()
         reloading.cancel()
         await service.stop()
-        await _ended(asyncio.create_task(sending.stop()))
+        await outward.stop()
         await queues.close()
         await stores.close()
         await application.stop()
-
-
-async def _ended(sending: asyncio.Task[None]) -> None:
-    """Wait for messages that are on their way, and for no more than that."""
-    await asyncio.wait({sending}, timeout=_STOP_SECONDS)
-    sending.cancel()
-    with suppress(asyncio.CancelledError):
-        await sending
 
 
 def _note_of(application: Hosted, settings: Settings, tenant: int) -> Note:
@@ -275,8 +250,16 @@ def _note_of(application: Hosted, settings: Settings, tenant: int) -> Note:
     return keep_nothing if settings.audit == "off" else application.trail_of(tenant).keep
 
 
-def _base(tenant: int) -> str:
-    return "/fhir" if tenant == DEFAULT_TENANT else f"/t/{tenant}/fhir"
+async def _opened(settings: Settings) -> tuple[MessageStores, PostgresQueues]:
+    """Return what keeps messages that come, and those that are sent."""
+    contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
+    options = PoolOptions(
+        dsn=settings.database_app_url or settings.database_url,
+        size=_CONNECTIONS,
+        acquire_seconds=settings.database_wait,
+        shared_sessions=settings.database_sessions_shared,
+    )
+    return await open_message_stores(options, contexts), PostgresQueues(options, contexts)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

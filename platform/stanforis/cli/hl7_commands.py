@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from stanforis.cli.hl7_dispatching import dispatching_commands
 from stanforis.cli.hl7_operating import operating_commands
 from stanforis.cli.options import AsJson
 
 hl7_commands = typer.Typer(no_args_is_help=True)
 hl7_commands.add_typer(operating_commands)
+hl7_commands.add_typer(dispatching_commands)
 
 Sender = Annotated[
     str, typer.Option(help="Sender whose rows count: LAB1, or north/LAB1; none: the rows of every sender.")

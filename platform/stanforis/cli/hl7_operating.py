@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 operating_commands = typer.Typer()
 
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 Of = Annotated[str, typer.Option("--sender", help="Only those of this sender: site/sender.")]
 Type = Annotated[str, typer.Option("--type", help="Only these: ADT^A01, or ADT for all its events.")]
 State = Annotated[str, typer.Option(help="Only these: received, parked, mapped, dead, closed.")]
 ControlId = Annotated[str, typer.Option(help="Only those with this MSH-10.")]
-Since = Annotated[datetime | None, typer.Option(formats=_TIMES, help="Received at or after this (UTC).")]
-Until = Annotated[datetime | None, typer.Option(formats=_TIMES, help="Received before this (UTC).")]
+Since = Annotated[datetime | None, typer.Option(formats=TIMES, help="Received at or after this (UTC).")]
+Until = Annotated[datetime | None, typer.Option(formats=TIMES, help="Received before this (UTC).")]
 
 
 @operating_commands.command("messages")
@@ -43,12 +43,12 @@ def messages(
     """List messages of a running server, or show one. Exit code 1: there is none."""
     from stanforis.cli import hl7_operation  # noqa: PLC0415 - needed here only
 
-    interface = _interface(base, data, token_file)
+    interface = interface_of(base, data, token_file)
     if number is not None:
-        _exit(hl7_operation.message(interface, number, content=content, as_json=as_json))
+        leave(hl7_operation.message(interface, number, content=content, as_json=as_json))
         return
     criteria = _criteria(sender, kind, state, control_id, since, until)
-    _exit(hl7_operation.messages(interface, criteria, count=count, as_json=as_json))
+    leave(hl7_operation.messages(interface, criteria, count=count, as_json=as_json))
 
 
 @operating_commands.command("senders")
@@ -56,7 +56,7 @@ def senders(base: Base = None, data: Data = None, token_file: TokenFile = None, 
     """Show how each sender stands. Exit code 3: one is silent, or has dead letters."""
     from stanforis.cli import hl7_operation  # noqa: PLC0415 - needed here only
 
-    _exit(hl7_operation.senders(_interface(base, data, token_file), as_json=as_json))
+    leave(hl7_operation.senders(interface_of(base, data, token_file), as_json=as_json))
 
 
 @operating_commands.command("replay")
@@ -83,7 +83,7 @@ def replay(
 
     asked = {**_criteria(sender, kind, state, control_id, since, until), "numbers": numbers or []}
     asked |= {"rate": rate, "later": not alone, "dry_run": dry_run}
-    _exit(hl7_operation.replay(_interface(base, data, token_file), asked, as_json=as_json))
+    leave(hl7_operation.replay(interface_of(base, data, token_file), asked, as_json=as_json))
 
 
 @operating_commands.command("answer")
@@ -100,14 +100,14 @@ def answer(
     """Say what a code means that no row has; messages that wait go on. Alone: list questions, exit code 3 if any."""
     from stanforis.cli import hl7_operation  # noqa: PLC0415 - needed here only
 
-    interface = _interface(base, data, token_file)
+    interface = interface_of(base, data, token_file)
     if question is None:
-        _exit(hl7_operation.questions(interface, as_json=as_json))
+        leave(hl7_operation.questions(interface, as_json=as_json))
     elif code is None:
         raise typer.BadParameter("what does the code mean?", param_hint="CODE")
     else:
         said = {"code": code, "system": system, "display": display}
-        _exit(hl7_operation.answer(interface, question, said, as_json=as_json))
+        leave(hl7_operation.answer(interface, question, said, as_json=as_json))
 
 
 @operating_commands.command("send")
@@ -126,10 +126,11 @@ def send(
 
     is_tls = tls or authorities is not None or certificate is not None
     context = hl7_sending.tls_of(authorities, certificate, key) if is_tls else None
-    _exit(hl7_sending.send(files, to, context, seconds=wait, as_json=as_json))
+    leave(hl7_sending.send(files, to, context, seconds=wait, as_json=as_json))
 
 
-def _interface(base: str | None, data: Path | None, token_file: Path | None) -> Interface:
+def interface_of(base: str | None, data: Path | None, token_file: Path | None) -> Interface:
+    """Return the operation of interfaces on the server that is meant."""
     from stanforis.cli import hl7_operation  # noqa: PLC0415 - needed here only
     from stanforis.cli.credentials import chosen  # noqa: PLC0415 - the same
 
@@ -139,11 +140,17 @@ def _interface(base: str | None, data: Path | None, token_file: Path | None) -> 
 def _criteria(
     sender: str, kind: str, state: str, control_id: str, since: datetime | None, until: datetime | None
 ) -> dict[str, Any]:
+    told = {"sender": sender, "type": kind, "state": state, "control_id": control_id}
+    return {**told, **times_of(since, until)}
+
+
+def times_of(since: datetime | None, until: datetime | None) -> dict[str, str]:
+    """Return the times that are given, in UTC, as they are asked for."""
     times = {"since": since, "until": until}
-    told = {name: at.replace(tzinfo=UTC).isoformat() for name, at in times.items() if at is not None}
-    return {"sender": sender, "type": kind, "state": state, "control_id": control_id, **told}
+    return {name: at.replace(tzinfo=UTC).isoformat() for name, at in times.items() if at is not None}
 
 
-def _exit(code: int) -> None:
+def leave(code: int) -> None:
+    """End with an exit code."""
     if code:
         raise typer.Exit(code)

@@ -50,6 +50,14 @@ class Interface:
         """
         return self._send("POST", path, json.dumps(told).encode())
 
+    def put(self, path: str, told: dict[str, Any]) -> Any:
+        """Have something be as it is told, and return how it stands.
+
+        Raises:
+            OperatorError: it cannot be done; the text says why.
+        """
+        return self._send("PUT", path, json.dumps(told).encode())
+
     def _send(self, method: str, path: str, body: bytes | None) -> Any:
         headers = {**self._credentials.headers(), "Content-Type": "application/json", "Accept": "application/json"}
         request = Request(self._base + path, body, headers, method=method)  # noqa: S310 - http, or https
@@ -64,38 +72,44 @@ class Interface:
 
 def messages(interface: Interface, criteria: dict[str, Any], *, count: int, as_json: bool) -> int:
     """Show messages that fit, the newest first; 1 if there are none."""
+    found = pages(interface, "/messages", criteria, count)
+    tell(found, _LISTED, as_json=as_json)
+    return 0 if found else 1
+
+
+def pages(interface: Interface, path: str, criteria: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """Return *count* messages at most of a list, the newest first."""
     found: list[dict[str, Any]] = []
     before: int | None = None
     while len(found) < count:
-        page = interface.get("/messages", **criteria, before=before, count=min(500, count - len(found)))
+        page = interface.get(path, **criteria, before=before, count=min(500, count - len(found)))
         found += page["messages"]
         before = page["before"]
         if before is None:
             break
-    _tell(found, _LISTED, as_json=as_json)
-    return 0 if found else 1
+    return found
 
 
-def message(interface: Interface, number: int, *, content: bool, as_json: bool) -> int:
+def message(interface: Interface, number: int, *, content: bool, as_json: bool, of: str = "/messages") -> int:
     """Show one message, with what it says where *content* is wanted."""
-    shown = interface.get(f"/messages/{number}")
-    said = interface.get(f"/messages/{number}/content") if content else None
+    shown = interface.get(f"{of}/{number}")
+    said = interface.get(f"{of}/{number}/content") if content else None
     if as_json:
-        _json(shown if said is None else {**shown, "content": said})
+        write_json(shown if said is None else {**shown, "content": said})
         return 0
     for name, value in shown.items():
         if value not in (None, "", []):
-            _say(f"{name}: {_text(value)}")
+            say(f"{name}: {_text(value)}")
     if said is not None:
-        _say("")
-        _say(said["text"])
+        say("")
+        say(said["text"])
     return 0
 
 
 def senders(interface: Interface, *, as_json: bool) -> int:
     """Show all senders; 3 if one of them is silent or has dead letters."""
     found = interface.get("/senders")
-    _tell(found, _SENDERS, as_json=as_json)
+    tell(found, _SENDERS, as_json=as_json)
     return 3 if any(each["is_silent"] or each["dead"] for each in found) else 0
 
 
@@ -103,17 +117,17 @@ def replay(interface: Interface, asked: dict[str, Any], *, as_json: bool) -> int
     """Have messages worked on again, or count them; 1 if there are none."""
     told = interface.post("/replays", {name: value for name, value in asked.items() if value not in (None, "", [])})
     if as_json:
-        _json(told)
+        write_json(told)
     else:
         what = "would be worked on again" if told["dry_run"] else "are worked on again, in the order they came"
-        _say(f"{told['count']} messages {what}")
+        say(f"{told['count']} messages {what}")
     return 0 if told["count"] else 1
 
 
 def questions(interface: Interface, *, as_json: bool) -> int:
     """Show open questions about codes; 3 if there are any."""
     found = interface.get("/questions")
-    _tell(found, ("id", "sender", "table", "code", "asked_at"), as_json=as_json)
+    tell(found, ("id", "sender", "table", "code", "asked_at"), as_json=as_json)
     return 3 if found else 0
 
 
@@ -121,9 +135,9 @@ def answer(interface: Interface, question: str, said: dict[str, str], *, as_json
     """Say what a code means."""
     told = interface.post(f"/questions/{quote(question, safe='')}/answer", said)
     if as_json:
-        _json(told)
+        write_json(told)
     else:
-        _say(f"{told['sender']}: {told['code']} of {told['table']} means {told['answer']['code']}")
+        say(f"{told['sender']}: {told['code']} of {told['table']} means {told['answer']['code']}")
     return 0
 
 
@@ -138,12 +152,13 @@ def _told(error: HTTPError) -> str:
     return f"The server answered {error.code}: {detail or error.reason}{hint}"
 
 
-def _tell(found: Sequence[dict[str, Any]], names: Sequence[str], *, as_json: bool) -> None:
+def tell(found: Sequence[dict[str, Any]], names: Sequence[str], *, as_json: bool) -> None:
+    """Show what was found, as a table of *names* or as JSON."""
     if as_json:
-        _json(found)
+        write_json(found)
         return
     if not found:
-        _say("There is none.")
+        say("There is none.")
         return
     table = Table(*names, box=None, pad_edge=False)
     for each in found:
@@ -165,9 +180,11 @@ def _text(value: object) -> str:
             return str(value)
 
 
-def _json(value: object) -> None:
+def write_json(value: object) -> None:
+    """Write a value as JSON."""
     Console(highlight=False, soft_wrap=True).out(json.dumps(value), highlight=False)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Write a line for a person."""
     Console(highlight=False, soft_wrap=True, markup=False).print(text)

@@ -51,7 +51,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(json.dumps(told).encode())
 
-            do_POST = do_GET  # noqa: N815 - its name
+            do_POST = do_PUT = do_GET  # noqa: N815 - its names
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
                 return
@@ -178,3 +178,57 @@ def test_an_address_has_host_and_port(tmp_path, to):
     file.write_bytes(ADT)
     with pytest.raises(OperatorError, match="HOST:PORT"):
         send([file], to, None, seconds=1.0, as_json=True)
+
+
+DESTINATION: dict[str, Any] = {"name": "north/RIS", "mode": "runs", "waiting": 0, "lag_seconds": 0.0, "attempts": 0}
+DESTINATION |= {"trouble": "", "dead": 0, "answered_at": None}
+SENT = {
+    "number": 9,
+    "made_at": "2026-11-23T10:00:00Z",
+    "destination": "north/RIS",
+    "type": "ADT^A01",
+    "control_id": "C1",
+    "resource": "Encounter/1",
+    "state": "dead",
+    "reason": "AR",
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "code"), [({}, 0), ({"trouble": "no connection"}, 3), ({"dead": 2}, 3), ({"mode": "paused"}, 3)]
+)
+def test_destinations_end_with_whether_one_needs_somebody(server, more, code):
+    server.answers = [(200, [DESTINATION | more])]
+    shown = run(server, "destinations")
+    assert (shown.exit_code, "north/RIS" in shown.stdout) == (code, True)
+
+
+def test_a_destination_is_paused(server):
+    server.answers = [(200, [DESTINATION | {"mode": "paused"}])]
+    told = run(server, "destinations", "north/RIS", "--mode", "paused", "--reason", "moves", "--json")
+    assert (told.exit_code, json.loads(told.stdout)[0]["mode"]) == (0, "paused")
+    assert server.asked == [
+        ("PUT", "/hl7/api/destinations/north/RIS/mode", {"mode": "paused", "reason": "moves"}),
+    ]
+    assert run(server, "destinations", "--mode", "paused").exit_code == 2
+
+
+def test_sent_messages_are_listed_and_one_is_shown(server):
+    server.answers = [(200, {"messages": [SENT], "before": None}), (200, SENT), (200, {"text": "MSH|"})]
+    found = run(server, "sent", "--state", "dead", "--destination", "north/RIS", "--json")
+    assert json.loads(found.stdout) == [SENT]
+    assert "MSH|" in run(server, "sent", "9", "--content").stdout
+    assert [path for _, path, _ in server.asked] == [
+        "/hl7/api/sent?destination=north%2FRIS&state=dead&count=50",
+        "/hl7/api/sent/9",
+        "/hl7/api/sent/9/content",
+    ]
+
+
+def test_dead_messages_are_sent_again(server):
+    server.answers = [(202, {"count": 3}), (200, {"number": 12}), (202, {"count": 0})]
+    assert "3 messages are sent again" in run(server, "resend", "--destination", "north/RIS").stdout
+    assert json.loads(run(server, "resend", "9", "--json").stdout) == {"count": 1, "numbers": [12]}
+    assert run(server, "resend", "--destination", "north/RIS").exit_code == 1
+    assert run(server, "resend").exit_code == 2
+    assert [path for _, path, _ in server.asked[:2]] == ["/hl7/api/sent/revivals", "/hl7/api/sent/9/revive"]

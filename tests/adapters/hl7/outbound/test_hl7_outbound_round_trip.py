@@ -31,7 +31,7 @@ UNMAKEABLE = {
     "ORM-O01-06.hl7": "OBR-4",
 }
 """Messages of which no valid one can be made again, and the place that lacks what is required: results that came
-without a status, and orders of a diet, supplies and a drug, which have no OBR: what was ordered is in other resources."""
+without a status, and orders of a diet, supplies and a drug, which have no OBR: other resources say what was ordered."""
 LOST = {
     ("LAB-ORM-1.hl7", "ORC-9"): "a time without an offset gets that of the sender",
     ("MDHHS-OML-O21-2.hl7", "OBR-4.1"): "two requests under one placer number are one order",
