@@ -78,12 +78,20 @@ def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
     jwk = ECAlgorithm.to_jwk(key.private, as_dict=True) | {"kid": key.public.kid}
     keys = tmp_path / "jwks.json"
     keys.write_text(json.dumps({"keys": [key.public.jwk()]}))
-    app = registered(server, "Chart", "--scope", SCOPE, "--redirect-uri", BACK)
+    bye = f"{BACK}/bye"
+    app = registered(
+        server, "Chart", "--scope", SCOPE, "--redirect-uri", BACK, "--post-logout-redirect-uri", bye
+    )  # fmt: skip
+    service = registered(
+        server, "Router", "--scope", "user/Patient.rs", "--jwks", str(keys), "--authentication", "private_key_jwt",
+        "--grant-type", "urn:ietf:params:oauth:grant-type:token-exchange",
+    )  # fmt: skip
     system = registered(
         server, "Laboratory", "--scope", "system/Patient.rs system/Observation.cruds", "--jwks", str(keys),
         "--authentication", "private_key_jwt", "--grant-type", "client_credentials",
     )  # fmt: skip
-    told = {"app": app["client_id"], "system": system["client_id"], "jwk": jwk, "name": nurse, "password": PASSWORD}
+    told = {"app": app["client_id"], "system": system["client_id"], "service": service["client_id"]}
+    told |= {"jwk": jwk, "name": nurse, "password": PASSWORD, "back": bye}
     assert run(server, "openid.mjs", told) == {
         "code": {"fhirUser": True, "expires_in": 300},
         "reads": [200, 403],
@@ -98,6 +106,14 @@ def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
         "system": {"scope": "system/Observation.rs system/Patient.rs", "reads": 200},
         "active": [True, False],
         "more": "invalid_scope",
+        "bound": ["dpop", 200, 200, 401],
+        "stolen": "invalid_dpop_proof",
+        "kept": "dpop",
+        "exchanged": [200, 403],
+        "tooMuch": "invalid_scope",
+        "notBound": "invalid_grant",
+        "left": True,
+        "signedOut": "login_required",
     }
 
 

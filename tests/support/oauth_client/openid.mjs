@@ -1,10 +1,10 @@
 // openid-client against a running server: code, refresh, userinfo, a system's own tokens, and refusals. Prints JSON.
-// node openid.mjs ISSUER FHIR_BASE '{"app", "system", "jwk", "name", "password"}'
+// node openid.mjs ISSUER FHIR_BASE '{"app", "system", "service", "jwk", "name", "password", "back"}'
 import * as client from 'openid-client'
 import { browser } from './browser.mjs'
 
 const [issuer, fhir, given] = process.argv.slice(2)
-const { app, system, jwk, name, password } = JSON.parse(given)
+const { app, system, service, jwk, name, password, back } = JSON.parse(given)
 const execute = [client.allowInsecureRequests]
 const seen = {}
 const refusal = (promise) => promise.then(() => 'done', (error) => error.error ?? error.cause?.error ?? error.code)
@@ -24,8 +24,8 @@ const asked = {
   code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
   code_challenge_method: 'S256',
 }
-const { agree } = browser(issuer)
-const answer = await agree(client.buildAuthorizationUrl(config, asked), { name, password })
+const person = browser(issuer)
+const answer = await person.agree(client.buildAuthorizationUrl(config, asked), { name, password })
 const tokens = await client.authorizationCodeGrant(config, answer, checks)
 const claims = tokens.claims()
 seen.code = { fhirUser: claims.fhirUser === `${fhir}/Practitioner/7`, expires_in: tokens.expires_in }
@@ -59,5 +59,52 @@ seen.active = [(await client.tokenIntrospection(own, granted.access_token)).acti
 await client.tokenRevocation(own, granted.access_token)
 seen.active.push((await client.tokenIntrospection(own, granted.access_token)).active)
 seen.more = await refusal(client.clientCredentialsGrant(own, { scope: 'system/Condition.rs' }))
+
+// The same person and app, pushed beforehand, with tokens that are bound to a key.
+const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'))
+const pushed = await client.buildAuthorizationUrlWithPAR(config, asked, { DPoP })
+const bound = await client.authorizationCodeGrant(config, await person.agree(pushed, { name, password }), checks, undefined, {
+  DPoP,
+})
+const shown = async (base, handle) =>
+  client
+    .fetchProtectedResource(config, bound.access_token, new URL(`${base}/Patient?_count=1`), 'GET', undefined, undefined, {
+      DPoP: handle,
+    })
+    .then((answered) => answered.status, (error) => error.status ?? error.cause?.status ?? error.code)
+const stranger = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'))
+seen.bound = [
+  bound.token_type,
+  await shown(fhir, DPoP),
+  await shown(fhir.replace('/fhir', '/t/1/fhir'), DPoP),
+  (await fetch(`${fhir}/Patient`, { headers: { authorization: `Bearer ${bound.access_token}` } })).status,
+]
+seen.stolen = await refusal(client.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP: stranger }))
+seen.kept = (await client.refreshTokenGrant(config, bound.refresh_token, undefined, { DPoP })).token_type
+
+// A service acts for the person, within what it is registered for.
+const acting = await client.discovery(new URL(issuer), service, undefined, client.PrivateKeyJwt({ key, kid: jwk.kid }), {
+  execute,
+})
+const begun = await person.agree(client.buildAuthorizationUrl(config, asked), { name, password })
+const again = await client.authorizationCodeGrant(config, begun, checks)
+const exchange = (token, scope) =>
+  client.genericGrantRequest(acting, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+    subject_token: token,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    scope,
+  })
+const passed = await exchange(again.access_token, 'user/Patient.rs')
+seen.exchanged = [await status(passed.access_token, 'Patient'), await status(passed.access_token, 'Observation')]
+seen.tooMuch = await refusal(exchange(again.access_token, 'user/Condition.rs'))
+seen.notBound = await refusal(exchange(bound.access_token, 'user/Patient.rs'))
+
+// The person signs out by the app.
+const end = { post_logout_redirect_uri: back, id_token_hint: again.id_token, state: 'z' }
+const left = await person.browse(client.buildEndSessionUrl(config, end))
+seen.left = left.answer?.href === `${back}?state=z`
+seen.signedOut = (await person.browse(client.buildAuthorizationUrl(config, { ...asked, prompt: 'none' }))).answer?.searchParams.get(
+  'error',
+)
 
 console.log(JSON.stringify(seen))
