@@ -17,7 +17,9 @@ from adapters.hl7.mapping.finishing import URI_SYSTEM
 from fhir_api.model import exact_json
 
 SAME = "same"
-"""The answer that lets the message go on; any other means another patient."""
+"""The answer that lets the message go on."""
+OTHER = "other"
+"""The answer that ends it: another patient is meant."""
 _LONGEST = 16
 
 

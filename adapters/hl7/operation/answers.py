@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from adapters.hl7.applying.questions import CODE, SYSTEM, Question
+from adapters.hl7.applying.doubting import OTHER, SAME
+from adapters.hl7.applying.questions import CODE, PATIENT_TABLE, SYSTEM, Question
 from adapters.hl7.applying.server import FhirServer, Json
 from mappings.corrections import linked
 from mappings.errors import MappingError
@@ -64,6 +65,12 @@ class Asked:
     answer: Coding | None
 
 
+_PATIENTS = (
+    Coding(SAME, SYSTEM, "The patient in the task's focus"),
+    Coding(OTHER, SYSTEM, "Another patient: the message is a dead letter"),
+)
+
+
 async def asked(server: FhirServer, *, is_answered: bool = False) -> list[Asked]:
     """Return open questions, or those that are answered; the newest first, 200 at most.
 
@@ -108,6 +115,8 @@ async def say(server: FhirServer, task_id: str, coding: Coding) -> Asked:
 
 def choices(asked_question: Asked, folder: Path) -> Sequence[Coding]:
     """Return the codes that rows of the table know; what a code means is one of them, most of the time."""
+    if asked_question.table == PATIENT_TABLE:
+        return _PATIENTS
     try:
         site, sender = find_sender(asked_question.sender, folder)
         tables = site.sheets(sender).tables

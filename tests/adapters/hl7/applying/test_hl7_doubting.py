@@ -8,6 +8,7 @@ import pytest
 
 from adapters.hl7.applying.doubting import doubts
 from adapters.hl7.applying.questions import PATIENT_TABLE, Question
+from adapters.hl7.operation.answers import Asked, choices
 from adapters.hl7.store.port import State
 from tests.support.hospital import Hospital, Json
 
@@ -57,6 +58,11 @@ def test_who_may_be_another(told, is_doubtful):
 
 def test_who_is_not_there_is_nobody_else():
     assert doubts("lab", {URN: entry(DIANE)}, {URN: None}) == []
+
+
+def test_people_choose_between_two_answers(tmp_path):
+    asked = Asked("t1", "lab", PATIENT_TABLE, "p1/0", "", None)
+    assert [each.code for each in choices(asked, tmp_path)] == ["same", "other"]
 
 
 async def told(hospital: Hospital) -> Json:
