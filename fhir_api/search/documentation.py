@@ -75,6 +75,7 @@ MEANINGS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
         "missing": ("there is no text, or there is one", "Patient?phonetic:missing=true"),
         "exact": ("the whole text, as it is written", "Patient?family:exact=Uwimana"),
         "contains": ("somewhere in the text", "Patient?family:contains=mana"),
+        "text": ("words, by their beginnings, in any order; `AND`, `OR`, `NOT`, brackets", "Patient?name:text=uwi ana"),
     },
     "uri": {
         "missing": ("there is no uri, or there is one", "ValueSet?url:missing=false"),

@@ -28,11 +28,12 @@ from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading
 from fhir_api.search.types.token import CODE_SETS, code_set
 from fhir_api.search.types.values import parse_value
+from fhir_api.search.words import text_of_words
 
 MODIFIERS: dict[str, tuple[str, ...]] = {
     "token": ("missing", "text", "not", "in", "not-in", "above", "below", "of-type"),
     "reference": ("missing", "identifier", "above", "below"),
-    "string": ("missing", "exact", "contains"),
+    "string": ("missing", "exact", "contains", "text"),
     "uri": ("missing", "above", "below"),
     "date": ("missing",),
     "number": ("missing",),
@@ -72,8 +73,10 @@ class ValueReader:
             raise bad_value(parameter.code, "a value between any two commas")
         if parameter.by_sound:
             return (sound.clause(parameter, texts),)
-        if parameter.type == "token" and modifier == "text":
-            return (self._texts(parameter, texts),)
+        if modifier == "text":
+            if parameter.type == "token":
+                return (self._texts(parameter, texts),)
+            return (text_of_words(parameter, [unescape(text) for text in texts]),)
         if modifier == "below" and parameter.element_types == ("code",) and not any("|" in text for text in texts):
             values = tuple(parse_value(parameter, text, self.reading) for text in texts)
             return (ValueClause(parameter, "media-type", values),)
@@ -134,7 +137,7 @@ class ValueReader:
         known: Sequence[str] = MODIFIERS[parameter.type] if not parameter.by_sound else ("missing",)
         if "Identifier" not in parameter.element_types:
             known = [name for name in known if name != "of-type"]
-        if not parameter.texts:
+        if parameter.type == "token" and not parameter.texts:
             known = [name for name in known if name != "text"]
         if modifier is None or modifier in known:
             return

@@ -13,9 +13,10 @@ import re
 from functools import cache, lru_cache
 from typing import Any, Final
 
+from fhir_api.search.clause_trees import with_values
 from fhir_api.search.entries import IndexEntries, WordsEntry, parameter_key
 from fhir_api.search.folding import fold
-from fhir_api.search.query import Clause, Parameter, ValueClause, WordsValue
+from fhir_api.search.query import AllClause, AnyClause, Clause, Parameter, StringValue, ValueClause, WordsValue
 from fhir_api.search.text_query import any_text, text_clause
 
 FULL_TEXT: Final = frozenset({"_text", "_content"})
@@ -99,6 +100,27 @@ def words_clause(resource_type: str, code: str, texts: list[str]) -> Clause:
     parameter = Parameter(resource_type, code, "token", parameter_key(resource_type, code), "", "")
     searched = ValueClause(parameter, "words", ())
     return any_text(text_clause(code, searched, text, _split) for text in texts)
+
+
+def text_of_words(parameter: Parameter, texts: list[str]) -> Clause:
+    """Return the clause that words of the texts of a string parameter begin as one of *texts* asks for.
+
+    Raises:
+        FhirError: MALFORMED for a text that cannot be read, or has no words.
+    """
+    searched = ValueClause(parameter, "word", ())
+    split = (text_clause(f"{parameter.code}:text", searched, text, _split) for text in texts)
+    return with_values(any_text(split), _each_word)
+
+
+def _each_word(clause: ValueClause) -> Clause:
+    sets = (value.words for value in clause.values if isinstance(value, WordsValue))
+    return AnyClause(
+        tuple(
+            AllClause(tuple(ValueClause(clause.parameter, "word", (StringValue(word),)) for word in words))
+            for words in sets
+        )
+    )
 
 
 def matches(entry: WordsEntry, value: WordsValue, modifier: str | None = None) -> bool:

@@ -79,7 +79,7 @@ def matches(entry: StringEntry, value: StringValue, modifier: str | None = None)
     """Tell whether a text starts with the value, contains it, or (``:exact``) equals it.
 
     But for ``:exact`` both are folded; a value of punctuation only then matches nothing. Comparisons of ``_filter``
-    come as the modifiers ``equals``, ``ends-with``, ``gt``, ``lt``, ``ge``, ``le``.
+    come as the modifiers ``equals``, ``ends-with``, ``gt``, ``lt``, ``ge``, ``le``; the words of ``:text`` as ``word``.
     """
     if modifier == "exact":
         return entry.text == value.text
@@ -90,6 +90,7 @@ def matches(entry: StringEntry, value: StringValue, modifier: str | None = None)
 COMPARISONS: Final[Mapping[str | None, Callable[[str, str], bool]]] = {
     None: str.startswith,
     "contains": str.__contains__,
+    "word": lambda text, wanted: f" {wanted}" in f" {text}",
     "equals": str.__eq__,
     "ends-with": str.endswith,
     "gt": str.__gt__,

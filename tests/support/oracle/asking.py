@@ -14,7 +14,7 @@ from fhir_api.fhirpath import Item
 from tests.support.oracle import dates, numbers, others, tokens
 from tests.support.oracle.answer import PARENTS, PREFIXES, Oracle, Question
 from tests.support.oracle.definitions import Tree, by_url, elements, parameters
-from tests.support.oracle.texts import escape
+from tests.support.oracle.texts import escape, folded
 
 Pair = tuple[str, str]
 
@@ -236,6 +236,7 @@ def _texts(text: str) -> Iterator[tuple[str, str]]:
             yield "contains", escape(each[1:])
             yield "", escape(each[1:])
         yield "", escape(each.split()[-1])
+        yield from (("text", word[:4]) for word in folded(each).split() if word not in {"and", "or", "not"})
 
 
 def _dates(item: Item) -> Iterator[tuple[str, str]]:

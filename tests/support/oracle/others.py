@@ -62,6 +62,8 @@ def is_string(item: Item, modifier: str, text: str, code: str) -> bool:
         return wanted in strings(item)
     if not folded(wanted):
         return False
+    if modifier == "text":
+        return any(f" {folded(wanted)}" in f" {folded(each)}" for each in strings(item))
     if modifier == "contains":
         return any(folded(wanted) in folded(each) for each in strings(item))
     return any(folded(each).startswith(folded(wanted)) for each in [*strings(item), *families(item, code)])

@@ -75,7 +75,7 @@ def _asks(clause: ValueClause, indexing: Indexing) -> bool:
         return False
     if indexing.definitions.parameter(parameter.resource_type, parameter.code) != parameter:
         return False
-    return clause.modifier == "contains" or any(map(_is_long, clause.values))
+    return clause.modifier in {"contains", "word"} or any(map(_is_long, clause.values))
 
 
 def _is_long(value: Value) -> bool:

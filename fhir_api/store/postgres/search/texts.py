@@ -41,6 +41,8 @@ class Texts:
         match modifier:
             case "contains":
                 return f"strpos(x.folded, {bound}) > 0"
+            case "word":
+                return f"strpos(' ' || x.folded, ' ' || {bound}) > 0"
             case "ends-with":
                 return f"right(x.folded, char_length({bound})) = {bound}"
             case _:
