@@ -21,6 +21,7 @@ from adapters.hl7.operation.shown import (
     Meaning,
     Messages,
     Page,
+    Patients,
     Question,
     Replayed,
     Replaying,
@@ -49,6 +50,12 @@ class Api:
         found = await self._desk.messages(page.criteria(), page.before, page.count)
         before = found[-1].number if len(found) == page.count else None
         return Messages(messages=[InList.of(each) for each in found], before=before)
+
+    async def search_messages(self, request: Request, asked: Patients) -> Messages:
+        """Return the newest messages that wrote a patient's record."""
+        found = await self._desk.of_patient(asked.patient.strip())
+        touched(request, found.patients)
+        return Messages(messages=[InList.of(each) for each in found.messages], before=None)
 
     async def message(self, number: int) -> Shown:
         """Return what became of a message."""
@@ -113,6 +120,7 @@ def router(desk: Desk, entrance: Entrance) -> APIRouter:
 
     add("/senders", api.senders, Right.LOOK, "Senders and how they stand")
     add("/messages", api.messages, Right.LOOK, f"Messages, the newest first, {MOST_LISTED} at most")
+    add("/messages/search", api.search_messages, Right.READ, "Those that wrote a patient's record", method="POST")
     add("/messages/{number}", api.message, Right.LOOK, "What became of a message")
     add("/messages/{number}/content", api.content, Right.READ, "What a message says, and what was made of it")
     add("/messages/{number}/close", api.close, Right.WORK, "Do nothing more with it", method="POST")

@@ -13,6 +13,7 @@ from adapters.hl7.errors import Hl7Error
 from adapters.hl7.operation import answers
 from adapters.hl7.operation.answers import Asked, Coding
 from adapters.hl7.operation.coverage import Coverage, coverage_of
+from adapters.hl7.operation.patients import OfPatient, sought
 from adapters.hl7.operation.reading import Content, Made, content_of, made_of
 from adapters.hl7.operation.standing import Known, SenderView, views
 from adapters.hl7.receiving import answer_of, arrival_of, check
@@ -84,6 +85,14 @@ class Desk:
     async def messages(self, criteria: Criteria, before: int | None = None, count: int = 50) -> list[Listed]:
         """Return messages that fit, the newest first."""
         return await self._store.listed(criteria, before=before, count=count)
+
+    async def of_patient(self, told: str) -> OfPatient:
+        """Return the newest messages that wrote a patient's record; those that are not mapped are not known by it.
+
+        Args:
+            told: an identifier of the patient, such as ``4711`` or ``urn:oid:1.2.3|4711``, or ``Patient/`` and an id.
+        """
+        return await sought(self._server, self._store, told)
 
     async def message(self, number: int) -> Seen:
         """Return a message, without what it says.

@@ -5,7 +5,7 @@ No URL holds anything of a patient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -21,8 +21,8 @@ from adapters.hl7.operation.forms import Forms, sent_form
 from adapters.hl7.operation.noting import touched
 from adapters.hl7.operation.rendering import page, texts_of
 from adapters.hl7.operation.rights import Operator, Right
-from adapters.hl7.operation.shown import Closing, Meant, Replaying
-from adapters.hl7.store.looking import Criteria, State
+from adapters.hl7.operation.shown import Closing, Meant, Patients, Replaying
+from adapters.hl7.store.looking import Criteria, Listed, State
 from fhir_api.model import exact_json
 from identity.access.web.pages import HEADERS
 
@@ -56,7 +56,30 @@ class Pages:
         older = ""
         if len(found) == _COUNT:
             older = urlencode({name: value for name, value in asked.items() if value} | {"before": found[-1].number})
-        return page(request, "messages.html", messages=found, older=older, asked=asked, **await self._choices())
+        return await self._messages(request, found, asked, older=older)
+
+    async def search_messages(self, request: Request) -> Response:
+        """Return the newest messages that wrote a patient's record; what was asked stands in no URL."""
+        sent = await self._sent(request, "messages")
+        meant = checked(Patients, {"patient": sent.get("patient", "").strip()})
+        found = await self._desk.of_patient(meant.patient)
+        touched(request, found.patients)
+        return await self._messages(request, found.messages, _asked({}) | {"patient": meant.patient})
+
+    async def _messages(
+        self, request: Request, found: Sequence[Listed], asked: Mapping[str, str], *, older: str = ""
+    ) -> Response:
+        operator = operator_of(request)
+        return page(
+            request,
+            "messages.html",
+            messages=found,
+            older=older,
+            asked={"patient": "", **asked},
+            form=self._forms.token(operator, "messages"),
+            may_read=operator.may(Right.READ),
+            **await self._choices(),
+        )
 
     async def message(self, request: Request, number: int) -> Response:
         """Return the page of a message, without what it says."""
@@ -207,6 +230,7 @@ def routes(pages: Pages, entrance: Entrance) -> APIRouter:
 
     add("/", pages.senders, Right.LOOK)
     add("/messages", pages.messages, Right.LOOK)
+    add("/messages", pages.search_messages, Right.READ, "POST")
     add("/messages/{number}", pages.message, Right.LOOK)
     add("/messages/{number}/content", pages.content, Right.READ)
     add("/messages/{number}/replay", pages.replay_message, Right.WORK, "POST")

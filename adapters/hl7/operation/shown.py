@@ -119,6 +119,14 @@ class Sent(BaseModel):
         return cls(**(told | {"last_at": instant(view.last_at)}))
 
 
+class Patients(Asking):
+    """Whose messages are looked for; what is asked stands in no URL."""
+
+    patient: Annotated[str, Field(min_length=1, max_length=400, pattern=r"\S")] = Field(
+        description="An identifier, such as `4711` or `urn:oid:1.2.3|4711`, or `Patient/` and the id in FHIR."
+    )
+
+
 class InList(BaseModel):
     """A message in a list: nothing of what it says."""
 

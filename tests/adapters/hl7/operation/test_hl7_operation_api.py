@@ -176,6 +176,7 @@ async def test_a_question_is_answered_once_and_the_message_goes_on(hospital):
 ROUTES = [
     ("GET", "/senders", None),
     ("GET", "/messages", None),
+    ("POST", "/messages/search", {"patient": "4711"}),
     ("GET", "/messages/1", None),
     ("GET", "/messages/1/content", None),
     ("POST", "/messages/1/close", {"reason": "because"}),
@@ -195,7 +196,7 @@ ROUTES = [
     ("POST", "/sent/1/revive", None),
     ("POST", "/sent/1/close", {"reason": "because"}),
 ]
-ASKING = {"/sent/search"}
+ASKING = {"/messages/search", "/sent/search"}
 """What is asked in a body, so that it stands in no URL."""
 
 
@@ -264,3 +265,21 @@ async def test_answers_are_kept_by_nobody(hospital):
 
 async def test_there_is_nothing_of_a_tenant_that_there_is_not(hospital):
     assert (await hospital.http().get("/t/77/hl7/api/senders")).status_code == 404
+
+
+@pytest.mark.parametrize("told", ["4711", "urn:oid:1.2.3|4711", "Patient/{id}"])
+async def test_messages_of_a_patient_are_found_and_that_goes_on_record(hospital, told):
+    number = await hospital.receives()
+    await hospital.worker.drain()
+    other = await hospital.receives("M2", ADT.replace(b"4711", b"4712").replace(b"815", b"816"))
+    await hospital.worker.drain()
+    http = hospital.api("integrator")
+    (patient,) = [
+        entry["resource"]["id"]
+        for entry in (await hospital.server.send("GET", "Patient?identifier=4711")).resource["entry"]
+    ]
+    found = (await http.post("/messages/search", json={"patient": told.format(id=patient)})).json()
+    assert [each["number"] for each in found["messages"]] == [number]
+    assert other != number
+    nobody = (await http.post("/messages/search", json={"patient": "nobody"})).json()
+    assert nobody["messages"] == []
