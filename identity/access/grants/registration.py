@@ -78,6 +78,9 @@ def _stated(server: Server, statement: str) -> dict[str, Any]:
     expires_at = claims.get("exp")
     if not isinstance(expires_at, int | float) or not server.clock() < expires_at:
         raise OAuthError(Refusal.INVALID_SOFTWARE_STATEMENT, "software_statement has no exp, or has expired")
+    # it is no secret: whoever finds it must not register the application with another tenant
+    if claims.get("aud") != server.issuer:
+        raise OAuthError(Refusal.INVALID_SOFTWARE_STATEMENT, "aud of software_statement has to be the issuer's URL")
     missing = _STATED - claims.keys()
     if _WITHOUT_PERSON.intersection(_texts(claims.get("grant_types"))) and not {"jwks", "jwks_uri"} & claims.keys():
         missing |= {"jwks"}

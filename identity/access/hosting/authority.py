@@ -25,6 +25,7 @@ from identity.access.grants.showing import Shown
 from identity.access.hosting.addresses import DEFAULT_TENANT, Site
 from identity.access.hosting.key_sets import KeySets
 from identity.access.hosting.owner import owner_key, owner_verification
+from identity.access.hosting.vouching import statement_keys
 from identity.access.noting import Note, Noted, note_nothing
 from identity.access.policy.policies import Policies
 from identity.access.store.port import AccessStores
@@ -81,6 +82,7 @@ class Authority:
         self._verifier = Verifier(self._find_key, self._expected, self._revocations, clock=clock)
         self._outbound = Outbound(networks(settings.outbound_networks))
         self._key_sets = KeySets(self._outbound, clock)
+        self._statement_keys = statement_keys(settings.data)
         self.note: Note = note_nothing
         self.keep: KeepRecord = keep_nothing
         self._servers = Recent[int, Server](MOST_TENANTS)
@@ -170,6 +172,7 @@ class Authority:
             policy_epoch_of=self._generations.get,
             revocations=self._revocations,
             fetch_keys=self._key_sets,
+            statement_keys=self._statement_keys,
             note=self._noted,
         )
 

@@ -309,6 +309,7 @@ async def test_a_revoked_token_is_not_active(access):
 
 
 STATEMENT = {
+    "aud": ISSUER,
     "client_name": "Vouched",
     "scope": "user/Patient.rs openid",
     "grant_types": ["authorization_code", "refresh_token"],
@@ -355,6 +356,9 @@ async def test_a_system_registers_itself_with_its_keys_vouched_for(access):
         ({"software_statement": None}, {}, "invalid_software_statement"),
         ({"software_statement": "x.y.z"}, {}, "invalid_software_statement"),
         ({}, {"exp": NOW}, "invalid_software_statement"),
+        ({}, {"aud": None}, "invalid_software_statement"),
+        ({}, {"aud": f"{ISSUER}/other"}, "invalid_software_statement"),
+        ({"aud": ISSUER}, {"aud": "https://elsewhere.test"}, "invalid_software_statement"),
         ({}, {"exp": None}, "invalid_software_statement"),
         ({}, {"scope": None}, "invalid_software_statement"),
         ({}, {"redirect_uris": None}, "invalid_software_statement"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 from typing import Any
 
@@ -11,6 +12,7 @@ from stanforis.errors import OperatorError
 from stanforis.settings import SettingError, Settings
 
 from identity.access.errors import InvalidTokenError, OAuthError, UnavailableError
+from identity.access.grants.registration import register
 from identity.access.hosting import authority as hosting
 from identity.access.hosting.addresses import Site
 from identity.access.hosting.authority import Authority
@@ -22,8 +24,8 @@ from identity.access.store.records import Role, new_id
 from identity.access.tokens.claims import AccessToken, DigitalIdentity
 from identity.access.tokens.key_file import KeyFile
 from identity.access.tokens.keys import Rotation
-from identity.access.tokens.signing import signed_access_token
-from tests.support.access import NOW, TestClock
+from identity.access.tokens.signing import signed_access_token, signed_claims
+from tests.support.access import NOW, TestClock, client_key
 
 BASE = "http://127.0.0.1:8080/fhir"
 SHORT = Rotation(announced=10, signs=100, overlap=50)
@@ -259,3 +261,34 @@ async def test_what_is_answered_beside_fhir(tmp_path, stores, clock, path, is_an
     assert bool(sent) is is_answered
     if is_answered:
         assert sent[0]["status"] == (401 if "admin" in path else 200)
+
+
+async def test_those_who_vouch_for_software_are_known_by_a_file(tmp_path, stores, clock):
+    assert an_authority(tmp_path, stores, clock).server().statement_keys == {}
+    key = client_key("ES256")
+    path = tmp_path / "access/statement-keys.json"
+    path.write_text(json.dumps({"keys": [key.public.jwk()]}))
+    authority = an_authority(tmp_path, stores, clock)
+    statement = {
+        "aud": f"{authority.site.root}/auth",
+        "exp": NOW + 60,
+        "client_name": "Vouched",
+        "scope": "user/Patient.rs",
+        "grant_types": ["authorization_code"],
+        "redirect_uris": ["https://app.test/back"],
+    }
+    document = json.dumps({"software_statement": signed_claims(statement, key)}).encode()
+    made = await register(authority.server(), document)
+    kept = await authority.server().store.client(made["client_id"])
+    assert kept is not None
+    assert kept.name == "Vouched"
+    with pytest.raises(OAuthError, match="aud"):
+        await register(authority.server(2), document)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AAAA", "kid": "x"}]}'])
+def test_a_file_of_keys_that_cannot_be_used_is_told(tmp_path, stores, clock, text):
+    (tmp_path / "access").mkdir()
+    (tmp_path / "access/statement-keys.json").write_text(text)
+    with pytest.raises(OperatorError, match="statement-keys"):
+        an_authority(tmp_path, stores, clock)
