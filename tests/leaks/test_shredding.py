@@ -10,9 +10,17 @@ import pytest
 import zstandard
 from stanforis.settings import Settings
 from stanforis.storage.embedded import EmbeddedPostgres
+from stanforis.storage.pool import PoolOptions
+from stanforis.tenancy.contexts import open_contexts
 from stanforis.tenancy.keys import SEALED, TenantKeyError
 from stanforis.tenancy.tenants import State
 
+from adapters.hl7.senders import Duplicates
+from adapters.hl7.store import looking as hl7_looking
+from adapters.hl7.store.port import Arrival, Settlement
+from adapters.hl7.store.postgres import migrations as hl7
+from adapters.hl7.store.postgres import sealing
+from adapters.hl7.store.postgres.store import open_message_stores
 from fhir_api.definitions import CompiledDefinitions
 from fhir_api.model.keys import ResourceKey
 from fhir_api.opening import open_postgres
@@ -21,13 +29,15 @@ from fhir_api.store.postgres import migrations
 from tests.support.stores import deletion, update, write
 
 PATIENT = {"resourceType": "Patient", "id": "p", "address": [{"line": ["Secret street"]}]}
-TABLES = ("resource", "history")
+TABLES = ("fhir.resource", "fhir.history", "hl7.message", "hl7.work")
+MESSAGE = b"MSH|^~\\&|LAB|||||ADT^A01|1|P|2.5\rPID|1||1||Secret^Name\r"
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory):
     with EmbeddedPostgres(tmp_path_factory.mktemp("shredding"), durable=False) as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
+        hl7.upgrade(cluster.connection.owner_dsn)
         yield cluster.connection
 
 
@@ -73,7 +83,8 @@ async def backup(database) -> dict[str, bytes]:
     session, copies = await as_superuser(database), {}
     for table in TABLES:
         copy = io.BytesIO()
-        await session.copy_from_table(table, schema_name="fhir", output=copy, format="binary")
+        schema, name = table.split(".")
+        await session.copy_from_table(name, schema_name=schema, output=copy, format="binary")
         copies[table] = copy.getvalue()
     await session.close()
     return copies
@@ -81,9 +92,10 @@ async def backup(database) -> dict[str, bytes]:
 
 async def restore(database, copies) -> None:
     session = await as_superuser(database)
-    await session.execute("TRUNCATE fhir.resource, fhir.history")
+    await session.execute(f"TRUNCATE {', '.join(copies)} CASCADE")
     for table, copy in copies.items():
-        await session.copy_to_table(table, schema_name="fhir", source=io.BytesIO(copy), format="binary")
+        schema, name = table.split(".")
+        await session.copy_to_table(name, schema_name=schema, source=io.BytesIO(copy), format="binary")
     await session.close()
 
 
@@ -103,6 +115,59 @@ async def test_what_is_stored_is_sealed_and_read_as_before(stores, database):
     bodies = [row["body"] for row in await session.fetch("SELECT body FROM fhir.resource WHERE tenant_id = $1", number)]
     await session.close()
     assert {body[0] for body in bodies if body} == {SEALED}
+
+
+@pytest.fixture
+async def messages(database):
+    """The messages of HL7 v2."""
+    opened = await open_message_stores(PoolOptions(database.app_dsn), await open_contexts(database.owner_dsn))
+    yield opened
+    await opened.close()
+
+
+async def received(messages, number):
+    """Store a message of a tenant with what was made of it, and return its number."""
+    store = messages.for_tenant(number)
+    arrival = Arrival("lab", "1", "ADT^A01", "2.5", "ascii", MESSAGE, b"", (1,), Duplicates.ACCEPT_NEW, 1)
+    receipt = await store.receive(arrival)
+    (claimed,) = await store.claim(1, now=2, lease_milliseconds=1000)
+    assert claimed.raw == MESSAGE
+    settled = Settlement(receipt.number, hl7_looking.State.MAPPED, plan="p", made=b'{"family": "Secret"}' * 20)
+    await store.settle([settled])
+    return receipt.number
+
+
+async def test_messages_and_what_was_made_of_them_are_sealed_too(stores, database, messages):
+    number = await filled(stores, "messages")
+    message = await received(messages, number)
+    store = messages.for_tenant(number)
+    assert (await store.read(message)).raw == MESSAGE
+    assert (await store.work(message)).made == b'{"family": "Secret"}' * 20
+    (listed,) = await store.listed(hl7_looking.Criteria())
+    assert listed.size == len(MESSAGE)
+    copies = await backup(database)
+    assert b"Secret^Name" not in copies["hl7.message"]
+    session = await as_superuser(database)
+    works = [row["made"] for row in await session.fetch("SELECT made FROM hl7.work WHERE tenant_id = $1", number)]
+    await session.close()
+    assert {work[0] for work in works} == {SEALED}
+    registry = stores.directory.registry
+    for state in (State.SUSPENDED, State.EXPORTED):
+        await registry.move("messages", state)
+    session = await asyncpg.connect(database.owner_dsn)
+    await session.fetchval("SELECT tenancy.shred($1)", number)
+    await session.close()
+    await stores.directory.refresh()
+    await restore(database, copies)
+    with pytest.raises(TenantKeyError, match="not there any more"):
+        await store.read(message)
+    with pytest.raises(TenantKeyError):
+        await store.work(message)
+
+
+@pytest.mark.parametrize("text", [b"", b"MSH|", b"\x00", b"\x01", b"\x01" + bytes(60), b"\x00\x01MSH|"])
+def test_what_no_key_seals_is_kept_whatever_it_begins_with(text):
+    assert sealing.opened(sealing.sealed(99999, text)) == text
 
 
 async def test_another_process_opens_what_this_one_sealed(stores, settings, definitions):

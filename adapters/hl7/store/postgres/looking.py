@@ -41,7 +41,9 @@ _CONDITIONS = {
 _LIST = (
     "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL "
     "(SELECT m.number, m.sender, m.control_id, m.message_type, m.received_at, m.state, m.reason, m.attempts,"
-    " length(m.raw) AS size, m.corrects FROM hl7.message m"
+    # a sealed message begins with the byte 1 and is longer by key id, nonce and tag
+    " length(m.raw) - CASE get_byte(m.raw || 'x', 0) WHEN 1 THEN 37 ELSE 0 END AS size,"
+    " m.corrects FROM hl7.message m"
     " WHERE m.tenant_id = c.tenant AND m.number < $2{fits} ORDER BY m.number DESC LIMIT $3) x"
 )
 _ANY_EVENT = "m.message_type LIKE {} || '^%'"

@@ -12,6 +12,7 @@ from stanforis.tenancy.contexts import Contexts
 from adapters.hl7.outbound.looking import SentCriteria, Standing
 from adapters.hl7.outbound.queue import Fate, Mode, Outgoing, Queued, UnavailableQueueError
 from adapters.hl7.store.postgres import sent
+from adapters.hl7.store.postgres.sealing import opened, sealed
 from adapters.hl7.store.postgres.store import ROLE
 from fhir_api.store.postgres.changes import ChangeLog, Position
 
@@ -116,7 +117,7 @@ class PostgresQueue:
             [lane for each in messages for lane in each.lanes],
             [len(each.patients) for each in messages],
             [patient for each in messages for patient in each.patients],
-            [each.raw for each in messages],
+            [sealed(self._tenant, each.raw) for each in messages],
         )
         return bool(rows[0][0])
 
@@ -135,7 +136,8 @@ class PostgresQueue:
         """Queue a message that no change made."""
         rows = await self._fetch(
             _PUT, message.control_id, message.message_type, message.resource, message.version, message.made_at,
-            message.fate.value, message.reason, list(message.lanes), list(message.patients), message.raw,
+            message.fate.value, message.reason, list(message.lanes), list(message.patients),
+            sealed(self._tenant, message.raw),
         )  # fmt: skip
         number: int | None = rows[0][0]
         return number
@@ -153,7 +155,8 @@ class PostgresQueue:
         """Say what a message that was to be made again became."""
         rows = await self._fetch(
             _MADE, number, message.control_id, message.message_type, message.made_at, message.fate.value,
-            message.reason, list(message.lanes), list(message.patients), message.raw,
+            message.reason, list(message.lanes), list(message.patients),
+            sealed(self._tenant, message.raw),
         )  # fmt: skip
         return bool(rows[0][0])
 
@@ -208,7 +211,7 @@ def queued(row: asyncpg.Record) -> Queued:
         message_type=row["message_type"],
         resource=row["resource"],
         version=row["resource_version"],
-        raw=row["raw"],
+        raw=opened(row["raw"]),
         fate=Fate(row["state"]),
         reason=row["reason"],
         attempts=row["attempts"],

@@ -26,6 +26,7 @@ from adapters.hl7.store.port import (
 from adapters.hl7.store.postgres import looking
 from adapters.hl7.store.postgres.committing import Committing
 from adapters.hl7.store.postgres.looking import STATE_OF, STATES
+from adapters.hl7.store.postgres.sealing import opened, sealed
 
 ROLE = "stanforis_app"
 """The role the server works as: it owns nothing, and row security binds it."""
@@ -116,7 +117,7 @@ class PostgresMessageStore:
                 [len(each.lanes) for each in arrivals],
                 [lane for each in arrivals for lane in each.lanes],
                 [each.answer for each in arrivals],
-                [each.raw for each in arrivals],
+                [sealed(self._tenant, each.raw) for each in arrivals],
                 WINDOW_SECONDS * 1000,
                 _REASON,
             )
@@ -135,7 +136,7 @@ class PostgresMessageStore:
             [each.reason for each in settlements],
             [each.not_before for each in settlements],
             [each.plan for each in settlements],
-            [zlib.compress(each.made, _LEVEL) for each in settlements],
+            [sealed(self._tenant, zlib.compress(each.made, _LEVEL)) for each in settlements],
             [len(each.questions) for each in settlements],
             [question for each in settlements for question in each.questions],
         )
@@ -149,7 +150,7 @@ class PostgresMessageStore:
     async def work(self, number: int) -> Work | None:
         """Return what was made of a message, or None."""
         rows = await self._fetch(_WORK, number)
-        return Work(rows[0]["plan"], zlib.decompress(rows[0]["made"])) if rows else None
+        return Work(rows[0]["plan"], zlib.decompress(opened(rows[0]["made"]))) if rows else None
 
     async def read(self, number: int) -> StoredMessage | None:
         """Return a message, or None."""
@@ -182,7 +183,7 @@ class PostgresMessageStore:
     async def works(self, numbers: Sequence[int]) -> Mapping[int, Work]:
         """Return what was made of messages."""
         rows = await self._fetch(looking.WORKS, list(numbers), len(numbers))
-        return {row["number"]: Work(row["plan"], zlib.decompress(row["made"])) for row in rows}
+        return {row["number"]: Work(row["plan"], zlib.decompress(opened(row["made"]))) for row in rows}
 
     async def correct(self, number: int, arrival: Arrival) -> Receipt:
         """Store a message in place of another."""
@@ -198,7 +199,7 @@ class PostgresMessageStore:
             arrival.digest,
             arrival.lanes,
             arrival.answer,
-            arrival.raw,
+            sealed(self._tenant, arrival.raw),
             WINDOW_SECONDS * 1000,
         )
         verdict, stored, answer = rows[0]
@@ -240,7 +241,7 @@ def _stored(row: asyncpg.Record) -> StoredMessage:
         sender=row["sender"],
         control_id=row["control_id"],
         message_type=row["message_type"],
-        raw=row["raw"],
+        raw=opened(row["raw"]),
         answer=row["answer"],
         charset=row["charset"],
         received_at=row["received_at"],
