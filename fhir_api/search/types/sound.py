@@ -36,7 +36,8 @@ def _by_sound(leaf: Callable[..., None]) -> Callable[..., None]:
 
     def add_sounds(add: Add, key: int, value: Any) -> None:
         def add_each(entry: StringEntry) -> None:
-            for sound in sounds(entry.text):
+            # a name without words is no missing name
+            for sound in sounds(entry.text) or ("",):
                 add(new_entry(StringEntry, (key, sound)))
 
         leaf(add_each, key, value)
