@@ -1,10 +1,9 @@
-"""What the audit trail costs, and how long it takes to say who saw a record.
+"""What the audit trail costs creates and reads.
 
-    python -m benchmarks.audit writes [--seconds 5] [--at-once 8]
-    python -m benchmarks.audit who [--events 2000000]
+    python -m benchmarks.audit [--seconds 5] [--at-once 8]
 
-``writes`` sends creates and reads to the application, without HTTP, with the trail and without it by turns, on a
-PostgreSQL of its own. ``who`` fills a trail with invented accesses to invented patients and asks for those of some.
+They are sent to the application, without HTTP, with the trail and without it by turns, on a PostgreSQL of its own. How
+long it takes to say who saw a record is measured by :mod:`benchmarks.audit_trail`.
 """
 
 from __future__ import annotations
@@ -21,17 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
-from stanforis.audit.batches import audit_key, make_batch
-from stanforis.audit.looking import Asked, look_up
-from stanforis.audit.postgres import PostgresAuditStore
-from stanforis.audit.records import Record, Who
-from stanforis.audit.sealing import Sealer
-from stanforis.audit.terms import Kind, said_by
-from stanforis.audit.verifying import verify
 from stanforis.settings import Settings
-from stanforis.storage.embedded import ConnectionInfo, EmbeddedPostgres
-from stanforis.storage.pool import Pool, PoolOptions
-from stanforis.tenancy.contexts import open_contexts
+from stanforis.storage.embedded import EmbeddedPostgres
 
 from benchmarks.cost import cpu_seconds
 from fhir_api.app import Application, create_app
@@ -39,10 +29,6 @@ from fhir_api.store.postgres import migrations
 
 _ROUNDS = 4
 _WARM = 200
-_EVENTS_A_BATCH = 100
-_PATIENTS_PER_EVENT = 50
-_DAY = 86_400_000
-_KEY = audit_key(b"a secret for measurements only, of no installation")
 
 
 _HEADERS = [(b"host", b"127.0.0.1:8080"), (b"content-type", b"application/fhir+json"), (b"prefer", b"return=minimal")]
@@ -151,70 +137,15 @@ async def _writes(cluster: EmbeddedPostgres, seconds: float, at_once: int) -> No
             print(f"{name}, trail {mode}: {rate:,.0f}/s, CPU {python:.3f} ms Python, {postgres:.3f} ms PostgreSQL")
 
 
-def _events(count: int, patients: int, at: int) -> list[Record]:
-    return [
-        Record(
-            at, "read", "R", 200, Who(f"subject-{number}", "practitioner", "ward", f"Practitioner/{number}"),
-            f"{random.getrandbits(64):016x}", "GET", "/{type}/{id}", "", (f"Patient/{patient}",), (), (str(patient),),
-        )
-        for number, patient in ((random.randrange(500), random.randrange(patients)) for _ in range(count))
-    ]  # fmt: skip
-
-
-async def _who(connection: ConnectionInfo, events: int) -> None:
-    pool = Pool(PoolOptions(connection.app_dsn, role="stanforis_app", settings=(("enable_seqscan", "off"),)))
-    store = PostgresAuditStore(pool, await open_contexts(connection.owner_dsn))
-    await store.prepare()
-    patients = events // _PATIENTS_PER_EVENT
-    now = time.time_ns() // 1_000_000
-    started = time.perf_counter()
-    for done in range(0, events, _EVENTS_A_BATCH):
-        # the events of 80 days, so that several months are looked at
-        at = now - 80 * _DAY + int(80 * _DAY * done / events)
-        batch = make_batch(_KEY, 1, _events(_EVENTS_A_BATCH, patients, at), at)
-        await store.add(1, batch, wait=False)
-    print(f"{events:,} events stored in {time.perf_counter() - started:.0f} s")
-    await Sealer(store, _KEY).seal(1)
-    async with pool.acquire() as session:
-        size = await session.fetchval(
-            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class "
-            "WHERE relnamespace = 'audit'::regnamespace AND relkind IN ('r', 'i') AND relkind = 'r'"
-        )
-    print(f"{size / events:.0f} bytes an event in the database")
-    for name in ("first", "again"):
-        random.seed(7)
-        times = [await _asked(store, str(random.randrange(patients))) for _ in range(50)]
-        print(f"who saw a record, {name}: p50 {statistics.median(times):.1f} ms, worst {max(times):.1f} ms")
-    started = time.perf_counter()
-    verdict = await verify(store, _KEY, 1, None, lambda _: None)
-    seconds = time.perf_counter() - started
-    print(f"verified {verdict.events:,} events in {seconds:.1f} s; sound: {verdict.is_sound}")
-    await pool.close()
-
-
-async def _asked(store: PostgresAuditStore, patient: str) -> float:
-    said = (Kind.PATIENT, patient)
-    started = time.perf_counter()
-    page = await look_up(store, 1, Asked((said,), fits=lambda found: said in said_by(found.record)), 1000)
-    if not page.found:
-        raise LookupError(patient)
-    return (time.perf_counter() - started) * 1000
-
-
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("writes", "who"))
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--at-once", type=int, default=8)
-    parser.add_argument("--events", type=int, default=2_000_000)
     given = parser.parse_args()
     with EmbeddedPostgres(Path(tempfile.mkdtemp())) as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
-        if given.what == "writes":
-            asyncio.run(_writes(cluster, given.seconds, given.at_once))
-        else:
-            asyncio.run(_who(cluster.connection, given.events))
+        asyncio.run(_writes(cluster, given.seconds, given.at_once))
 
 
 if __name__ == "__main__":

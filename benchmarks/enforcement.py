@@ -113,7 +113,8 @@ def tokens(folder: Path) -> dict[str, str]:
     }
 
 
-def _bundle(patient: int) -> bytes:
+def bundle(patient: int) -> bytes:
+    """Return a transaction with a patient and their observations."""
     trees: list[dict[str, Any]] = [{"resourceType": "Patient", "id": f"p{patient}", "gender": "female"}]
     trees += [
         {
@@ -196,7 +197,7 @@ async def run(
     await guarded.start()
     callers = {"open": Caller(plain, None)} | {name: Caller(guarded, each) for name, each in tokens(folder).items()}
     for number in range(patients):
-        if await callers["open"].post(_bundle(number)) != _DONE:
+        if await callers["open"].post(bundle(number)) != _DONE:
             raise RuntimeError("a Bundle was refused")
     for first in range(0, opted_out, _AT_ONCE_STORED):
         if await callers["open"].post(_consents(first, min(_AT_ONCE_STORED, opted_out - first))) != _DONE:
