@@ -68,6 +68,7 @@ def test_only_tenancy_and_store_name_the_tenant_in_sql():
         "adapters/hl7/store",
         "fhir_api/store",
         "identity/access/store",
+        "platform/stanforis/audit/retiring.py",
         "platform/stanforis/tenancy",
         "platform/stanforis/storage",
     )
