@@ -33,11 +33,14 @@ class Ignored:
     """Places that rows leave out, each with its reason.
 
     Args:
-        rows: ``place`` (``PID-1``, ``ZXY`` or ``*-1``) and ``reason``.
+        rows: ``place`` (``PID-1``, ``PID-3.6``, ``ZXY`` or ``Z*``), ``reason``, and ``same``: a field of a segment
+            before it; the place is left out only where it says the same.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, str]]) -> None:
-        self._reasons = {row["place"]: row["reason"] for row in rows}
+        listed = list(rows)
+        self._reasons = {row["place"]: row["reason"] for row in listed if not row.get("same")}
+        self._same = {row["place"]: (row["same"], row["reason"]) for row in listed if row.get("same")}
 
     def reason(self, segment: str, field: int, component: int) -> str | None:
         """Return why a place is left out; None for one that is not."""
@@ -48,6 +51,17 @@ class Ignored:
             or reasons.get(segment)
             or (reasons.get("Z*") if segment[0] == "Z" else None)
         )
+
+    def repeated(self, message: Message, number: int, field: int) -> str | None:
+        """Return why a field is left out that says what a segment before it said; None for one that does not."""
+        segment = message.segments[number]
+        same = self._same.get(f"{segment.id}-{field}")
+        if same is None:
+            return None
+        other, _, position = same[0].partition("-")
+        before = next((each for each in reversed(message.segments[:number]) if each.id == other), None)
+        said = before.texts[int(position)] if before is not None and int(position) < len(before.texts) else ""
+        return same[1] if said == segment.texts[field] else None
 
 
 def account(run: Run, ignored: Ignored) -> Ledger:
@@ -60,7 +74,9 @@ def account(run: Run, ignored: Ignored) -> Ledger:
         _, _, field, repetition, component, subcomponent = location
         if (number, field, repetition, component, subcomponent) in used:
             mapped.append(location)
-        elif (reason := ignored.reason(location.segment, field, component)) is not None:
+        elif (
+            reason := ignored.reason(location.segment, field, component) or ignored.repeated(run.message, number, field)
+        ) is not None:
             left.append((location, reason))
         else:
             unmapped.append(location)

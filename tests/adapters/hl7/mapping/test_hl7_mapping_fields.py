@@ -135,3 +135,10 @@ def test_a_number_as_it_is_dialled_goes_before_its_parts() -> None:
 def test_collectors_comments_stand_beside_the_method() -> None:
     found = mapped("OML^O21", PATIENT, "ORC|NW|P", f"OBR|1|P||X^X^LN{'|' * 11}BLD&&L^^swab{'|' * 24}C1^first~C2^second")
     assert {each["text"] for each in only(found, "Specimen")["note"]} == {"swab", "first", "second"}
+
+
+@pytest.mark.parametrize(("ordering", "reason"), [(DOCTOR, "said by ORC-12"), ("18^Habimana", None)])
+def test_a_field_is_left_out_only_where_it_says_what_the_orc_said(ordering: str, reason: str | None) -> None:
+    found = mapped("ORU^R01", PATIENT, f"ORC|RE|P|F{'|' * 9}{DOCTOR}", f"{ORDER}{'|' * 12}{ordering}")
+    ignored = {str(place): why for place, why in found.ledger.ignored}
+    assert ignored.get("OBR[1]-16[1].1.1") == reason
