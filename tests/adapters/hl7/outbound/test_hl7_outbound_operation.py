@@ -162,6 +162,10 @@ async def test_messages_of_a_patient_are_found_on_record_and_by_who_may_read(off
     answer = await office.http.post("/api/sent/search", json={"patient": "p2"})
     assert [each["control_id"] for each in answer.json()["messages"]] == ["B"]
     assert (office.records[-1].interaction, office.records[-1].patients) == ("hl7-search-sent", ("p2",))
+    dead = await office.put("C", Fate.DEAD, patient="p2")
+    await office.queue.revive([dead])
+    answer = await office.http.post("/api/sent/search", json={"patient": "p2"})
+    assert [each["control_id"] for each in answer.json()["messages"]] == ["C", "B"], "also under another number"
     found = await office.form("/sent", patient="p2")
     assert found.status_code == 200
     assert 'value="p2"' in found.text
