@@ -23,8 +23,8 @@ _BELOW: Final = {
         "PUBHLTH": "DISASTER THREAT",
         "TREAT": "CLINTRL COC ETREAT POPHLTH",
         "ETREAT": "BTG ERTREAT",
-        "SPI": "BH",
-        "BH": "COGN DVD EMOTDIS MH PSY PSYTHPN SUD",
+        "SPI": "BH MH PSY PSYTHPN SUD",
+        "BH": "COGN DVD EMOTDIS",
         "SUD": "ETHUD OPIOIDUD",
     }.items()
 }

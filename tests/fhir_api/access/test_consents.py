@@ -110,8 +110,8 @@ def labelled(*codes: str) -> dict[str, Any]:
     [
         (["HIV"], labelled("HIV"), True, True),
         (["HIV"], labelled("PSY"), False, False),
-        (["BH"], labelled("ETHUD"), True, True),
-        (["ETHUD"], labelled("BH"), False, False),
+        (["SPI"], labelled("ETHUD"), True, True),
+        (["ETHUD"], labelled("SPI"), False, False),
         (["HIV", "PSY"], labelled("HIV"), True, False),
         (["HIV", "PSY"], labelled("HIV", "PSY"), True, True),
         (["R"], labelled("V"), True, False),
