@@ -54,15 +54,11 @@ class MemoryMessageStore:
     async def receive(self, arrival: Arrival) -> Receipt:
         """Store a message."""
         known = self._known.setdefault((arrival.sender, arrival.control_id), {})
-        recent = {
-            digest: number
-            for digest, (number, received_at) in known.items()
-            if received_at > arrival.received_at - WINDOW_SECONDS * 1000
-        }
-        if arrival.digest in recent:
-            number = recent[arrival.digest]
+        oldest = arrival.received_at - WINDOW_SECONDS * 1000
+        number, received_at = known.get(arrival.digest, (0, 0))
+        if number and received_at > oldest:
             return Receipt(Verdict.REPLAYED, number, self._messages[number].answer)
-        is_reused = bool(recent) and arrival.duplicates is not Duplicates.ACCEPT_NEW
+        is_reused = arrival.duplicates is not Duplicates.ACCEPT_NEW and any(at > oldest for _, at in known.values())
         if is_reused and arrival.duplicates is Duplicates.REJECT:
             return Receipt(Verdict.REFUSED, None, b"")
         number = self._add(arrival, is_held=is_reused)
