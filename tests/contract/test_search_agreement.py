@@ -119,9 +119,11 @@ MAKERS: dict[type, Callable[[Any], Iterator[tuple[str, str]]]] = {
 }
 
 
-def values(entry: Entry) -> Iterator[tuple[str, str]]:
-    """Return modifiers and values that ask for an entry, or for what is near it."""
-    return MAKERS[type(entry)](entry)
+def values(entry: Entry, *, by_sound: bool = False) -> Iterator[tuple[str, str]]:
+    """Return modifiers and values that ask for an entry, or for what is near it; sounds take no modifiers."""
+    for modifier, value in MAKERS[type(entry)](entry):
+        if not (by_sound and modifier):
+            yield modifier, value
 
 
 def combinations(entry: CompositeEntry) -> Iterator[str]:
@@ -140,7 +142,8 @@ def asked(parameter: Parameter, entries: list[Entry]) -> Iterator[str]:
         if isinstance(entry, CompositeEntry):
             yield from (f"{name}={value}" for value in combinations(entry))
         else:
-            yield from (f"{name}{modifier}={value}" for modifier, value in values(entry))
+            found = values(entry, by_sound=parameter.by_sound)
+            yield from (f"{name}{modifier}={value}" for modifier, value in found)
     if parameter.type != "composite":
         yield f"{name}:missing=true"
         yield f"{name}:missing=false"
@@ -203,8 +206,9 @@ def criteria_of(record: Record, parameters: Mapping[int, Parameter]) -> Iterator
     known = [(key, entries) for key, entries in record.index.items() if key in parameters]
     for key, entries in known[:6]:
         if not isinstance(entries[0], CompositeEntry):
-            for modifier, value in list(values(entries[0]))[:2]:
-                yield f"{parameters[key].code}{modifier}={value}"
+            parameter = parameters[key]
+            for modifier, value in list(values(entries[0], by_sound=parameter.by_sound))[:2]:
+                yield f"{parameter.code}{modifier}={value}"
 
 
 def combined(state: State) -> Iterator[str]:

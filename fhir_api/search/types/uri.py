@@ -81,3 +81,12 @@ def start_below(uri_text: str) -> str:
     if "|" in uri_text:
         return f"{uri_text}."
     return uri_text if uri_text.endswith("/") else f"{uri_text}/"
+
+
+def starts_above(uri_text: str) -> list[str]:
+    """Return a URL and everything above it: whatever :func:`start_below` makes a start of it."""
+    url = uri_text.partition("|")[0]
+    slashes = [place for place, character in enumerate(url) if character == "/"]
+    points = [place for place, character in enumerate(uri_text) if character == "." and place > len(url)]
+    starts = [*(url[:place] for place in slashes), *(url[: place + 1] for place in slashes)]
+    return list(dict.fromkeys([uri_text, *starts, *(uri_text[:place] for place in points)]))

@@ -70,14 +70,21 @@ def is_string(item: Item, modifier: str, text: str, code: str) -> bool:
 
 
 def is_uri(item: Item, modifier: str, text: str) -> bool:
-    """Tell whether a uri is the wanted one, below it or above it; a canonical is found without its version, too."""
+    """Tell whether a uri is the wanted one, below it or above it; a canonical is found without its version, too.
+
+    What is below a version has more parts of it: https://hl7.org/fhir/R4/search.html#versions.
+    """
     wanted = plain(text)
     names = {item.value, item.value.partition("|")[0]} if item.type == "canonical" else {item.value}
     if modifier == "below":
-        return any(name == wanted or name.startswith(wanted.rstrip("/") + "/") for name in names)
+        return any(name == wanted or name.startswith(_start_below(wanted)) for name in names)
     if modifier == "above":
-        return any(name == wanted or wanted.startswith(name.rstrip("/") + "/") for name in names)
+        return any(name == wanted or wanted.startswith(_start_below(name)) for name in names)
     return wanted in names
+
+
+def _start_below(name: str) -> str:
+    return f"{name}." if "|" in name else name.rstrip("/") + "/"
 
 
 def target(item: Item) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fhir_api.search.folding import fold
 from fhir_api.search.query import StringValue, UriValue, Value, WordsValue
-from fhir_api.search.types.uri import start_below
+from fhir_api.search.types.uri import start_below, starts_above
 from fhir_api.store.postgres.encode import FOLDED_LENGTH
 from fhir_api.store.postgres.hashing import Hasher, leading
 from fhir_api.store.postgres.statement import Arguments
@@ -91,7 +91,7 @@ class Texts:
             inside = self.starts_with(start_below(uri)[:FOLDED_LENGTH])
             return f"(x.param = {key} AND ({self._is_uri([uri])} OR {inside}))"
         if modifier == "above":
-            return f"(x.param = {key} AND {self._is_uri(_starts(uri))})"
+            return f"(x.param = {key} AND {self._is_uri(starts_above(uri))})"
         if modifier is not None:
             return f"(x.param = {key} AND {self._compared(uri[:FOLDED_LENGTH], modifier)})"
         return f"(x.param = {key} AND {self._is_uri([uri])})"
@@ -106,9 +106,3 @@ def _successor(start: str) -> str:
     """Return the least text (in code point order) above every text that begins with *start*."""
     # U+10FFFF is no character, so nothing that is stored begins with start and sorts behind this
     return f"{start}\U0010ffff"
-
-
-def _starts(uri: str) -> list[str]:
-    """Return *uri* and every start of it that ends at a path segment, with and without the last slash."""
-    cuts = [place for place, character in enumerate(uri) if character == "/"]
-    return list(dict.fromkeys([uri, *(uri[:cut] for cut in cuts), *(uri[: cut + 1] for cut in cuts)]))
