@@ -130,6 +130,22 @@ async def test_what_is_over_is_removed_by_whoever_comes(session, owner, contexts
     assert "over" not in {text for _, text in await admitted(owner)}
 
 
+@pytest.mark.parametrize("has_key", [True, False])
+async def test_what_was_admitted_is_looked_up_by_its_key_and_by_no_other_index(owner, has_key):
+    transaction = owner.transaction()
+    await transaction.start()
+    try:
+        await owner.execute("SET LOCAL enable_seqscan = off")
+        if not has_key:
+            # then the planner would take any other index that it can use
+            await owner.execute("ALTER TABLE tenancy.admitted DROP CONSTRAINT admitted_pkey")
+        plan = "\n".join(line for (line,) in await owner.fetch(f"EXPLAIN {POLICY}"))
+    finally:
+        await transaction.rollback()
+    assert ("admitted_pkey" in plan) is has_key
+    assert "admitted_by_end" not in plan
+
+
 async def test_behind_a_pooler_nothing_is_admitted(session, contexts, owner):
     shared = Contexts(contexts._key, shared_sessions=True)
     context = await shared.admitted(session, 7)

@@ -72,7 +72,8 @@ def walk(found: str, candidates: str, test: str, order: Order, limit: str) -> st
     first = f"SELECT b.* FROM {candidates} AND NOT {few} ORDER BY {order.expressions()} LIMIT {TRIED}"
     each = f"SELECT b.* FROM {candidates} AND b.rid = s.rid OFFSET 0"
     gate = f"{few} OR ({on_page} < {limit} AND {not_many})"
-    read = f"(SELECT s.rid FROM ({found}) s (rid) WHERE {gate} OFFSET 0) s CROSS JOIN LATERAL ({each}) b"
+    # either way there are not MANY of them: the limit cuts nothing off, and tells the planner so
+    read = f"(SELECT s.rid FROM ({found}) s (rid) WHERE {gate} LIMIT {MANY}) s CROSS JOIN LATERAL ({each}) b"
     rest = f"{candidates} AND NOT {few} AND {on_page} < {limit} AND NOT {not_many} AND {test}"
     return (
         f"WITH p AS MATERIALIZED (SELECT count(*) AS n FROM (SELECT FROM ({found}) s LIMIT {FEW}) f), "
