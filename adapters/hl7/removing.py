@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from stanforis.audit import Record, Who, administered
 
+from adapters.hl7.looking_again import again_and_again
 from adapters.hl7.senders import Sender
-from adapters.hl7.store.port import MessageStore, UnavailableError
+from adapters.hl7.store.port import MessageStore
 
 EVERY_SECONDS = 3600.0
 AT_ONCE = 500
@@ -93,11 +94,4 @@ class Removing:
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except UnavailableError as error:
-                _LOG.warning("the message store does not answer: %s", error)
-            except Exception:  # noqa: BLE001 - the next look may succeed
-                _LOG.exception("old messages could not be removed")
-            await asyncio.sleep(EVERY_SECONDS)
+        await again_and_again(self.look, EVERY_SECONDS, "old messages could not be removed")

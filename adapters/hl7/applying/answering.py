@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-
 from adapters.hl7.applying.plans import AnsweredPlans
 from adapters.hl7.applying.questions import answers
 from adapters.hl7.applying.server import FhirServer
 from adapters.hl7.applying.worker import Worker
-from adapters.hl7.store.port import MessageStore, UnavailableError
+from adapters.hl7.looking_again import again_and_again
+from adapters.hl7.store.port import MessageStore
 
 EVERY_SECONDS = 15.0
-_LOG = logging.getLogger(__name__)
 
 
 class Answering:
@@ -38,11 +35,4 @@ class Answering:
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except UnavailableError as error:
-                _LOG.warning("the message store does not answer: %s", error)
-            except Exception:  # noqa: BLE001 - the next look may succeed
-                _LOG.exception("answers could not be read")
-            await asyncio.sleep(EVERY_SECONDS)
+        await again_and_again(self.look, EVERY_SECONDS, "answers could not be read")

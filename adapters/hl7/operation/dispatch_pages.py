@@ -16,9 +16,9 @@ from adapters.hl7.operation.desk import DeskError
 from adapters.hl7.operation.dispatch import Dispatch
 from adapters.hl7.operation.dispatch_shown import SentMeant, SentSearch, fate_name, mode_name
 from adapters.hl7.operation.entrance import Entrance
-from adapters.hl7.operation.forms import Forms, sent_form
+from adapters.hl7.operation.forms import Forms, operator_of
 from adapters.hl7.operation.noting import touched
-from adapters.hl7.operation.pages import before_of, checked, done_text, leading, operator_of
+from adapters.hl7.operation.pages import before_of, checked, done_text, leading
 from adapters.hl7.operation.rendering import page
 from adapters.hl7.operation.rights import Right
 from adapters.hl7.operation.shown import Closing
@@ -54,7 +54,7 @@ class DispatchPages:
 
     async def switch(self, request: Request) -> Response:
         """Set a destination going or stop it, or have its dead messages sent again, and lead back."""
-        sent = await self._sent(request, "destinations")
+        sent = await self._forms.sent(request, "destinations")
         name, mode = sent.get("destination", ""), sent.get("mode", "")
         if mode == "revive":
             count = await self._dispatch.revive_all(name)
@@ -72,7 +72,7 @@ class DispatchPages:
 
     async def search_sent(self, request: Request) -> Response:
         """Return messages that tell of a patient; what was asked stands in no URL."""
-        form = await self._sent(request, "sent")
+        form = await self._forms.sent(request, "sent")
         asked = _asked(form) | {"patient": form.get("patient", "").strip()}
         search = checked(SentSearch, {name: value for name, value in asked.items() if value})
         touched(request, (search.patient,))
@@ -122,19 +122,14 @@ class DispatchPages:
 
     async def revive(self, request: Request, number: int) -> Response:
         """Have a dead message sent again, and lead to it under its new number."""
-        await self._sent(request, f"sent {number}")
+        await self._forms.sent(request, f"sent {number}")
         return leading(request, f"/sent/{await self._dispatch.revive(number)}?done=revived")
 
     async def close(self, request: Request, number: int) -> Response:
         """Have nothing more done with a dead message, and lead back to it."""
-        form = await self._sent(request, f"sent {number}")
+        form = await self._forms.sent(request, f"sent {number}")
         await self._dispatch.close(number, checked(Closing, {"reason": form.get("reason", "")}).reason)
         return leading(request, f"/sent/{number}?done=closed")
-
-    async def _sent(self, request: Request, purpose: str) -> dict[str, str]:
-        form = await sent_form(request)
-        self._forms.check(operator_of(request), purpose, form.get("form", ""))
-        return form
 
 
 def routes(pages: DispatchPages, entrance: Entrance) -> APIRouter:

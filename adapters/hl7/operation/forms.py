@@ -39,6 +39,22 @@ class Forms:
         if not compare_digest(self.token(operator, purpose).encode(), token.encode()):
             raise DeskError(403, "The form was not written for this browser, or is too old. Go back and try again.")
 
+    async def sent(self, request: Request, purpose: str) -> dict[str, str]:
+        """Return a form for *purpose* that an operator sent.
+
+        Raises:
+            DeskError: as :func:`sent_form` and :meth:`check`.
+        """
+        found = await sent_form(request)
+        self.check(operator_of(request), purpose, found.get("form", ""))
+        return found
+
+
+def operator_of(request: Request) -> Operator:
+    """Return who asks, once they were let in."""
+    operator: Operator = request.state.operator
+    return operator
+
 
 async def sent_form(request: Request) -> dict[str, str]:
     """Return the form that was sent.

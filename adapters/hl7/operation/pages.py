@@ -17,10 +17,10 @@ from adapters.hl7.operation.answers import AnswerError, Coding
 from adapters.hl7.operation.api import admitting
 from adapters.hl7.operation.desk import Desk, DeskError
 from adapters.hl7.operation.entrance import Entrance
-from adapters.hl7.operation.forms import Forms, sent_form
+from adapters.hl7.operation.forms import Forms, operator_of
 from adapters.hl7.operation.noting import touched
 from adapters.hl7.operation.rendering import page, texts_of
-from adapters.hl7.operation.rights import Operator, Right
+from adapters.hl7.operation.rights import Right
 from adapters.hl7.operation.shown import Closing, Meant, Patients, Replaying
 from adapters.hl7.store.looking import Criteria, Listed, State
 from fhir_api.model import exact_json
@@ -60,7 +60,7 @@ class Pages:
 
     async def search_messages(self, request: Request) -> Response:
         """Return the newest messages that wrote a patient's record; what was asked stands in no URL."""
-        sent = await self._sent(request, "messages")
+        sent = await self._forms.sent(request, "messages")
         meant = checked(Patients, {"patient": sent.get("patient", "").strip()})
         found = await self._desk.of_patient(meant.patient)
         touched(request, found.patients)
@@ -104,13 +104,13 @@ class Pages:
 
     async def replay_message(self, request: Request, number: int) -> Response:
         """Have a message worked on again, and lead back to it."""
-        sent = await self._sent(request, f"message {number}")
+        sent = await self._forms.sent(request, f"message {number}")
         await self._desk.replay(Criteria(), [number], later=sent.get("later") == "yes", rate=0, dry=False)
         return leading(request, f"/messages/{number}?done=replayed")
 
     async def close(self, request: Request, number: int) -> Response:
         """Have nothing more done with a message, and lead back to it."""
-        sent = await self._sent(request, f"message {number}")
+        sent = await self._forms.sent(request, f"message {number}")
         await self._desk.close(number, checked(Closing, {"reason": sent.get("reason", "")}).reason)
         return leading(request, f"/messages/{number}?done=closed")
 
@@ -122,7 +122,7 @@ class Pages:
 
     async def correct(self, request: Request, number: int) -> Response:
         """Correct a message and lead to the new one, or show the form again with what was wrong."""
-        sent = await self._sent(request, f"message {number}")
+        sent = await self._forms.sent(request, f"message {number}")
         text = sent.get("text", "")
         try:
             made = await self._desk.correct(number, text)
@@ -145,7 +145,7 @@ class Pages:
 
     async def answer(self, request: Request, task_id: str) -> Response:
         """Answer a question and lead back to the others, or show it again with what was wrong."""
-        sent = await self._sent(request, f"question {task_id}")
+        sent = await self._forms.sent(request, f"question {task_id}")
         choice, code = sent.get("choice", ""), sent.get("code", "").strip()
         coding = Coding(choice, "", "") if choice else Coding(code, sent.get("system", ""), sent.get("display", ""))
         try:
@@ -181,7 +181,7 @@ class Pages:
 
     async def replay(self, request: Request) -> Response:
         """Count the messages that are meant, or have them worked on again."""
-        sent = await self._sent(request, "replay")
+        sent = await self._forms.sent(request, "replay")
         asked = _asked(sent) | {"rate": sent.get("rate", ""), "later": sent.get("later", "")}
         told = {name: value for name, value in asked.items() if value} | {"later": asked["later"] == "yes"}
         is_counted = sent.get("do") != "replay"
@@ -213,11 +213,6 @@ class Pages:
     async def _choices(self) -> dict[str, Any]:
         names = [each.name for each in await self._desk.senders()]
         return {"names": names, "states": [state.value for state in State]}
-
-    async def _sent(self, request: Request, purpose: str) -> dict[str, str]:
-        sent = await sent_form(request)
-        self._forms.check(operator_of(request), purpose, sent.get("form", ""))
-        return sent
 
 
 def routes(pages: Pages, entrance: Entrance) -> APIRouter:
@@ -258,12 +253,6 @@ def refusal(request: Request, status: int, text: str, sign_in: str) -> Response:
         return RedirectResponse(sign_in, 303, dict(HEADERS))
     said = texts_of(request)["not_signed_in"] if is_unknown else text
     return page(request, "refused.html", status=status, text=said, sign_in=sign_in if is_unknown else "")
-
-
-def operator_of(request: Request) -> Operator:
-    """Return who asks, once they were let in."""
-    operator: Operator = request.state.operator
-    return operator
 
 
 def _asked(told: Mapping[str, str]) -> dict[str, str]:
