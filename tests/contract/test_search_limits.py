@@ -46,6 +46,7 @@ class Database:
     async def fetch(self, statement: str, *_: Any) -> list[Any]:
         self.asked.append(statement)
         if statement.startswith("EXPLAIN"):
+            await asyncio.sleep(0)
             return [(orjson.dumps([{"Plan": {"Total Cost": self.cost}}]).decode(),)]
         if not statement.startswith("cheap"):
             await self.answers.wait()
@@ -234,6 +235,27 @@ async def test_what_the_planner_expects_to_cost_too_much_is_not_begun() -> None:
     with counted_as(RequestClass.OPERATION):
         await asked(guard, database, "cheap")
     assert database.asked == ["EXPLAIN (FORMAT JSON) cheap", "cheap"]
+
+
+async def test_who_waits_while_the_planner_is_asked_is_refused_as_well() -> None:
+    database = Database(cost=101.0)
+    guard = Guard(Limits({**ANY, RequestClass.SEARCH: Limit(60, 100)}, costly_connections=1))
+    results = await asyncio.gather(*(asked(guard, database, "cheap") for _ in range(3)), return_exceptions=True)
+    assert [isinstance(result, FhirError) for result in results] == [True, True, True]
+    assert database.asked == ["EXPLAIN (FORMAT JSON) cheap"]
+
+
+async def test_the_planner_is_asked_again_after_a_while() -> None:
+    database = Database(cost=101.0)
+    guard = Guard(Limits({**ANY, RequestClass.SEARCH: Limit(60, 100)}), database.is_on_disk, database.clock)
+    for seconds in (0.0, 59.0, 61.0):
+        database.now = seconds
+        with pytest.raises(FhirError):
+            await asked(guard, database, "cheap")
+    assert len(database.asked) == 2
+    database.cost, database.now = 99.0, 122.0
+    await asked(guard, database, "cheap")
+    assert database.asked[2:] == ["EXPLAIN (FORMAT JSON) cheap", "cheap"]
 
 
 async def test_what_takes_too_long_ends_and_its_connection_is_used_again(migrated: ConnectionInfo) -> None:

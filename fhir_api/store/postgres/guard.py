@@ -34,6 +34,8 @@ QUICK_SECONDS: Final = 0.02
 """Statements that usually work less than this are run in one go with others of their kind."""
 _NEWS: Final = 0.25
 """How much the last run weighs in what is usual: one that was slow by chance is soon outweighed."""
+_EXPECTED_SECONDS: Final = 60.0
+"""How long a search is refused for what the planner expected: then it is asked again, as its statistics change."""
 _MOST_KNOWN: Final = 4096
 
 
@@ -43,11 +45,13 @@ class _Known:
 
     Attributes:
         cost: what the planner expects; None before it was asked.
+        asked: when it was, by the guard's clock.
         usual: seconds that it usually works; None before it ran.
         slow: how many of its runs under way have worked too long.
     """
 
     cost: float | None = None
+    asked: float = 0.0
     usual: float | None = None
     slow: int = 0
 
@@ -97,7 +101,7 @@ class Guard:
 
         async def fetch(statement: str, *arguments: Any) -> list[asyncpg.Record]:
             known = self._known.get(statement) or self._new(statement)
-            _refuse_beyond(limit.cost, known)
+            self._refuse_beyond(limit.cost, known)
             if volleys is not None and known.is_quick():
                 return await volleys.fetch(statement, arguments)
             (rows,) = await self._run(connections, context, limit.cost, statement, [arguments])
@@ -140,7 +144,9 @@ class Guard:
                 async with connections() as connection:
                     if known.cost is None:
                         known.cost = await _estimated(connection, statement, (await context(connection), *each[0]))
-                        _refuse_beyond(most, known)
+                        known.asked = self._clock()
+                    # also where another asked while this one waited
+                    self._refuse_beyond(most, known)
                     with self._watched(connection, known, run, len(each)):
                         return await fetch_each(connection, await context(connection), statement, each)
         finally:
@@ -165,6 +171,12 @@ class Guard:
             run.lane = self._costly
             self._untried.leave()
 
+    def _refuse_beyond(self, most: int, known: _Known) -> None:
+        if most and known.cost is not None and known.cost > most:
+            if self._clock() - known.asked < _EXPECTED_SECONDS:
+                raise too_costly("The search would cost more than the server allows.")
+            known.cost = None
+
     def _new(self, statement: str) -> _Known:
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
@@ -185,11 +197,6 @@ class Guard:
             finally:
                 known.slow -= run.is_slow
                 known.ran(run.worked() / count)
-
-
-def _refuse_beyond(most: int, known: _Known) -> None:
-    if most and known.cost is not None and known.cost > most:
-        raise too_costly("The search would cost more than the server allows.")
 
 
 async def _estimated(connection: Connection, statement: str, values: tuple[Any, ...]) -> float:
