@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from identity.access.hosting.owner import CLIENT_ID, ROLE
 from identity.access.scopes.permissions import Permissions
 from identity.access.tokens.verifier import Verified
 
@@ -75,6 +76,14 @@ class Caller:
     def is_unlimited(self) -> bool:
         """Whether nothing limits what the caller may reach."""
         return self.permissions is None
+
+    @property
+    def is_installation(self) -> bool:
+        """Whether the installation itself acts: the data folder's owner, or what takes in messages for it.
+
+        No client of a tenant can be it: clients get other ids, and nobody can be given the role.
+        """
+        return self.client_id == CLIENT_ID and ROLE in self.roles
 
     @property
     def patient(self) -> str | None:

@@ -125,6 +125,10 @@ class Rulebook:
         yield _told(
             "labels", self._labels(caller, rights, resource_type, interaction), ", ".join(sorted(rights.labels))
         )
+        if caller.is_installation:
+            # a consent is about who is told of a record; whoever keeps it would else keep it twice
+            yield Reason("consents", "allows", "the installation itself, which keeps the records"), EVERYTHING
+            return
         yield _told("consents", self.consents.narrowing(caller, resource_type), "")
 
     def _labels(self, caller: Caller, rights: Rights, resource_type: str, interaction: str) -> Clause:

@@ -6,7 +6,7 @@ Spec: https://hl7.org/fhir/R4/auditevent.html
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -30,6 +30,7 @@ _NAMES: Final = ("user_id", "client_id", "slug", "name")
 """Members of an answer, of which the first that is there names what was changed."""
 _LONGEST: Final = 65536
 _OK: Final = 400
+_BROKEN: Final = 500
 
 
 async def keep_nothing(tenant: int, record: Record) -> None:
@@ -62,17 +63,23 @@ class Recording:
         async def holding(message: Message) -> None:
             answer.append(message)
 
-        await self._application(scope, receiving, holding)
-        status = answer[0]["status"] if answer else 0
+        try:
+            await self._application(scope, receiving, holding)
+        finally:
+            # also of what failed: the framework answers 500 and raises
+            await self._keep_record(scope, bytes(asked), answer)
+            for message in answer:
+                await send(message)
+
+    async def _keep_record(self, scope: Scope, asked: bytes, answer: Sequence[Message]) -> None:
+        status = answer[0]["status"] if answer else _BROKEN
         told = _members(b"".join(message.get("body", b"") for message in answer[1:])) if status < _OK else {}
-        record = _record(scope, _members(bytes(asked)), told, is_done=0 < status < _OK)
+        record = _record(scope, _members(asked), told, status)
         for tenant in {self._tenant, told.get("number", self._tenant)}:
             await self._keep(tenant, record)
-        for message in answer:
-            await send(message)
 
 
-def _record(scope: Scope, asked: Mapping[str, Any], told: Mapping[str, Any], *, is_done: bool) -> Record:
+def _record(scope: Scope, asked: Mapping[str, Any], told: Mapping[str, Any], status: int) -> Record:
     route = getattr(scope.get("route"), "path", "")
     noun, action = _action(scope["method"], route)
     given = [*scope.get("path_params", {}).values()]
@@ -82,7 +89,7 @@ def _record(scope: Scope, asked: Mapping[str, Any], told: Mapping[str, Any], *, 
         action,
         [] if name is None else [f"urn:stanforis:{noun}:{name}"],
         who=_who(scope.get(CALLER)),
-        is_allowed=is_done,
+        status=status,
         changed=asked,
         peer=None if client is None else client[0],
     )

@@ -104,7 +104,7 @@ class App(_Shown):
     jwks: dict[str, object] | None = Field(None, description="Its public keys (`private_key_jwt`).")
     dpop_bound: bool = Field(False, description="Whether its tokens are always bound to a key (DPoP).")
     subject_type: Literal["system", "device"] = "system"
-    organisation: str | None = Field(None, max_length=64)
+    organisation: str | None = Field(None, max_length=64, description="Id of the organisation it works for.")
     audiences: list[str] = Field(default_factory=list, description="Further resource servers for token exchange.")
     may_introspect: bool = Field(False, description="Whether it may ask about tokens of others.")
     may_launch: bool = Field(False, description="Whether it may make launch contexts, as an EHR does.")
@@ -124,6 +124,7 @@ class AppChange(_Shown):
     post_logout_redirect_uris: list[str] | None = None
     jwks: dict[str, object] | None = None
     dpop_bound: bool | None = None
+    organisation: str | None = Field(None, max_length=64)
     audiences: list[str] | None = None
     may_introspect: bool | None = None
     may_launch: bool | None = None

@@ -15,7 +15,7 @@ from stanforis.audit.records import NOBODY, Record, Who, network, now
 DISCLOSURE = "disclosure"
 ADMINISTRATION = "admin-"
 """What the interaction of an administrator's action begins with."""
-_DONE, _REFUSED, _FAILED = 200, 403, 502
+_DONE, _FAILED = 200, 502
 
 
 def disclosed(
@@ -61,7 +61,7 @@ def administered(
     targets: Iterable[str],
     *,
     who: Who,
-    is_allowed: bool = True,
+    status: int = _DONE,
     changed: Iterable[str] = (),
     request: str = "",
     peer: str | None = None,
@@ -74,7 +74,7 @@ def administered(
         action: lower-case words with hyphens: ``tenant-suspend``, ``user-create``, ``key-renew``.
         targets: what it was done to, as URNs: ``urn:stanforis:tenant:clinic``, ``urn:stanforis:user:…``.
         who: the administrator; on the command line a client alone: ``Who(client="stanforis-cli")``.
-        is_allowed: False where it was refused.
+        status: of the answer, as of HTTP: 401 and 403 where they may not, 409 and 422 where it could not be done.
         changed: names of what was changed, such as ``plan``; never values.
         request: id of the request.
         peer: address that it came from.
@@ -83,7 +83,7 @@ def administered(
         now(),
         ADMINISTRATION + action,
         "E",
-        _DONE if is_allowed else _REFUSED,
+        status,
         who,
         request=request,
         entities=tuple(targets),

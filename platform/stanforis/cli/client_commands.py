@@ -19,6 +19,9 @@ AfterLogout: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--post-logout-redirect-uri", help="Where browsers may go after a logout it started; repeatable."),
 ]
+Organisation: TypeAlias = Annotated[
+    str | None, typer.Option(help="Id of the organisation it works for, which consents may name.")
+]
 App: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Id of the application.")]
 
 
@@ -32,6 +35,7 @@ def add_client(
     authentication: Annotated[str | None, typer.Option(help="none, client_secret_basic or private_key_jwt.")] = None,
     jwks: Annotated[Path | None, typer.Option(help="File with its public keys (private_key_jwt).")] = None,
     dpop: Annotated[bool, typer.Option("--dpop", help="Its tokens are always bound to a key.")] = False,
+    organisation: Organisation = None,
     may_introspect: Annotated[bool, typer.Option("--may-introspect", help="It may ask about all tokens.")] = False,
     may_launch: Annotated[bool, typer.Option("--may-launch", help="It may launch apps, as an EHR does.")] = False,
     tenant: Tenant = 1,
@@ -50,6 +54,7 @@ def add_client(
         authentication=authentication,
         jwks=None if jwks is None else _keys(jwks),
         dpop_bound=dpop,
+        organisation=organisation,
         may_introspect=may_introspect,
         may_launch=may_launch,
     )
@@ -64,6 +69,7 @@ def change_client(
     redirect_uris: Annotated[list[str] | None, typer.Option("--redirect-uri", help="May be repeated.")] = None,
     after_logout: AfterLogout = None,
     jwks: Annotated[Path | None, typer.Option(help="File with its public keys (private_key_jwt).")] = None,
+    organisation: Organisation = None,
     active: Active = None,
     tenant: Tenant = 1,
     data: Data = None,
@@ -79,6 +85,7 @@ def change_client(
         redirect_uris=redirect_uris or None,
         post_logout_redirect_uris=after_logout or None,
         jwks=keys,
+        organisation=organisation,
         is_active=active,
     )
     Place(data, database_url, tenant, as_json=as_json).apps(lambda apps: apps.change(client_id, change))

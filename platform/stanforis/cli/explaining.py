@@ -24,6 +24,7 @@ from fhir_api.search.query import EVERYTHING, NOTHING
 from fhir_api.store.port import TenantStore
 from identity.access.errors import InvalidTokenError, OAuthError
 from identity.access.hosting.authority import Authority
+from identity.access.hosting.owner import CLIENT_ID, ROLE
 from identity.access.hosting.running import running_base
 from identity.access.scopes.permissions import LETTERS, compile_scope
 from stanforis.cli.credentials import LOCAL_BASE
@@ -134,6 +135,7 @@ def _caller(authority: Authority, question: Question) -> Caller:
             return Caller(
                 question.tenant,
                 subject_type=question.subject_type,
+                client_id=CLIENT_ID if ROLE in question.roles else "",
                 permissions=compile_scope(question.scope, question.patient),
                 roles=question.roles,
                 purpose=question.purpose,

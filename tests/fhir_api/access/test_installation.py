@@ -46,9 +46,9 @@ async def test_what_administrators_change_is_on_record(app, speak, monkeypatch):
     number, target = made.json()["number"], (f"urn:stanforis:tenant:{slug}",)
     records = [record for tenant, record in kept if tenant == 1]
     assert [(each.interaction, each.entities, each.changed, each.status) for each in records] == [
-        ("admin-tenant-create", target, ("plan", "slug"), 200),
+        ("admin-tenant-create", target, ("plan", "slug"), 201),
         ("admin-tenant-suspend", target, (), 200),
-        ("admin-tenant-change", target, ("plan",), 403),
+        ("admin-tenant-change", target, ("plan",), 422),
         ("admin-tenant-change", target, ("plan",), 403),
     ]
     assert [each.who.client for each in records] == ["app", "app", "app", "app"]

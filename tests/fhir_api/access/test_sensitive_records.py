@@ -9,6 +9,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from fhir_api.app import TENANT
+from identity.access.hosting.owner import CLIENT_ID, ROLE
 
 pytestmark = pytest.mark.usefixtures("two_patients")
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -185,6 +186,32 @@ async def test_patients_withhold_nothing_from_themselves(owner, speak):
     await put(owner, a_consent(**OPT_OUT))
     themselves = speak("patient/*.rs", patient="a", subject_type="person", fhir_user="Patient/a")
     assert ids(await themselves.get("/Observation")) == {"wa"}
+
+
+@pytest.fixture
+def installation(speak):
+    """Speaks as the data folder's owner."""
+    return speak("system/*.cruds", roles=(ROLE,), client_id=CLIENT_ID)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [OPT_OUT, {"provision": {"provision": [{"type": "deny", "actor": [actor("Organization/other")]}]}}],
+    ids=["from everybody", "from one organisation"],
+)
+async def test_whoever_keeps_the_records_is_withheld_nothing_and_whoever_is_unknown_is(
+    owner, installation, speak, elements
+):
+    await put(owner, a_consent(**elements))
+    again = {"resourceType": "Patient", "name": [{"family": "Family-a"}], "active": True}
+    assert (await installation.put("/Patient?family=Family-a", json=again)).status_code == 200
+    assert ids(await installation.get("/Observation")) == {"wa", "wb"}
+    for unknown in (
+        speak("system/*.cruds"),
+        speak("system/*.cruds", roles=(ROLE,), client_id="hl7:north"),
+        speak("system/*.cruds", client_id=CLIENT_ID),
+    ):
+        assert ids(await unknown.get("/Observation")) == {"wb"}
 
 
 async def test_the_glass_is_broken_with_a_reason_and_reviewed(owner, clinician):

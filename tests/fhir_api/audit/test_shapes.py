@@ -161,10 +161,10 @@ def test_a_disclosure_tells_who_got_it():
     ]
 
 
-@pytest.mark.parametrize(("is_allowed", "outcome"), [(True, "0"), (False, "4")])
-def test_what_an_administrator_does_is_a_security_alert(is_allowed, outcome):
+@pytest.mark.parametrize(("status", "outcome"), [(201, "0"), (403, "4"), (409, "4"), (500, "8")])
+def test_what_an_administrator_does_is_a_security_alert(status, outcome):
     record = administered(
-        "tenant-change", ["urn:stanforis:tenant:clinic"], who=NURSE, is_allowed=is_allowed, changed=["plan", "name"]
+        "tenant-change", ["urn:stanforis:tenant:clinic"], who=NURSE, status=status, changed=["plan", "name"]
     )
     event = event_of(record)
     assert (event["type"]["code"], event["outcome"]) == ("110113", outcome)

@@ -252,15 +252,40 @@ async def test_what_is_changed_is_on_record_without_values(tmp_path):
         ]
     assert [answer.status_code for answer in answers] == [200, 200, 404, 200, 401]
     assert [(tenant, record.interaction, record.entities, record.status) for tenant, record in kept] == [
-        (1, "admin-user-create", (f"urn:stanforis:user:{made['user_id']}",), 200),
+        (1, "admin-user-create", (f"urn:stanforis:user:{made['user_id']}",), 201),
         (1, "admin-user-password", (f"urn:stanforis:user:{made['user_id']}",), 200),
         (1, "admin-role-keep", ("urn:stanforis:role:nurse",), 200),
-        (1, "admin-role-drop", ("urn:stanforis:role:nobody",), 403),
-        (1, "admin-user-create", (), 403),
+        (1, "admin-role-drop", ("urn:stanforis:role:nobody",), 404),
+        (1, "admin-user-create", (), 401),
     ]
     assert kept[0][1].changed == tuple(sorted(NURSE))
     assert kept[0][1].who.client
     assert "Nadine" not in repr(kept)
+
+
+async def test_what_fails_is_on_record_as_a_failure(tmp_path, monkeypatch):
+    kept = []
+
+    async def keep(tenant, record):
+        del tenant
+        kept.append(record)
+
+    async def broken(name):
+        raise ArithmeticError(name)
+
+    administered = Administered(tmp_path)
+    monkeypatch.setattr(administered.server.store, "drop_role", broken)
+    application = Recording(create_application(administered.server, administered.authority), keep, 1)
+    transport = ASGITransport(application, raise_app_exceptions=False)
+    async with AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8080", headers=administered.http.headers
+    ) as http:
+        assert (await http.delete("/roles/triage")).status_code == 500
+        assert (await http.put("/roles/nurse", json={"scope": 1})).status_code == 422
+    assert [(record.interaction, record.status, record.outcome) for record in kept] == [
+        ("admin-role-drop", 500, "8"),
+        ("admin-role-keep", 422, "4"),
+    ]
 
 
 async def test_rules_are_kept_and_reach_new_tokens(administered):

@@ -53,6 +53,7 @@ async def test_a_token_says_who_asks(asked, settings):
     token = owner_token(owner_key(settings.data), BASE)
     told = await asked("delete", "Patient/none", token=token)
     assert (told["outcome"], told["roles"], told["exists"]) == ("allowed", ["owner"], False)
+    assert told["reasons"][-1]["detail"] == "the installation itself, which keeps the records"
 
 
 async def test_is_told_to_people_too(asked, capsys):

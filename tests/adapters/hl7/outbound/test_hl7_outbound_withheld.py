@@ -111,6 +111,7 @@ async def test_a_patient_keeps_their_record_from_a_destination(guarded: Guarded)
     await guarded.put(patient())
     await guarded.put(opting_out())
     assert await guarded.made(patient()) == []
+    assert await guarded.made(patient(), roles="[owner]") == []
 
 
 @pytest.mark.parametrize(("organization", "messages"), [("north", 0), ("south", 1)])
