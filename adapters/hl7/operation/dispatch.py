@@ -137,15 +137,15 @@ class Dispatch:
         return SentContent(lines(found.raw, charset), segments, lines(found.answer, charset), found.patients)
 
     async def revive(self, number: int) -> int:
-        """Have a dead message sent again, or made again; return its new number.
+        """Have a dead or withdrawn message sent again, or made again; return its new number.
 
         Raises:
-            DeskError: there is none (404), or it is not dead (409).
+            DeskError: there is none (404), or it is neither (409).
         """
         found = await self.message(number)
         revived = await self._queues.queue(self._tenant, found.destination).revive([number])
         if number not in revived:
-            raise DeskError(409, "The message is not dead: only dead ones can be sent again.")
+            raise DeskError(409, "The message is neither dead nor withdrawn: no others can be sent again.")
         return revived[number]
 
     async def revive_all(self, destination: str, most: int = MOST_REVIVED) -> int:

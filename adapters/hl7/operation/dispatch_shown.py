@@ -12,7 +12,7 @@ from adapters.hl7.operation.shown import MOST_LISTED, Asking, Name, Number, Part
 from adapters.hl7.outbound.looking import SentCriteria
 from adapters.hl7.outbound.queue import Fate, Mode, Queued
 
-FateName = Literal["waiting", "done", "dead", "closed", "unmade"]
+FateName = Literal["waiting", "done", "dead", "closed", "unmade", "withdrawn"]
 ModeName = Literal["runs", "paused", "drains"]
 
 
@@ -90,6 +90,7 @@ class DestinationShown(BaseModel):
     trouble: str = Field(description="What went wrong with it the last time.")
     dead: int
     unmade: int
+    withdrawn: int = Field(description="Messages it might not see any more when they were to be sent.")
     answered_at: datetime | None
 
     @classmethod
@@ -112,6 +113,7 @@ class DestinationShown(BaseModel):
             trouble=stands.trouble,
             dead=stands.dead,
             unmade=stands.unmade,
+            withdrawn=stands.withdrawn,
             answered_at=instant(stands.answered_at),
         )
 
@@ -185,6 +187,7 @@ def fate_name(fate: Fate) -> FateName:
         Fate.DEAD: "dead",
         Fate.CLOSED: "closed",
         Fate.UNMADE: "unmade",
+        Fate.WITHDRAWN: "withdrawn",
     }
     return names[fate]
 

@@ -42,6 +42,7 @@ class Figures:
         self._to_send = self._destination("waiting", "Messages that are not acknowledged yet.")
         self._to_send_lag = self._destination("lag_seconds", "How long the oldest message that waits has waited.")
         self._sent_dead = self._destination("dead_letters", "Messages that nothing more is done with by itself.")
+        self._withdrawn = self._destination("withdrawn", "Messages not to be seen any more when they were to be sent.")
         self._answered = self._destination("answered_timestamp_seconds", "When one was acknowledged last.")
         self._stopped = self._destination("stopped", "1 while a person has paused or drains the destination.")
         self._sites_refused = Gauge(
@@ -78,6 +79,7 @@ class Figures:
         self._to_send.labels(*labels).set(standing.waiting)
         self._to_send_lag.labels(*labels).set(max(0, now - oldest) / 1000)
         self._sent_dead.labels(*labels).set(standing.dead)
+        self._withdrawn.labels(*labels).set(standing.withdrawn)
         self._answered.labels(*labels).set((standing.answered_at or 0) / 1000)
         self._stopped.labels(*labels).set(standing.mode is not Mode.RUNS)
 

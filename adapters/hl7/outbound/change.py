@@ -53,6 +53,16 @@ class ChangedVersion:
         moment = interval(resource["meta"]["lastUpdated"])
         return cls(key, number, "create" if number == 1 else "update", moment.low, library, resource)
 
+    @property
+    def reference(self) -> str:
+        """What names the version."""
+        return f"{self.key}/_history/{self.number}"
+
+    @property
+    def reference_before(self) -> str:
+        """What names the version before; there may be none."""
+        return f"{self.key}/_history/{self.number - 1}"
+
     async def focus(self) -> Json | None:
         """Return the resource; of a deletion what it was before."""
         return await self.previous() if self.interaction == "delete" else self._resource
@@ -61,13 +71,13 @@ class ChangedVersion:
         """Return the same as the server shows it to the destination; None where it is withheld."""
         if self.interaction == "delete":
             return await self.previous()
-        return await self._library.read(f"{self.key}/_history/{self.number}")
+        return await self._library.read(self.reference)
 
     async def previous(self) -> Json | None:
         """Return the version before as the destination may see it; None for the first, and behind a deletion."""
         if self.interaction == "create":
             return None
         if not self._has_read:
-            self._previous = await self._library.read(f"{self.key}/_history/{self.number - 1}")
+            self._previous = await self._library.read(self.reference_before)
             self._has_read = True
         return self._previous

@@ -2,7 +2,8 @@
 
 A message is done when the answer says AA or CA and names it: MSA-2 is its MSH-10. What the destination cannot take now
 (AE, CE) is sent again, what it will never take (AR, CR) is dead. While nobody answers, the messages wait, however long
-that is: a destination that is down holds up itself and nobody else. What was sent is on record in the audit trail
+that is: a destination that is down holds up itself and nobody else. Before a message is sent, what it tells is looked
+at once more; what the destination may not see any more is withdrawn. What was sent is on record in the audit trail
 before it is settled.
 """
 
@@ -12,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import Random
 
 from stanforis.audit import Record, Who, disclosed
@@ -21,7 +23,9 @@ from adapters.hl7.mllp.client import MllpClient, MllpError, MllpUnreachableError
 from adapters.hl7.outbound.destinations import Destination
 from adapters.hl7.outbound.following import paused
 from adapters.hl7.outbound.queue import Fate, Queue, Queued, UnavailableQueueError
+from adapters.hl7.outbound.related import UnreadableError
 from adapters.hl7.outbound.verdicts import NEVER, TAKEN, Verdict, names_one_of, verdict
+from adapters.hl7.outbound.withdrawing import Look
 
 POLL_SECONDS = 1.0
 _MARGIN_SECONDS = 10
@@ -51,6 +55,7 @@ class Delivery:
         queue: Queue,
         now: Callable[[], int],
         keep: Keep,
+        look: Look,
         chance: Random | None = None,
     ) -> None:
         """Prepare.
@@ -60,12 +65,14 @@ class Delivery:
             queue: where they wait.
             now: tells milliseconds since 1970.
             keep: puts what was disclosed on record, and returns when it is on disk.
+            look: looks once more at what a message tells.
             chance: spreads attempts, so that not all come at once.
         """
         self._destination = destination
         self._queue = queue
         self._now = now
         self._keep = keep
+        self._look = look
         self._chance = chance or Random()  # noqa: S311 - spreads attempts, keeps no secret
         self._sent: deque[str] = deque(maxlen=_REMEMBERED)
         self._woken = asyncio.Event()
@@ -117,8 +124,26 @@ class Delivery:
         lease = int(self._destination.file.answer_seconds + _MARGIN_SECONDS) * 1000
         claimed = await self._queue.claim(1, now=self._now(), lease_milliseconds=lease)
         for message in claimed:
-            await self._send(client, message)
+            seen = await self._seen(message)
+            if seen is not None:
+                await self._send(client, seen)
         return bool(claimed)
+
+    async def _seen(self, message: Queued) -> Queued | None:
+        """Return a message as the destination may see it now; None where it is not sent."""
+        try:
+            instead = await self._look(message)
+        except UnreadableError as error:
+            await self._again(message, str(error), message.answer, may_die=False)
+            return None
+        if instead is None:
+            return message
+        if instead.fate is Fate.WAITING:
+            renewed = replace(message, raw=instead.raw, patients=instead.patients, sources=instead.sources)
+            return renewed if await self._queue.renew(message.number, instead) else None
+        _LOG.warning("%s: message %d is not sent: %s", self._destination.name, message.number, instead.reason)
+        await self._settle(message, instead.fate, instead.reason, answer=message.answer)
+        return None
 
     async def _send(self, client: MllpClient, message: Queued) -> None:
         try:

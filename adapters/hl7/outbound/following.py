@@ -47,7 +47,7 @@ class Following:
         log: Log,
         queue: Queue,
         library: Library,
-        now: Callable[[], int],
+        making: Making,
         queued: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare.
@@ -57,14 +57,14 @@ class Following:
             log: what changed.
             queue: where they wait to be sent.
             library: gives resources as the destination may see them.
-            now: tells milliseconds since 1970.
+            making: makes them.
             queued: called when there is something new in the queue.
         """
         self._destination = destination
         self._log = log
         self._queue = queue
         self._library = library
-        self._making = Making(destination, library, now)
+        self._making = making
         self._queued = queued
         self._seen = BEGINNING
 

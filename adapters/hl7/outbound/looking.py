@@ -23,6 +23,7 @@ class Standing:
         trouble: what went wrong the last time.
         dead: messages that nothing more is done with unless a person wants it.
         unmade: messages that are to be made again.
+        withdrawn: messages that the destination might not see any more when they were to be sent.
         answered_at: when a message was acknowledged last; None for never.
     """
 
@@ -36,6 +37,7 @@ class Standing:
     trouble: str = ""
     dead: int = 0
     unmade: int = 0
+    withdrawn: int = 0
     answered_at: int | None = None
 
 

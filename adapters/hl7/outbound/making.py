@@ -50,22 +50,23 @@ class Making:
         made = [await self._message(plan, version) for plan in plans]
         return [each for each in made if each is not None]
 
-    async def again(self, dead: Queued) -> Outgoing:
-        """Return what the version of a message that could not be made makes now.
+    async def again(self, queued: Queued) -> Outgoing:
+        """Return what the version of a message makes now; ``WITHDRAWN`` where that is nothing.
 
         Raises:
             UnreadableError: what belongs to it cannot be read at the moment.
         """
-        version = await ChangedVersion.again(dead.resource, dead.version, dead.made_at, self._library)
+        version = await ChangedVersion.again(queued.resource, queued.version, queued.made_at, self._library)
         for plan in self._destination.plans:
-            if dead.control_id in {self._control_id(plan, each.event, version) for each in plan.triggers}:
+            if queued.control_id in {self._control_id(plan, each.event, version) for each in plan.triggers}:
                 made = await self._message(plan, version)
                 if made is not None:
                     return made
         reason = "the rows make no message of this version any more, or the destination may not see it"
         return Outgoing(
-            dead.control_id, dead.message_type, dead.resource, dead.version, (), b"", self._now(), Fate.CLOSED, reason
-        )
+            queued.control_id, queued.message_type, queued.resource, queued.version, (), b"", self._now(),
+            Fate.WITHDRAWN, reason, queued.patients,
+        )  # fmt: skip
 
     def _control_id(self, plan: MessagePlan, event: str, version: ChangedVersion) -> str:
         return control_id(self._destination.name, plan.file.structure, event, version.key, version.number)
@@ -121,6 +122,7 @@ class Making:
             fate=fate,
             reason=why,
             patients=patients,
+            sources=_sources(version, subject, patients),
         )
 
 
@@ -140,6 +142,16 @@ def _patients(plan: MessagePlan, subject: Subject | None) -> tuple[str, ...]:
     except fhirpath.FhirPathError:
         return ()
     return tuple(dict.fromkeys(each["id"] for each in found if "id" in each))
+
+
+def _sources(version: ChangedVersion, subject: Subject | None, patients: tuple[str, ...]) -> tuple[str, ...]:
+    """Return references of what a message was made of; of what was deleted only earlier versions are left."""
+    if subject is None:
+        return ()
+    sources = [] if version.interaction == "delete" else [version.reference, *(f"Patient/{each}" for each in patients)]
+    if subject.previous is not None:
+        sources.append(version.reference_before)
+    return tuple(dict.fromkeys([*sources, *subject.resources]))
 
 
 def lane_of(key: str) -> int:

@@ -25,6 +25,8 @@ class Fate(Enum):
     """A person has decided that nothing more is done with it."""
     UNMADE = 5
     """It was dead because it could not be made, and is to be made again."""
+    WITHDRAWN = 6
+    """When it was to be sent, the destination might not see any more what it tells; nothing was sent."""
 
 
 class Mode(Enum):
@@ -52,6 +54,7 @@ class Outgoing:
         fate: ``DEAD`` for one that must not be sent.
         reason: why, or what was left out of it.
         patients: logical ids of the patients it tells of.
+        sources: references of the resources and versions it was made of.
     """
 
     control_id: str
@@ -64,6 +67,7 @@ class Outgoing:
     fate: Fate = Fate.WAITING
     reason: str = ""
     patients: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Queued:
     settled_at: int
     not_before: int
     patients: tuple[str, ...]
+    sources: tuple[str, ...] = ()
 
 
 class UnavailableQueueError(Exception):
@@ -133,8 +138,14 @@ class Queue(Protocol):
         """Say what became of a message; ``WAITING`` has it sent again at *not_before*. False where it waits no more."""
         ...
 
+    async def renew(self, number: int, message: Outgoing) -> bool:
+        """Have a message that waits say something else, in its place; False where it waits no more."""
+        ...
+
     async def revive(self, numbers: Sequence[int] | None = None, *, most: int = 1000) -> dict[int, int]:
         """Have dead messages sent again in their order, behind all that waits; those that were never made, made again.
+
+        Those that were withdrawn are looked at again where their numbers are given.
 
         Args:
             numbers: of the messages; None for all.

@@ -13,8 +13,10 @@ from adapters.hl7.applying.worker import milliseconds
 from adapters.hl7.outbound.delivering import Delivery, Keep
 from adapters.hl7.outbound.destinations import Destination
 from adapters.hl7.outbound.following import Following, Log
+from adapters.hl7.outbound.making import Making
 from adapters.hl7.outbound.queue import Queue
 from adapters.hl7.outbound.related import FromServer
+from adapters.hl7.outbound.withdrawing import Withdrawing
 
 _LOG = logging.getLogger(__name__)
 
@@ -84,9 +86,11 @@ class Sending:
             await asyncio.wait({before})
         tenant = destination.file.tenant
         queue = self._queues.queue(tenant, destination.name)
-        delivery = Delivery(destination, queue, self._now, self._keep_of(tenant))
         library = FromServer(self._server_of(destination))
-        following = Following(destination, self._queues.log(tenant), queue, library, self._now, delivery.wake)
+        making = Making(destination, library, self._now)
+        look = Withdrawing(making, library).look
+        delivery = Delivery(destination, queue, self._now, self._keep_of(tenant), look)
+        following = Following(destination, self._queues.log(tenant), queue, library, making, delivery.wake)
         async with asyncio.TaskGroup() as group:
             if destination.plans:
                 group.create_task(following.run(until))

@@ -43,7 +43,7 @@ def destinations(
 def sent(
     number: Annotated[int | None, typer.Argument(metavar="[NUMBER]", help="One message, in place of a list.")] = None,
     destination: Destination = "",
-    state: Annotated[str, typer.Option(help="Only these: waiting, done, dead, closed, unmade.")] = "",
+    state: Annotated[str, typer.Option(help="Only these: waiting, done, dead, closed, unmade, withdrawn.")] = "",
     control_id: Annotated[str, typer.Option(help="Only those with this MSH-10.")] = "",
     resource: Annotated[str, typer.Option(help="Only those of this resource: Encounter/1.")] = "",
     since: Annotated[datetime | None, typer.Option(formats=TIMES, help="Made at or after this (UTC).")] = None,

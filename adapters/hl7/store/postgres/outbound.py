@@ -19,13 +19,14 @@ from fhir_api.store.postgres.changes import ChangeLog, Position
 _POSITION = "SELECT marker, rid, version, mode FROM hl7.followed(tenancy.enter($1), $2, $3, $4, $5)"
 _ENQUEUE = (
     "SELECT hl7.enqueue(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::smallint[], $15, "
-    "$16, $17, $18, $19, $20)"
+    "$16, $17, $18, $19, $20, $21)"
 )
 _CLAIM = "SELECT * FROM hl7.outbound_claim(tenancy.enter($1), $2, $3, $4, $5)"
 _SETTLE = "SELECT hl7.outbound_settle(tenancy.enter($1), $2, $3, $4::smallint, $5, $6, $7, $8)"
-_PUT = "SELECT hl7.outbound_put(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8::smallint, $9, $10, $11, $12)"
+_PUT = "SELECT hl7.outbound_put(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8::smallint, $9, $10, $11, $12, $13)"
 _REVIVE = "SELECT * FROM hl7.outbound_revive(tenancy.enter($1), $2, $3, $4)"
-_MADE = "SELECT hl7.outbound_made(tenancy.enter($1), $2, $3, $4, $5, $6, $7::smallint, $8, $9, $10, $11)"
+_MADE = "SELECT hl7.outbound_made(tenancy.enter($1), $2, $3, $4, $5, $6, $7::smallint, $8, $9, $10, $11, $12)"
+_RENEW = "SELECT hl7.outbound_renew(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8)"
 _CLOSE = "SELECT hl7.outbound_close(tenancy.enter($1), $2, $3, $4, $5)"
 _SWITCH = "SELECT hl7.outbound_switch(tenancy.enter($1), $2, $3::smallint, $4, $5)"
 _UNMADE = (
@@ -113,6 +114,7 @@ class PostgresQueue:
             [each.made_at for each in messages],
             [each.fate.value for each in messages],
             [each.reason for each in messages],
+            ["\n".join(each.sources) for each in messages],
             [len(each.lanes) for each in messages],
             [lane for each in messages for lane in each.lanes],
             [len(each.patients) for each in messages],
@@ -136,8 +138,8 @@ class PostgresQueue:
         """Queue a message that no change made."""
         rows = await self._fetch(
             _PUT, message.control_id, message.message_type, message.resource, message.version, message.made_at,
-            message.fate.value, message.reason, list(message.lanes), list(message.patients),
-            sealed(self._tenant, message.raw),
+            message.fate.value, message.reason, "\n".join(message.sources), list(message.lanes),
+            list(message.patients), sealed(self._tenant, message.raw),
         )  # fmt: skip
         number: int | None = rows[0][0]
         return number
@@ -155,7 +157,15 @@ class PostgresQueue:
         """Say what a message that was to be made again became."""
         rows = await self._fetch(
             _MADE, number, message.control_id, message.message_type, message.made_at, message.fate.value,
-            message.reason, list(message.lanes), list(message.patients),
+            message.reason, "\n".join(message.sources), list(message.lanes), list(message.patients),
+            sealed(self._tenant, message.raw),
+        )  # fmt: skip
+        return bool(rows[0][0])
+
+    async def renew(self, number: int, message: Outgoing) -> bool:
+        """Have a message that waits say something else."""
+        rows = await self._fetch(
+            _RENEW, number, message.made_at, message.reason, "\n".join(message.sources), list(message.patients),
             sealed(self._tenant, message.raw),
         )  # fmt: skip
         return bool(rows[0][0])
@@ -221,4 +231,5 @@ def queued(row: asyncpg.Record) -> Queued:
         settled_at=row["settled_at"],
         not_before=row["not_before"],
         patients=tuple(row["patients"]),
+        sources=tuple(row["sources"].splitlines()),
     )

@@ -28,7 +28,7 @@ _CONDITIONS = {
 }
 _COLUMNS = (
     "o.destination, o.number, o.control_id, o.message_type, o.resource, o.resource_version, o.made_at, o.state,"
-    " o.attempts, o.first_sent_at, o.not_before, o.settled_at, o.reason, o.patients, ''::bytea AS raw,"
+    " o.attempts, o.first_sent_at, o.not_before, o.settled_at, o.reason, o.patients, o.sources, ''::bytea AS raw,"
     " ''::bytea AS answer"
 )
 _LIST = (
@@ -65,5 +65,6 @@ def standing(row: asyncpg.Record) -> Standing:
     """Return how a destination stands."""
     return Standing(
         row["destination"], Mode(row["mode"]), row["reason"], row["changed_at"], row["waiting"], row["oldest_at"],
-        row["attempts"] or 0, row["trouble"] or "", row["dead"], row["unmade"], row["answered_at"],
+        row["attempts"] or 0, row["trouble"] or "", row["dead"], row["unmade"], row["withdrawn"],
+        row["answered_at"],
     )  # fmt: skip

@@ -23,6 +23,7 @@ from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import Listener, Oversized, Peer, Reply, listen
 from adapters.hl7.outbound.destinations import Destination, destinations
 from adapters.hl7.outbound.following import Following
+from adapters.hl7.outbound.making import Making
 from adapters.hl7.outbound.queue import Fate
 from adapters.hl7.outbound.related import FromServer
 from adapters.hl7.outbound.service import Sending
@@ -144,7 +145,8 @@ class Hospital:
     def following(self, destination: Destination) -> Following:
         """Return who follows the changes for a destination."""
         library = FromServer(self.server)
-        return Following(destination, self._queues.log(self.tenant), self.queue(destination), library, lambda: 0)
+        making = Making(destination, library, lambda: 0)
+        return Following(destination, self._queues.log(self.tenant), self.queue(destination), library, making)
 
     async def until(self, destination: Destination, fate: Fate, count: int, step: int = 0) -> None:
         """Wait until the queue has so many messages of that fate; the clock goes on by *step* ms meanwhile."""

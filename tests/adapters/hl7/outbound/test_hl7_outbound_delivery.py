@@ -19,6 +19,7 @@ from adapters.hl7.mllp.tls import server_context
 from adapters.hl7.outbound.delivering import Delivery
 from adapters.hl7.outbound.destinations import Destination, destinations
 from adapters.hl7.outbound.queue import Fate, Outgoing, Queue, Queued
+from adapters.hl7.outbound.related import UnreadableError
 from adapters.hl7.store.postgres.outbound import PostgresQueues
 from tests.adapters.hl7.outbound.conftest import Receiver, exact
 from tests.support.certificates import certificate
@@ -41,6 +42,8 @@ class Line:
         self.records: list[Record] = []
         self.is_trail_down = False
         self.now = NOW
+        self.instead: Outgoing | None = None
+        self.is_server_down = False
         self.chance = Random(1)  # noqa: S311 - repeatable
         self._folder = folder
         self._clients: list[MllpClient] = []
@@ -55,6 +58,11 @@ class Line:
         if self.is_trail_down:
             raise AuditStoreError
         self.records.append(record)
+
+    async def look(self, _message: Queued) -> Outgoing | None:
+        if self.is_server_down:
+            raise UnreadableError("the FHIR server answered 503 to a related resource")
+        return self.instead
 
     async def sends(self, *control_ids: str, **settings: Any) -> list[Queued]:
         """Queue messages, try each once, and return what became of them."""
@@ -72,7 +80,7 @@ class Line:
 
     async def tries(self, count: int = 1, **settings: Any) -> None:
         destination = self.destination(**settings)
-        delivery = Delivery(destination, self.queue, lambda: self.now, self.keep, self.chance)
+        delivery = Delivery(destination, self.queue, lambda: self.now, self.keep, self.look, self.chance)
         async with destination.client() as client:
             for _ in range(count):
                 assert await delivery.step(client)
@@ -130,6 +138,36 @@ async def test_what_reached_nobody_is_no_disclosure(line: Line, receiver: Receiv
     assert line.records == []
 
 
+def instead(fate: Fate, reason: str) -> Outgoing:
+    return Outgoing("A", "ADT^A01", "Encounter/1", 2, (), message("A") + b"NK1|1\r", NOW, fate, reason, ("p1",))
+
+
+async def test_what_was_withdrawn_is_not_sent_and_stays_to_be_seen(line: Line, receiver: Receiver):
+    line.instead = instead(Fate.WITHDRAWN, "its patient is deleted")
+    (kept,) = await line.sends("A")
+    assert (kept.fate, kept.reason, kept.raw) == (Fate.WITHDRAWN, "its patient is deleted", message("A"))
+    assert (receiver.received, line.records) == ([], [])
+    assert await line.queue.revive() == {}
+    line.instead = None
+    assert [*await line.queue.revive([kept.number])] == [kept.number]
+    await line.tries()
+    assert receiver.seen("MSH-10") == ["A"]
+
+
+async def test_what_is_left_of_a_message_is_sent_in_its_place_and_kept(line: Line, receiver: Receiver):
+    line.instead = instead(Fate.WAITING, "")
+    (sent,) = await line.sends("A")
+    assert (sent.fate, sent.raw) == (Fate.DONE, line.instead.raw)
+    assert receiver.seen("NK1-1") == ["1"]
+
+
+async def test_nothing_is_sent_while_the_server_does_not_say_who_may_see_it(line: Line, receiver: Receiver):
+    line.is_server_down = True
+    (waiting,) = await line.sends("A")
+    assert (waiting.fate, waiting.reason) == (Fate.WAITING, "the FHIR server answered 503 to a related resource")
+    assert receiver.received == []
+
+
 async def test_a_destination_is_spoken_to_over_tls(line: Line, receiver: Receiver, tmp_path: Path):
     await receiver.stop()
     own, key = certificate(tmp_path, "localhost")
@@ -178,7 +216,7 @@ async def test_a_destination_that_wants_a_certificate_gets_ours(line: Line, rece
 
 async def test_a_connection_that_was_closed_meanwhile_is_made_anew_at_once(line: Line, receiver: Receiver):
     destination = line.destination()
-    delivery = Delivery(destination, line.queue, lambda: NOW, line.keep)
+    delivery = Delivery(destination, line.queue, lambda: NOW, line.keep, line.look)
     async with destination.client() as client:
         for name in ("A", "B"):
             await line.queue.put(Outgoing(name, "ADT^A01", "", 0, (), message(name), NOW))

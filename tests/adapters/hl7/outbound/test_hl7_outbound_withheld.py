@@ -16,8 +16,9 @@ from adapters.hl7.encoding import Message
 from adapters.hl7.outbound.change import ChangedVersion
 from adapters.hl7.outbound.destinations import destinations
 from adapters.hl7.outbound.making import Making
-from adapters.hl7.outbound.queue import Outgoing
+from adapters.hl7.outbound.queue import Fate, Outgoing, Queued
 from adapters.hl7.outbound.related import FromServer
+from adapters.hl7.outbound.withdrawing import Withdrawing
 from fhir_api.app import Application, create_app
 from identity.access.hosting.authority import Authority
 from identity.access.store.memory import MemoryAccessStores
@@ -41,8 +42,25 @@ class Guarded:
         answer = await self.server.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource)
         assert answer.status in {200, 201}, answer
 
+    async def delete(self, key: str) -> None:
+        answer = await self.server.send("DELETE", key)
+        assert answer.status in {200, 204}, answer
+
     async def made(self, resource: Json, **settings: Any) -> list[Outgoing]:
         """Return the messages that the first version of a resource makes for a destination."""
+        making, library = self._making(**settings)
+        key = f"{resource['resourceType']}/{resource['id']}"
+        return await making.messages(ChangedVersion(key, 1, "create", 0, library, resource))
+
+    async def looked(self, message: Outgoing, **settings: Any) -> Outgoing | None:
+        """Return what stands in for a message that waits, once more looked at."""
+        queued = Queued(
+            1, "north/RIS", message.control_id, message.message_type, message.resource, message.version, message.raw,
+            message.fate, "", 0, 0, b"", 0, 0, 0, message.patients, message.sources,
+        )  # fmt: skip
+        return await Withdrawing(*self._making(**settings)).look(queued)
+
+    def _making(self, **settings: Any) -> tuple[Making, FromServer]:
         lines = ", ".join(f"{name}: {value}" for name, value in settings.items())
         site = self._folder / "north"
         site.mkdir(exist_ok=True)
@@ -54,9 +72,7 @@ class Guarded:
         header = destination_authorization(self._settings)
         purpose = destination.file.purpose
         library = FromServer(InProcess(self._application, "/fhir", lambda: header(destination), purpose))
-        key = f"{resource['resourceType']}/{resource['id']}"
-        version = ChangedVersion(key, 1, "create", 0, library, resource)
-        return await Making(destination, library, lambda: 0).messages(version)
+        return Making(destination, library, lambda: 0), library
 
 
 @pytest.fixture
@@ -135,3 +151,75 @@ async def test_what_a_scope_leaves_out_is_not_there(guarded: Guarded):
     await guarded.put(patient())
     assert await guarded.made(patient(), scope="system/Encounter.rs") == []
     assert len(await guarded.made(patient(), scope="system/Patient.rs")) == 1
+
+
+VISIT: Json = {
+    "resourceType": "Encounter",
+    "id": "e1",
+    "status": "in-progress",
+    "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+    "subject": {"reference": "Patient/p1"},
+    "period": {"start": "2026-11-23T10:15:00+02:00"},
+}
+MOTHER: Json = {
+    "resourceType": "RelatedPerson",
+    "id": "r1",
+    "patient": {"reference": "Patient/p1"},
+    "relationship": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "MTH"}]}],
+    "name": [{"family": "Mukamana"}],
+}
+
+
+async def waiting(guarded: Guarded) -> Outgoing:
+    """Return the admission of a patient with a mother, as it waits."""
+    for resource in (patient(), MOTHER, VISIT):
+        await guarded.put(resource)
+    (message,) = await guarded.made(VISIT)
+    assert Message.parse(message.raw)["NK1-2.1"] == "Mukamana"
+    assert {*message.sources} == {"Encounter/e1/_history/1", "Patient/p1", "RelatedPerson/r1"}
+    return message
+
+
+async def test_what_may_still_be_seen_is_sent_as_it_was_made(guarded: Guarded):
+    message = await waiting(guarded)
+    await guarded.put(patient(name=[{"family": "Mugisha"}]))
+    assert await guarded.looked(message) is None
+
+
+async def test_a_consent_that_is_withdrawn_while_a_message_waits_counts(guarded: Guarded):
+    message = await waiting(guarded)
+    await guarded.put(opting_out())
+    instead = await guarded.looked(message)
+    assert instead is not None
+    assert (instead.fate, instead.patients) == (Fate.WITHDRAWN, ("p1",))
+
+
+async def test_what_tells_of_a_patient_who_was_deleted_is_withdrawn(guarded: Guarded):
+    await guarded.put(patient())
+    (message,) = await guarded.made(patient())
+    await guarded.delete("Patient/p1")
+    instead = await guarded.looked(message)
+    assert instead is not None
+    assert instead.fate is Fate.WITHDRAWN
+
+
+async def test_a_right_that_was_taken_away_while_a_message_waits_counts(guarded: Guarded):
+    message = await waiting(guarded)
+    for scope in ("system/Encounter.rs", "system/Patient.rs"):
+        instead = await guarded.looked(message, scope=scope)
+        assert instead is not None
+        assert instead.fate is Fate.WITHDRAWN
+
+
+async def test_what_else_is_withheld_by_now_is_left_out_under_the_same_control_id(guarded: Guarded):
+    message = await waiting(guarded)
+    await guarded.put(MOTHER | {"meta": {"security": [RESTRICTED]}})
+    instead = await guarded.looked(message)
+    assert instead is not None
+    assert (instead.fate, instead.control_id) == (Fate.WAITING, message.control_id)
+    assert "NK1" not in {segment.id for segment in Message.parse(instead.raw).segments}
+    assert Message.parse(instead.raw)["PID-3.1"] == "4711"
+
+
+async def test_what_no_change_made_is_sent_as_it_was_handed_over(guarded: Guarded):
+    assert await guarded.looked(Outgoing("A", "ACK", "", 0, (), b"MSH", 0)) is None
