@@ -25,12 +25,14 @@ import itertools
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import uvloop
 from rich.console import Console
@@ -163,19 +165,47 @@ async def _client(port: int, numbers: Iterable[int], until: float) -> list[float
     return taken
 
 
-def receive(connections: int, seconds: float, folder: Path) -> dict[str, float]:
-    """Return messages acknowledged a second, their times in milliseconds, and the listener's CPU for each."""
+class Listening(NamedTuple):
+    """A listener in a process of its own, and its database.
+
+    Attributes:
+        port: where it listens.
+        pid: its process id.
+        postgres: that of PostgreSQL's first process.
+        stop: ends it and returns the seconds of CPU that it has used.
+    """
+
+    port: int
+    pid: int
+    postgres: int
+    stop: Callable[[], float]
+
+
+@contextmanager
+def listening(folder: Path) -> Iterator[Listening]:
+    """Run a listener with an embedded PostgreSQL."""
     with EmbeddedPostgres(folder) as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
         here, there = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(target=_serve, args=(cluster.connection, there))
         process.start()
-        port = here.recv()
-        warming = len(uvloop.run(send(port, connections, 1, 0)))
-        times = sorted(uvloop.run(send(port, connections, seconds, warming + connections)))
-        here.send("stop")
-        cpu = here.recv()
-        process.join()
+
+        def stop() -> float:
+            here.send("stop")
+            cpu: float = here.recv()
+            process.join()
+            return cpu
+
+        postmaster = int((folder / "postgres/postmaster.pid").read_text().split()[0])
+        yield Listening(here.recv(), process.pid or 0, postmaster, stop)
+
+
+def receive(connections: int, seconds: float, folder: Path) -> dict[str, float]:
+    """Return messages acknowledged a second, their times in milliseconds, and the listener's CPU for each."""
+    with listening(folder) as listener:
+        warming = len(uvloop.run(send(listener.port, connections, 1, 0)))
+        times = sorted(uvloop.run(send(listener.port, connections, seconds, warming + connections)))
+        cpu = listener.stop()
     return {
         "a second": len(times) / seconds,
         "p50 ms": times[len(times) // 2] * 1000,

@@ -56,23 +56,29 @@ class Spent(NamedTuple):
 
 def spent(root: int) -> Spent:
     """Return what a process and all below it have used."""
-    stats = {int(path.parent.name): _stat(path) for path in Path("/proc").glob("[0-9]*/stat")}
-    below = [root]
-    for each in below:
-        below += [pid for pid, stat in stats.items() if stat and int(stat[1]) == each]
     python = postgres = memory = 0.0
-    for pid in below:
-        stat = stats.get(pid) or ["0"] * 13
+    for pid in below(root):
+        stat = _stat(Path(f"/proc/{pid}/stat")) or ["0"] * 13
         seconds = (int(stat[11]) + int(stat[12])) / _TICKS
-        if _is_postgres(pid):
+        if is_postgres(pid):
             postgres += seconds
         else:
             python += seconds
-            memory += _private(pid)
+            memory += private_memory(pid)
     return Spent(python, postgres, memory)
 
 
-def _private(pid: int) -> float:
+def below(root: int) -> list[int]:
+    """Return a process and all that it and they started."""
+    stats = {int(path.parent.name): _stat(path) for path in Path("/proc").glob("[0-9]*/stat")}
+    found = [root]
+    for each in found:
+        found += [pid for pid, stat in stats.items() if stat and int(stat[1]) == each]
+    return found
+
+
+def private_memory(pid: int) -> float:
+    """Return the MB that a process has for itself; 0 where there is none."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -87,7 +93,8 @@ def _stat(path: Path) -> list[str]:
         return []
 
 
-def _is_postgres(pid: int) -> bool:
+def is_postgres(pid: int) -> bool:
+    """Tell whether a process is one of PostgreSQL's."""
     try:
         return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
     except OSError:
@@ -123,18 +130,27 @@ async def run(port: int, base: str, connections: int, numbers: range) -> tuple[f
     waiting, started = iter(numbers), time.monotonic()
     await asyncio.gather(*(_client(port, waiting) for _ in range(connections)))
     acknowledged = time.monotonic() - started
-    async with httpx.AsyncClient(timeout=60) as client:
-        while (await client.get(f"{base}/Encounter?_summary=count&_total=accurate")).json()["total"] < numbers.stop:  # noqa: ASYNC110 - another process applies
-            await asyncio.sleep(0.25)
+    await until_applied(base, numbers.stop)
     return acknowledged, time.monotonic() - started
+
+
+async def until_applied(base: str, messages: int) -> None:
+    """Return when there is an Encounter for each message."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        while (await client.get(f"{base}/Encounter?_summary=count&_total=accurate")).json()["total"] < messages:  # noqa: ASYNC110 - another process applies
+            await asyncio.sleep(0.25)
 
 
 async def _client(port: int, numbers: Iterator[int]) -> None:
     async with MllpClient("127.0.0.1", port) as client:
         for number in numbers:
-            answer = await client.send(_ADT.format(number=number, patient=number % _PATIENTS).encode())
-            if b"\rMSA|AA|" not in answer:
+            if b"\rMSA|AA|" not in await client.send(admission(number)):
                 raise RuntimeError("a message was not acknowledged")
+
+
+def admission(number: int) -> bytes:
+    """Return an ADT^A01 with control id and visit of its own, of one of the patients."""
+    return _ADT.format(number=number, patient=number % _PATIENTS).encode()
 
 
 def measure(folder: Path, messages: int, connections: int, processes: int) -> dict[str, float]:

@@ -85,9 +85,12 @@ class Load:
         tasks = [asyncio.create_task(self.client()) for _ in range(CLIENTS)]
         try:
             yield
-        finally:
             self._stopping = True
             await asyncio.gather(*tasks)
+        finally:
+            # after a failure nobody may be there to acknowledge what they send
+            for task in tasks:
+                task.cancel()
 
     async def until_more(self, more: int) -> None:
         target = len(self.acknowledged) + more

@@ -123,16 +123,16 @@ async def rounds(folder: Path, sites: Path, kills: list[Kill]) -> None:
     clients = [asyncio.create_task(load.client(number)) for number in range(CLIENTS)]
     try:
         await harass(server, kills, chance)
-    finally:
         load.stop()
         await asyncio.gather(*clients)
-    try:
         wanted = await committed(server.base)
         assert len(wanted) == CLIENTS * PATIENTS
         await destination.got(sum(map(len, wanted.values())))
         assert destination.families == wanted
         assert destination.changed == [], "another message came under a known control id"
     finally:
+        for client in clients:
+            client.cancel()
         await asyncio.to_thread(server.stop)
         await listener.stop()
 

@@ -13,6 +13,8 @@ from adapters.hl7.errors import Condition, Place, refuse
 HEADERS = ("MSH", "FHS", "BHS")
 """Segments whose first field is the field separator itself."""
 _MOST = 5
+_DOUBLED = "\\\\"
+"""What a layer that escapes backslashes makes of one."""
 
 
 class Delimiters(NamedTuple):
@@ -22,7 +24,7 @@ class Delimiters(NamedTuple):
         field: MSH-1.
         component: first character of MSH-2.
         repetition: its second.
-        escape: its third.
+        escape: its third; twice where the header declares a doubled backslash (:func:`declared`).
         subcomponent: its fourth.
         truncation: its fifth (2.7 and later).
     """
@@ -48,13 +50,16 @@ RECOMMENDED = Delimiters()
 def declared(start: str) -> Delimiters:
     r"""Return the delimiters that a header declares.
 
+    A backslash that stands there twice is what a layer below the sender, such as one that writes JSON, made of one: no
+    character can be two delimiters, so there is one way to read it, and the escape delimiter is written twice.
+
     Args:
         start: the header up to the end of its second field: ``MSH|^~\&``.
 
     Raises:
         Hl7Error: they are missing, too many, equal to each other, or letters, digits or control characters.
     """
-    characters = start[3:]
+    doubled, characters = _DOUBLED in start, start[3:].replace(_DOUBLED, _DOUBLED[0], 1)
     if len(characters) < 2:  # noqa: PLR2004 - the field separator and the component separator
         raise _refused(start, "the delimiters are missing")
     if len(characters) > 1 + _MOST:
@@ -63,7 +68,12 @@ def declared(start: str) -> Delimiters:
         raise _refused(start, "a delimiter is declared twice")
     if any(each.isalnum() or each.isspace() or not each.isprintable() for each in characters):
         raise _refused(start, "a letter, a digit, a space or a control character cannot be a delimiter")
-    return Delimiters(*characters, *[""] * (1 + _MOST - len(characters)))
+    found = Delimiters(*characters, *[""] * (1 + _MOST - len(characters)))
+    if not doubled:
+        return found
+    if found.escape != _DOUBLED[0]:
+        raise _refused(start, "a doubled backslash stands where the escape character does not")
+    return found._replace(escape=_DOUBLED)
 
 
 def _refused(start: str, text: str) -> Exception:

@@ -43,9 +43,17 @@ def unescape(text: str, delimiters: Delimiters, charset: Charset) -> str:
     A sequence that is not understood (a local ``\Z…\``, an unfinished one) is left as it stands.
     """
     escape = delimiters.escape
-    if not escape or escape not in text:
+    if not escape or escape[0] not in text:
         return text
+    if len(escape) > 1 and not _is_doubled(text, escape):
+        # only the header was doubled
+        delimiters = delimiters._replace(escape=escape[0])
     return _Reader(delimiters, charset).read(text)
+
+
+def _is_doubled(text: str, escape: str) -> bool:
+    """Tell whether *text* has the escape character in twos only: a sequence that was not doubled begins with one."""
+    return escape[0] not in text.replace(escape, "")
 
 
 def escape(text: str, delimiters: Delimiters) -> str:
@@ -55,7 +63,8 @@ def escape(text: str, delimiters: Delimiters) -> str:
 
 @lru_cache(maxsize=64)
 def _letters(delimiters: Delimiters) -> dict[str, str]:
-    return {letter: character for letter, character in zip("FSRETP", delimiters, strict=True) if character}
+    # a doubled escape character stands for one
+    return {letter: character[0] for letter, character in zip("FSRETP", delimiters, strict=True) if character}
 
 
 @lru_cache(maxsize=64)
@@ -80,16 +89,16 @@ class _Reader:
         mark = self._delimiters.escape
         pieces: list[str] = []
         place = 0
-        while (start := text.find(mark, place)) >= 0 and (end := text.find(mark, start + 1)) >= 0:
+        while (start := text.find(mark, place)) >= 0 and (end := text.find(mark, start + len(mark))) >= 0:
             pieces.append(self._plain(text[place:start]))
-            said = self._sequence(text[start + 1 : end])
+            said = self._sequence(text[start + len(mark) : end])
             if said is None:
                 # not ours to read: the second mark may begin the next one
                 pieces.append(text[start:end])
                 place = end
             else:
                 pieces.append(said)
-                place = end + 1
+                place = end + len(mark)
         return "".join(pieces) + self._plain(text[place:])
 
     def _sequence(self, body: str) -> str | None:

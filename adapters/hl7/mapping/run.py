@@ -61,7 +61,7 @@ class Run:
         self.component = delimiters.component
         self.repetition = delimiters.repetition
         self.subcomponent = delimiters.subcomponent
-        self.escape = delimiters.escape
+        self.escape = delimiters.escape[:1]
         self.is_usual = delimiters.component == "^" and delimiters.subcomponent == "&" and bool(delimiters.escape)
         self.used: list[Place] = []
         self.refused: list[tuple[Place, str]] = []

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.hl7.encoding.charsets import ASCII, Charset, Origin
-from adapters.hl7.encoding.delimiters import RECOMMENDED, Delimiters
+from adapters.hl7.encoding.delimiters import RECOMMENDED, Delimiters, declared
 from adapters.hl7.encoding.escapes import escape, unescape
 
 UTF_8 = Charset("utf-8", Origin.MSH_18)
@@ -34,6 +34,21 @@ def test_sequences_are_read(text, value):
     assert unescape(text, RECOMMENDED, UTF_8) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"a\\T\\b\\.br\\\\.br\\c", "a&b\n\nc"),
+        ("\\\\E\\\\", "\\"),
+        (r"\\Zown\\ stays", r"\\Zown\\ stays"),
+        # where the header alone was doubled
+        (r"a\T\b\.br\\.br\c", "a&b\n\nc"),
+        ("\\E\\", "\\"),
+    ],
+)
+def test_sequences_are_read_under_a_header_with_a_doubled_backslash(text, value):
+    assert unescape(text, declared(r"MSH|^~\\&"), UTF_8) == value
+
+
 def test_the_truncation_character_has_a_sequence_where_it_is_declared():
     assert unescape(r"\P\ ", Delimiters(truncation="#"), UTF_8) == "# "
 
@@ -55,8 +70,9 @@ def test_a_right_half_is_designated():
     assert unescape(rf"\C2D4C\{cyrillic}", RECOMMENDED, Charset("iso8859-1", Origin.MSH_18)) == "Иван"
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
-def test_what_is_written_reads_the_same(value):
-    written = escape(value, RECOMMENDED)
+@pytest.mark.parametrize("delimiters", [RECOMMENDED, declared(r"MSH|^~\\&")])
+@given(value=st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_what_is_written_reads_the_same(delimiters, value):
+    written = escape(value, delimiters)
     assert not set(written) & set("|^~&\r\n")
-    assert unescape(written, RECOMMENDED, UTF_8) == value
+    assert unescape(written, delimiters, UTF_8) == value

@@ -141,6 +141,8 @@ def test_what_is_no_place_is_refused(text):
         (b"MSH|\r", "MSH-2", Condition.DATA_TYPE),
         (b"MSH|^^\\&|A\r", "MSH-2", Condition.DATA_TYPE),
         (b"MSH|^~\\&#@!|A\r", "MSH-2", Condition.DATA_TYPE),
+        (b"MSH|^\\\\~&|A\r", "MSH-2", Condition.DATA_TYPE),
+        (b"MSH|^~\\\\\\\\&|A\r", "MSH-2", Condition.DATA_TYPE),
         (b"MSHa^~\\&|A\r", "MSH-2", Condition.DATA_TYPE),
         (ADT + b"PID|1\rnot a segment\r", "PID[2]", Condition.SEGMENT_SEQUENCE),
     ],
@@ -151,6 +153,15 @@ def test_errors_name_the_place(raw, place, condition):
     assert str(caught.value.fault.place) == place
     assert caught.value.fault.condition is condition
     assert "not a segment" not in str(caught.value)
+
+
+def test_a_layer_below_the_sender_may_have_doubled_backslashes():
+    raw = ADT.replace(b"Uwase", rb"Uwase \T\ Sons").replace(b"\\", b"\\\\")
+    assert_lossless(raw)
+    message = Message.parse(raw)
+    assert message["MSH-2"] == r"^~\\&"
+    assert message["PID-5.1"] == "Uwase & Sons"
+    assert message["PID-3.4.2"] == "1.2.3"
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\r\r\n", b"\n\n", b"\r\r"])
