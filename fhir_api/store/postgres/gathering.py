@@ -1,8 +1,8 @@
 """Single writes of different requests, gathered into one call of the database.
 
 What a call costs hardly depends on how many resources it stores: its statements and its commit are paid once. So a
-write that finds a call under way waits for it, and is then carried out together with all that came meanwhile. Nobody
-waits for more to come: a write that is alone goes at once.
+write that finds a call under way waits for it, and is then carried out together with all that came meanwhile. A write
+that is alone goes at once; right after a call of several, the next one waits a moment for those who write again.
 
 Each write keeps its own outcome. It is on disk when its caller is told; a refusal is its own; and when a common call
 fails in a way that left everything as it was, each of its writes is done again by itself.
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from stanforis.storage.gathering import Gatherer
+from stanforis.storage.lull import Lull
 from stanforis.storage.waiting import Waiting
 
 from fhir_api.model.errors import ErrorKind, FhirError
@@ -32,6 +33,8 @@ MOST_BYTES = 1 << 22
 """Writes in a call, and bytes of their bodies: a call is short, for whoever wants one of its resources waits for it."""
 PATIENCE = 0.05
 """Seconds after which a call is no longer waited for: it may itself wait for a resource that somebody has locked."""
+_LULL = 0.005
+"""Seconds for which a call waits, at most, for those whom the last one answered."""
 
 
 class Gathering:
@@ -40,7 +43,7 @@ class Gathering:
     def __init__(self, together: Together, alone: Alone) -> None:
         self._together = together
         self._alone = alone
-        self._gatherer = Gatherer(self._carry_out, _fitting, PATIENCE)
+        self._gatherer = Gatherer(self._carry_out, _fitting, PATIENCE, Lull(_LULL))
 
     async def write(self, write: Write) -> StoredVersion:
         """Carry out *write* and return the version it makes; see :class:`fhir_api.store.port.TenantStore`."""

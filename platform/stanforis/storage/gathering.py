@@ -1,15 +1,17 @@
 """Work of different requests at the same time, gathered into one call of the database.
 
-Work that finds a call under way waits for it, and is then carried out together with all that came meanwhile. Nobody
-waits for more to come: work that is alone goes at once.
+Work that finds a call under way waits for it, and is then carried out together with all that came meanwhile. Work that
+is alone goes at once; right after a call of several, the next one may wait a moment for them to come again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic
 
+from stanforis.storage.lull import Lull
 from stanforis.storage.waiting import Outcome, Waiting, Work
 
 CarryOut = Callable[[list[Waiting[Work, Outcome]]], Awaitable[None]]
@@ -26,6 +28,7 @@ class Gatherer(Generic[Work, Outcome]):
         carry_out: CarryOut[Work, Outcome],
         fitting: Fitting[Work, Outcome],
         patience: float | None = None,
+        lull: Lull | None = None,
     ) -> None:
         """Make calls, one after another.
 
@@ -34,10 +37,13 @@ class Gatherer(Generic[Work, Outcome]):
             fitting: chooses for a call.
             patience: seconds after which a call is no longer waited for, as it may itself wait for something; None
                 where the next one never begins before it ended.
+            lull: tells how long a call waits for those who were there when the last one ended; None for not at all.
         """
         self._carry_out = carry_out
         self._fitting = fitting
         self._patience = patience
+        self._lull = lull or Lull(0)
+        self._waking: asyncio.TimerHandle | None = None
         self._waiting: list[Waiting[Work, Outcome]] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._awaited: asyncio.Task[None] | None = None
@@ -50,8 +56,8 @@ class Gatherer(Generic[Work, Outcome]):
         return await waiting.future
 
     def _begin(self) -> None:
-        """Begin a call unless one is waited for; it takes what waits in the loop's next turn."""
-        if self._awaited is None and self._waiting:
+        """Begin a call unless one is waited for, or others are; it takes what waits in the loop's next turn."""
+        if self._awaited is None and self._waiting and not self._pauses():
             call = self._awaited = asyncio.create_task(self._call())
             self._calls.add(call)
             if self._patience is not None:
@@ -60,13 +66,25 @@ class Gatherer(Generic[Work, Outcome]):
             call.add_done_callback(self._calls.discard)
             call.add_done_callback(self._go_on_without)
 
+    def _pauses(self) -> bool:
+        """Tell whether others are waited for; then a call begins when that is over."""
+        left = self._lull.left(len(self._waiting))
+        if left and self._waking is None:
+            # the loop counts whole milliseconds
+            self._waking = asyncio.get_running_loop().call_later(max(left, 0.001), self._wake)
+        return left > 0
+
+    def _wake(self) -> None:
+        self._waking = None
+        self._begin()
+
     def _go_on_without(self, call: asyncio.Task[None]) -> None:
         if self._awaited is call:
             self._awaited = None
             self._begin()
 
     async def _call(self) -> None:
-        taken = self._take()
+        taken, began = self._take(), time.monotonic()
         try:
             if taken:
                 await self._carry_out(taken)
@@ -75,6 +93,8 @@ class Gatherer(Generic[Work, Outcome]):
                 waiting.tell(error)
             if not isinstance(error, Exception):
                 raise
+        finally:
+            self._lull.begin(len(taken) + len(self._waiting), began)
 
     def _take(self) -> list[Waiting[Work, Outcome]]:
         # whoever asked for what is done went away

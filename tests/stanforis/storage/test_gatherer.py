@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
 from stanforis.storage.gathering import Gatherer, each_told, going_with, up_to
+from stanforis.storage.lull import Lull
 
 
 class Calls:
@@ -91,3 +93,51 @@ async def test_a_call_is_waited_for_as_long_as_is_said(patience: float | None, e
     assert calls.seen == expected
     calls.may.set()
     await asyncio.gather(*tasks)
+
+
+class OpenEnd(Lull):
+    """Lasts until it is said to be over."""
+
+    is_over = False
+
+    def left(self, present: int) -> float:
+        return 0.0 if self.is_over else super().left(present) and 0.001
+
+
+async def test_those_who_were_answered_together_are_waited_for_and_go_together_again() -> None:
+    calls, lull = Calls(), OpenEnd(60)
+    calls.may.set()
+    gatherer: Gatherer[int, int] = Gatherer(each_told(calls), up_to(9), lull=lull)
+    await asyncio.gather(*await begun(gatherer, 1, 2))
+    lull.begin(2, time.monotonic() - 120)
+    tasks = await begun(gatherer, 3)
+    assert calls.seen == [[1, 2]]
+    tasks += await begun(gatherer, 4)
+    assert await asyncio.gather(*tasks) == [6, 8]
+    assert calls.seen == [[1, 2], [3, 4]]
+
+
+async def test_who_does_not_come_again_is_waited_for_until_the_lull_is_over() -> None:
+    calls, lull = Calls(), OpenEnd(60)
+    calls.may.set()
+    gatherer: Gatherer[int, int] = Gatherer(each_told(calls), up_to(9), lull=lull)
+    lull.begin(2, time.monotonic() - 120)
+    tasks = await begun(gatherer, 1)
+    assert calls.seen == []
+    lull.is_over = True
+    assert await asyncio.gather(*tasks) == [2]
+
+
+def test_a_lull_is_half_as_long_as_the_call_before_it_at_most() -> None:
+    lull, now = Lull(60), time.monotonic()
+    lull.begin(3, now - 20)
+    assert 0 < lull.left(2) <= 10
+    assert lull.left(3) == 0
+    lull.begin(3, now - 1000)
+    assert 10 < lull.left(2) <= 60
+
+
+def test_whoever_is_alone_waits_for_nobody() -> None:
+    lull = Lull(60)
+    lull.begin(1, time.monotonic() - 120)
+    assert lull.left(1) == 0
