@@ -25,9 +25,8 @@ class Contexts:
 
     def _made(self, host: bytes | None) -> Context:
         base_url = at_host(self._default.base_url, (host or b"").decode("latin-1"))
-        if base_url == self._default.base_url:
-            return self._default
-        context = replace(self._default, base_url=base_url)
+        is_default = base_url == self._default.base_url
+        context = self._default if is_default else replace(self._default, base_url=base_url)
         if len(self._known) < _MOST:
             self._known[host] = context
         return context

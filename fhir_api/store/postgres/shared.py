@@ -11,6 +11,7 @@ from stanforis.storage.pool import Connection, Pool
 from stanforis.tenancy.contexts import Contexts
 
 from fhir_api.store.limits import Limits
+from fhir_api.store.postgres.alike import Alike
 from fhir_api.store.postgres.encode import CodeKey
 from fhir_api.store.postgres.gathering import Gathering
 from fhir_api.store.postgres.guard import Guard
@@ -38,11 +39,13 @@ class Calls:
         gathering: their single writes.
         lookups: their point reads.
         volleys: their quick searches.
+        alike: their searches for the same.
     """
 
     gathering: Gathering
     lookups: Lookups
     volleys: Volleys
+    alike: Alike
 
 
 @dataclass(slots=True)

@@ -45,6 +45,7 @@ from fhir_api.store.port import (
     Write,
 )
 from fhir_api.store.postgres import history, own, packages, reads, upkeep
+from fhir_api.store.postgres.alike import Alike
 from fhir_api.store.postgres.gathering import Gathering, Outcome
 from fhir_api.store.postgres.lookups import Lookups
 from fhir_api.store.postgres.search import in_use, run
@@ -199,12 +200,18 @@ class PostgresTenantStore(_PostgresReader):
                 Gathering(self._write_together, self._write_alone),
                 Lookups(self.currents),
                 Volleys(shared.guard.running(shared.pool.acquire, self._context)),
+                Alike(),
             )
         self._calls = remembered.calls
 
     async def current(self, key: ResourceKey) -> StoredVersion | None:
         """See :class:`fhir_api.store.port.Reader`."""
         return await self._calls.lookups.current(key)
+
+    async def search(self, query: Query) -> Page:
+        """See :class:`fhir_api.store.port.Reader`."""
+        find = super().search
+        return await self._calls.alike.page(query, lambda: find(query))
 
     async def _guarded(self, own: RequestClass, work: Callable[[Fetch], Awaitable[_Answer]]) -> _Answer:
         return await self._shared.guard.bounded(own, self._connections, self._context, work, self._calls.volleys)
