@@ -44,8 +44,8 @@ clients: ## Get the clients of others that tests speak with (needs npm).
 	@npm ci --prefix tests/support/oauth_client --no-audit --no-fund --silent
 	@npm ci --prefix tests/support/hl7_client --no-audit --no-fund --silent
 
-engines: ## Say which outside engines there are for the tests that need them, and how to get the others.
-	@command -v pgbouncer || test -x /usr/sbin/pgbouncer || echo "Install PgBouncer 1.21 or newer, for example: apt-get install pgbouncer (Debian 13), or name one by PGBOUNCER"
+engines: ## Get PgBouncer for the tests that go through it: as root built from Debian's source, else says how.
+	@tests/support/engines.sh "$(CURDIR)/.cache/engines"
 
 browser: ## Get Chromium for the tests of pages: from Debian's packages for root, else says how.
 	@command -v chromium chromium-browser google-chrome > /dev/null \
@@ -84,4 +84,4 @@ lock: setup ## Choose the newest versions that fit and write the lock files.
 	@$(LOCK) --upgrade --extra dev --constraint requirements/server.lock --output-file requirements/dev.lock
 
 clean: ## Remove the environment and the caches of the tools.
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .cache/engines

@@ -19,19 +19,26 @@ from stanforis.storage.embedded import EmbeddedPostgres
 
 OLDEST = (1, 21)
 """The first that keeps prepared statements of clients apart."""
-MISSING = "PgBouncer is not here: `make engines` says how to get it."
+MISSING = "PgBouncer 1.21 or newer is not here: `make engines` gets it, or says how."
+_BUILT = Path(__file__).parents[2] / ".cache/engines"
+"""Where ``make engines`` puts it."""
+_PATHS = (str(_BUILT), None, "/usr/sbin")
 _START_SECONDS = 20.0
 
 
-def program() -> tuple[str, tuple[int, int]]:
-    """Return where PgBouncer is (PGBOUNCER, or on the path) and its version; the test is skipped where it is not."""
-    found = os.environ.get("PGBOUNCER") or shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if not found:
-        pytest.skip(MISSING)
-    told = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+def program() -> str:
+    """Return where PgBouncer is: PGBOUNCER, ours, or on the path; the test is skipped where none is new enough."""
+    for found in (os.environ.get("PGBOUNCER"), *(shutil.which("pgbouncer", path=path) for path in _PATHS)):
+        if found and _version(found) >= OLDEST:
+            return found
+    pytest.skip(MISSING)
+
+
+def _version(program: str) -> tuple[int, int]:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"(\d+)\.(\d+)", told)
     assert version is not None, told
-    return found, (int(version[1]), int(version[2]))
+    return int(version[1]), int(version[2])
 
 
 @contextmanager
@@ -45,9 +52,12 @@ def clusters() -> Iterator[EmbeddedPostgres]:
 
 
 @contextmanager
-def pooled(cluster: EmbeddedPostgres, size: int = 2) -> Iterator[str]:
-    """Run PgBouncer with *size* sessions of the server's role, and give the URL of the database behind it."""
-    path, version = program()
+def pooled(cluster: EmbeddedPostgres, size: int = 2, *, keeps_statements: bool = True) -> Iterator[str]:
+    """Run PgBouncer with *size* sessions of the server's role, and give the URL of the database behind it.
+
+    With *keeps_statements* false it hands on names of prepared statements, as all did before :data:`OLDEST`.
+    """
+    path = program()
     folder = cluster.data_dir / "postgres"
     keeper = folder.stat()
     with socket.socket() as free:
@@ -55,7 +65,7 @@ def pooled(cluster: EmbeddedPostgres, size: int = 2) -> Iterator[str]:
         port = free.getsockname()[1]
     with TemporaryDirectory(prefix="pgbouncer-") as name:
         _let_in(cluster, folder)
-        settings = _written(Path(name), folder, port, size, keeps_statements=version >= OLDEST)
+        settings = _written(Path(name), folder, port, size, keeps_statements=keeps_statements)
         for each in (Path(name), *Path(name).iterdir()):
             os.chown(each, keeper.st_uid, keeper.st_gid)
         running = subprocess.Popen(
@@ -94,7 +104,7 @@ def _written(folder: Path, behind: Path, port: int, size: int, *, keeps_statemen
         "pool_mode = transaction",
         f"default_pool_size = {size}",
         f"logfile = {folder / 'log'}",
-        *(["max_prepared_statements = 1000"] if keeps_statements else []),
+        f"max_prepared_statements = {1000 if keeps_statements else 0}",
     ]
     settings = folder / "pgbouncer.ini"
     settings.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -44,9 +44,6 @@ def cluster() -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="module")
 def pooled(cluster: EmbeddedPostgres) -> Iterator[str]:
     """The database behind a pooler with two sessions."""
-    _, version = pgbouncer.program()
-    if version < pgbouncer.OLDEST:
-        pytest.skip("This PgBouncer is older than 1.21 and cannot be worked through.")
     with pgbouncer.pooled(cluster) as url:
         yield url
 
@@ -145,10 +142,7 @@ async def test_a_context_is_not_good_for_long_on_a_shared_session(cluster, poole
 
 
 async def test_a_pooler_that_hands_on_names_of_statements_is_refused(cluster):
-    _, version = pgbouncer.program()
-    if version >= pgbouncer.OLDEST:
-        pytest.skip("This PgBouncer keeps prepared statements of clients apart.")
-    with pgbouncer.pooled(cluster) as url:
+    with pgbouncer.pooled(cluster, keeps_statements=False) as url:
         pool = Pool(PoolOptions(url, shared_sessions=True))
         with pytest.raises(OperatorError, match=r"PgBouncer 1\.21 or newer"):
             async with pool.acquire():
