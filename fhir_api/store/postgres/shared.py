@@ -17,6 +17,7 @@ from fhir_api.store.postgres.gathering import Gathering
 from fhir_api.store.postgres.guard import Guard
 from fhir_api.store.postgres.lookups import Lookups
 from fhir_api.store.postgres.own import LOAD, Own, loaded
+from fhir_api.store.postgres.search.counts import Counts
 from fhir_api.store.postgres.volleys import Volleys
 from fhir_api.store.postgres.writes import Indexing
 
@@ -56,11 +57,13 @@ class OfTenant:
         codes: rows of ``token_code`` that are known to be stored.
         calls: what goes together; None until there is a store.
         own: what is indexed of its own parameters; None until that is asked for.
+        counts: what its searches counted lately.
     """
 
     codes: set[CodeKey] = field(default_factory=set)
     calls: Calls | None = None
     own: Own | None = None
+    counts: Counts = field(default_factory=Counts)
 
 
 @dataclass(slots=True)

@@ -124,7 +124,8 @@ class _PostgresReader:
 
     async def search(self, query: Query) -> Page:
         """See :class:`fhir_api.store.port.Reader`."""
-        return await self._guarded(RequestClass.SEARCH, lambda fetch: run.page(fetch, query, self._indexing))
+        counts = self._shared.of(self._tenant_id).counts
+        return await self._guarded(RequestClass.SEARCH, lambda fetch: run.page(fetch, query, self._indexing, counts))
 
     async def explain(self, query: Query) -> list[ExplainedStatement]:
         """See :class:`fhir_api.store.explaining.Explaining`."""

@@ -1,12 +1,11 @@
-"""Pages of searches along references: what is pointed at by resources of a kind, and what points at them.
+"""Pages of searches along chains of references.
 
-Which way costs least is told by how many resources the references start from, counted up to a bound.
+Which way costs least is told by how many resources there are at the far end, counted up to a bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -22,20 +21,6 @@ MANY_TARGETS = 5000
 """From so many targets on, nearly all resources point at one of them: they are tested one after the other."""
 MANY_BEGINNINGS = 500
 """The same for a chain of several links, counted at its far end."""
-FEW_SOURCES = 400
-"""Up to so many resources are followed to what they point at."""
-MANY_SOURCES = 8000
-"""From so many on, what points at a resource is tested one by one; of fewer all are known beforehand."""
-TRIED = 500
-"""So many resources are tested before those that point are followed after all."""
-COUNTED_SOURCES = 1000
-"""So many resources that point are counted; how many more there are, their dates tell about."""
-TRIED_LIGHT = 40
-"""So many resources are asked about one by one, before what points is read,"""
-SAMPLED_TARGETS = 5
-"""if so many of them"""
-MOST_REFERENCES = 100
-"""have fewer references than this together."""
 
 
 class Way(Enum):
@@ -64,7 +49,7 @@ def most_counted(chain: ChainClause) -> int:
     return MANY_BEGINNINGS if is_long(chain) else MANY_TARGETS
 
 
-def way_of(chain: ChainClause, number: int, *, by_target: bool, has_others: bool) -> Way:
+def way_of(chain: ChainClause, number: float, *, by_target: bool, has_others: bool) -> Way:
     """Return how to follow *chain*.
 
     Args:
@@ -150,67 +135,4 @@ def walk_by_target(reference: str, targets: str, tests: Sequence[str], limit: st
     return (
         f"SELECT t.rid AS k0, w.low AS k1, w.rid AS k2, w.rid FROM ({targets}) t CROSS JOIN LATERAL ({key}) b "
         f"CROSS JOIN LATERAL ({pointing}) w ORDER BY t.rid DESC, w.low DESC, w.rid DESC LIMIT {limit}"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Resources that point at others.
-
-    Attributes:
-        counted: a SELECT of ``n``, how many there are, counted up to a bound, and ``about``, how many that means.
-        rows: a SELECT of the ``rid`` of each.
-        followed: a SELECT of what those of ``k`` point at, ``t.key``.
-        is_target: the condition that it is ``b``.
-        pointing: FROM and WHERE of all references to ``b``, whatever points.
-    """
-
-    counted: str
-    rows: str
-    followed: str
-    is_target: str
-    pointing: str
-
-
-def walk_pointed_at(sources: Sources, candidates: str, known: str, asked: str, order: Order, limit: str) -> str:
-    """Return a SELECT of the first resources that others point at.
-
-    Args:
-        sources: those that point.
-        candidates: FROM and WHERE of what may be pointed at, ``b``.
-        known: the condition that ``b`` is pointed at by those of ``k``, which is read once.
-        asked: the same, asked for each.
-        order: of the page.
-        limit: of the page.
-    """
-    page = f"SELECT b.rid, {order.columns()} FROM {{}} ORDER BY {order.by('')} LIMIT {limit}"
-    some, not_many = f"(SELECT p.n FROM p) >= {FEW_SOURCES}", f"(SELECT p.about FROM p) < {MANY_SOURCES}"
-    tried, walked, read = (f"(SELECT count(*) FROM {name})" for name in "twk")
-
-    def first(number: int, gate: str) -> str:
-        return f"(SELECT b.* FROM {candidates} AND {gate} ORDER BY {order.expressions()} LIMIT {number}) b"
-
-    # a few candidates tell whether each has so few references that asking costs little
-    references = f"SELECT {sources.pointing} LIMIT {MOST_REFERENCES}"
-    sample = f"SELECT FROM {first(SAMPLED_TARGETS, 'true')} CROSS JOIN LATERAL ({references}) f LIMIT {MOST_REFERENCES}"
-    light = first(TRIED_LIGHT, f"{some} AND (SELECT count(*) FROM ({sample}) s) < {MOST_REFERENCES}")
-    all_read = f"SELECT s.rid FROM ({sources.rows}) s (rid) WHERE {not_many} AND {tried} < {limit} LIMIT {MANY_SOURCES}"
-    hashed = first(TRIED, f"{some} AND {not_many} AND {tried} < {limit}")
-    knows_all, not_full = f"{not_many} AND {read} < {MANY_SOURCES}", f"{tried} < {limit} AND {walked} < {limit}"
-    # read as a whole: else the planner may ask for each candidate whether it is among them
-    each = f"SELECT b.* FROM {candidates} AND {sources.is_target} OFFSET 0"
-    targets = f"(SELECT DISTINCT t.key FROM ({sources.followed}) t WHERE {knows_all} AND {not_full} OFFSET 0) t"
-    parts = [
-        f"SELECT t.* FROM t WHERE {tried} = {limit}",
-        f"SELECT w.* FROM w WHERE {walked} = {limit}",
-        page.format(f"{targets} CROSS JOIN LATERAL ({each}) b"),
-        page.format(f"{candidates} AND NOT ({knows_all}) AND {not_full} AND {asked}"),
-    ]
-    return (
-        f"WITH p AS MATERIALIZED ({sources.counted}), "
-        f"t AS MATERIALIZED ({page.format(f'{light} WHERE {asked}')}), "
-        f"k AS MATERIALIZED ({all_read}), "
-        f"w AS MATERIALIZED ({page.format(f'{hashed} WHERE {known}')}) "
-        f"SELECT e.* FROM ({' UNION ALL '.join(f'({part})' for part in parts)}) e "
-        f"ORDER BY {order.by('e')} LIMIT {limit}"
     )

@@ -23,9 +23,9 @@ from fhir_api.search.query import (
     Prefix,
     ValueClause,
 )
-from fhir_api.store.postgres.search import along
-from fhir_api.store.postgres.search.along import Sources
+from fhir_api.store.postgres.search import pointed_at
 from fhir_api.store.postgres.search.conditions import Candidate, Conditions, ways_to_point
+from fhir_api.store.postgres.search.pointed_at import Sources
 from fhir_api.store.postgres.search.rows import KEYED, Keys, Ranges
 from fhir_api.store.postgres.types import resource_numbers, type_numbers
 
@@ -173,20 +173,21 @@ class Sets:
         pointing = f"FROM fhir.reference f WHERE f.tenant_id = c.tenant AND f.param = {key}"
         to_candidate = f"{pointing} AND f.target = b.id_hash"
         if clause.reference.is_canonical:
-            followed, is_target = f"SELECT s.rid AS key FROM ({self._behind(clause, _READ)}) s (rid)", "b.rid = t.key"
+            followed, key, of_type = f"SELECT s.rid AS key FROM ({self._behind(clause, _READ)}) s (rid)", "b.rid", ""
         else:
-            followed = f"SELECT f.target AS key {pointing} AND f.rid IN ({_READ})"
-            is_target = f"{self._conditions.is_target(clause.reference, 'b.rid')}b.id_hash = t.key"
-        return Sources(self._counted(clause), rows, followed, is_target, to_candidate)
+            followed, key = f"SELECT f.target AS key {pointing} AND f.rid IN ({_READ})", "b.id_hash"
+            of_type = self._conditions.is_target(clause.reference, "b.rid")
+        return Sources(rows, followed, key, of_type, to_candidate)
 
-    def _counted(self, clause: HasClause) -> str:
-        """Return a SELECT of how many resources a ``_has`` starts from; see :class:`Sources`."""
+    def counted(self, clause: HasClause) -> str:
+        """Return a SELECT of ``n``, how many resources *clause* starts from, up to a bound, and ``about`` how many."""
         keys = Sets(self._conditions, (clause.source_type,)).keys(clause.clause)
         own = f"FROM fhir.{keys.table} x WHERE x.tenant_id = c.tenant AND {keys.condition}" if keys else ""
         if keys is None or not keys.is_one or keys.parts:
             rows = f"SELECT {own}" if keys else self._inner(clause.source_type, clause.clause)
-            return f"SELECT count(*) AS n, count(*) AS about FROM (SELECT FROM ({rows}) s LIMIT {along.MANY_SOURCES}) f"
-        counted = along.COUNTED_SOURCES
+            some = f"SELECT FROM ({rows}) s LIMIT {pointed_at.MANY_SOURCES}"
+            return f"SELECT count(*) AS n, count(*) AS about FROM ({some}) f"
+        counted = pointed_at.COUNTED_SOURCES
         newest = f"SELECT x.low {own} ORDER BY x.low DESC, x.rid DESC LIMIT {counted}"
         oldest = f"(SELECT x.low {own} AND x.low > {EARLIEST} ORDER BY x.low LIMIT 1)"
         # as many a year before those that were counted as among them

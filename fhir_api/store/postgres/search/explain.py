@@ -19,6 +19,7 @@ from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Query
 from fhir_api.store.explaining import ExplainedStatement, IndexUse
 from fhir_api.store.postgres.search import run
+from fhir_api.store.postgres.search.counts import Counts
 from fhir_api.store.postgres.writes import Indexing
 
 _NAME: Final = "stanforis_explained"
@@ -40,7 +41,7 @@ async def explained(connection: Connection, tenant: str, query: Query, indexing:
         found.append(ExplainedStatement(statement, served, plan))
         return await connection.fetch(statement, tenant, *arguments)
 
-    await run.page(fetch, query, indexing)
+    await run.page(fetch, query, indexing, Counts())
     return found
 
 

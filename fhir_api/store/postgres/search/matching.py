@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_api.model.errors import ErrorKind, refuse
-from fhir_api.search.query import ChainClause, Clause, LastUpdatedClause, MissingClause, Parameter, Query, ValueClause
+from fhir_api.search.query import (
+    ChainClause,
+    Clause,
+    HasClause,
+    LastUpdatedClause,
+    MissingClause,
+    Parameter,
+    Query,
+    ValueClause,
+)
 from fhir_api.store.postgres.search import presence
 from fhir_api.store.postgres.search.along import (
     Way,
@@ -22,6 +31,7 @@ from fhir_api.store.postgres.search.order import (
     is_newest_first,
 )
 from fhir_api.store.postgres.search.places import inside
+from fhir_api.store.postgres.search.pointed_at import Pointing
 from fhir_api.store.postgres.search.rows import KEYED
 from fhir_api.store.postgres.search.totals import Counting
 from fhir_api.store.postgres.session import fenced
@@ -51,10 +61,11 @@ class Matching:
         *,
         driver: Clause | None = None,
         way: Way = Way.NEWEST_FIRST,
+        pointing: Pointing = Pointing.READ,
         known: Clause | None = None,
         most: int | None = None,
     ) -> None:
-        """Choose where to start, if it is not at *driver*, and how to follow a chain if it is one.
+        """Choose where to start, if it is not at *driver*, and how to follow a chain if it is one, or a ``_has``.
 
         The resources for which *known* holds, one of the criteria, are read into a set, for a walk along codes. Up to
         *most* rows of each value are walked.
@@ -67,6 +78,7 @@ class Matching:
         self._conditions = Conditions(self.arguments, indexing)
         self._sets = Sets(self._conditions, query.resource_types or tuple(type_numbers()))
         self._way = way
+        self._pointing = pointing
         self._known = known
         self._most = most
         self._chosen = choose(query.clauses, driver)
@@ -82,6 +94,13 @@ class Matching:
         driver = self._chosen.driver
         is_free = len(self.query.resource_types) == 1 and not self.query.sort
         return driver if is_free and isinstance(driver, ChainClause) else None
+
+    @property
+    def pointing(self) -> HasClause | None:
+        """The ``_has`` that it starts at, in no order that was asked for; None if it starts elsewhere."""
+        driver = self._chosen.driver
+        is_free = len(self.query.resource_types) == 1 and not self.query.sort
+        return driver if is_free and isinstance(driver, HasClause) else None
 
     @property
     def has_other_starts(self) -> bool:
@@ -115,6 +134,10 @@ class Matching:
         rows = f"SELECT FROM ({self._sets.far_end(chain, most)}) s LIMIT {most}"
         told = inside(links, self.arguments)
         return fenced("x.n, x.inside", f"SELECT count(*) AS n, {told} AS inside FROM ({rows}) f")
+
+    def sources(self, clause: HasClause) -> str:
+        """Return the statement that counts, up to a bound, how many resources *clause* starts from."""
+        return fenced("x.n, x.about", f"{self._sets.counted(clause)} OFFSET 0")
 
     @property
     def first(self) -> Clause:

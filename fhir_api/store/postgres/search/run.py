@@ -10,15 +10,17 @@ from msgspec.structs import replace
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import StoredVersion
 from fhir_api.search.clause_trees import with_values
-from fhir_api.search.query import AnyClause, Clause, Query, Total, ValueClause
+from fhir_api.search.query import AnyClause, Clause, HasClause, Query, Total, ValueClause
 from fhir_api.search.types.ranges import has_ranges
 from fhir_api.store.port import Criteria, Page
 from fhir_api.store.postgres.reads import stored_versions
 from fhir_api.store.postgres.search import by_identifier, includes, places, rarer, totals
 from fhir_api.store.postgres.search.along import Way, way_of, way_of_order
 from fhir_api.store.postgres.search.by_name import in_order, sorts_by_name, unordered
+from fhir_api.store.postgres.search.counts import Counts
 from fhir_api.store.postgres.search.long_texts import comparing_long_texts
 from fhir_api.store.postgres.search.order import Start
+from fhir_api.store.postgres.search.pointed_at import way_from
 from fhir_api.store.postgres.search.statements import Search
 from fhir_api.store.postgres.search.together import together
 from fhir_api.store.postgres.session import Fetch
@@ -26,8 +28,8 @@ from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.writes import Indexing
 
 
-async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
-    """Return one page of a search; see :class:`fhir_api.store.port.Reader`."""
+async def page(fetch: Fetch, query: Query, indexing: Indexing, counts: Counts) -> Page:
+    """Return one page of a search, see :class:`fhir_api.store.port.Reader`; *counts* keeps what is counted."""
     query = replace(query, clauses=await _for_tables(fetch, query.clauses, indexing))
     query = replace(query, clauses=await together(fetch, query, indexing))
     links = places.links(query.clauses)
@@ -37,7 +39,7 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing) -> Page:
     if query.count == 0:
         return Page([], total=total)
     by_name = sorts_by_name(query)
-    search, rows = await _found(fetch, unordered(query) if by_name else query, indexing, links)
+    search, rows = await _found(fetch, unordered(query) if by_name else query, indexing, counts, links)
     placed = await search.placed(fetch, rows)
     order, began = search.order, search.began(rows)
     if by_name:
@@ -66,10 +68,10 @@ def _with_ranges(clause: ValueClause) -> Clause:
 
 
 async def _found(
-    fetch: Fetch, query: Query, indexing: Indexing, links: Sequence[int]
+    fetch: Fetch, query: Query, indexing: Indexing, counts: Counts, links: Sequence[int]
 ) -> tuple[Search, list[asyncpg.Record]]:
     """Return the search with the rows of its page; *links* are still to be looked up."""
-    search, asked = await _chosen(fetch, query, indexing, links)
+    search, asked = await _chosen(fetch, query, indexing, counts, links)
     if asked is None:
         if search.rivals:
             search, rows = await rarer.found(fetch, query, indexing, links)
@@ -85,14 +87,16 @@ async def _found(
         if not inside:
             return search, await fetch(search.page(), *search.arguments.values)
     led = await places.leading_on(fetch, query.clauses, inside)
-    return await _found(fetch, replace(query, clauses=led), indexing, ())
+    return await _found(fetch, replace(query, clauses=led), indexing, counts, ())
 
 
 async def _chosen(
-    fetch: Fetch, query: Query, indexing: Indexing, links: Sequence[int]
+    fetch: Fetch, query: Query, indexing: Indexing, counts: Counts, links: Sequence[int]
 ) -> tuple[Search, asyncpg.Record | None]:
-    """Return the search, starting where counting says that it costs least, and the row that was asked about *links*."""
+    """Return the search, going the way that counting says costs least, and the row that was asked about *links*."""
     search = Search(query, indexing)
+    if search.pointing is not None:
+        return await _from_sources(fetch, search, search.pointing, indexing, counts), None
     chain = search.chain
     if chain is None:
         return search, None
@@ -101,10 +105,21 @@ async def _chosen(
         way = way_of_order(Start.read(query.cursor).order)
         if way is not Way.NEWEST_FIRST or not search.has_other_starts:
             return Search(query, indexing, way=way), None
-    (row,) = await fetch(search.probe(chain, links), *search.arguments.values)
+    row, counted = None, counts.get(chain)
+    if counted is None:
+        (row,) = await fetch(search.probe(chain, links), *search.arguments.values)
+        counted = counts.keep(chain, row["n"])
     may = query.cursor is None and search.may_go_by_target(chain)
-    way = way_of(chain, row["n"], by_target=may, has_others=search.has_other_starts)
+    way = way_of(chain, counted[0], by_target=may, has_others=search.has_other_starts)
     return Search(query, indexing, way=way), row
+
+
+async def _from_sources(fetch: Fetch, search: Search, clause: HasClause, indexing: Indexing, counts: Counts) -> Search:
+    counted = counts.get(clause)
+    if counted is None:
+        (row,) = await fetch(search.sources(clause), *search.arguments.values)
+        counted = counts.keep(clause, row["n"], row["about"])
+    return Search(search.query, indexing, pointing=way_from(*counted))
 
 
 async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:

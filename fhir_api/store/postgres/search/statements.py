@@ -19,7 +19,6 @@ from fhir_api.store.postgres.search.along import (
     by_target,
     numbered,
     walk_by_target,
-    walk_pointed_at,
 )
 from fhir_api.store.postgres.search.beginning import NOW, Beginning
 from fhir_api.store.postgres.search.changed import changed, places, unchanged
@@ -36,6 +35,7 @@ from fhir_api.store.postgres.search.order import (
     sorted_by,
 )
 from fhir_api.store.postgres.search.places import inside
+from fhir_api.store.postgres.search.pointed_at import Targets
 from fhir_api.store.postgres.search.rows import DATED, Ranges
 from fhir_api.store.postgres.search.sorted_walks import Along, along, behind, is_in_rest, lies_sorted
 from fhir_api.store.postgres.search.sorted_walks import walk as walk_sorted
@@ -117,8 +117,8 @@ class Search(Matching):
         """Return the SELECT of a page's resources: a walk along index rows where one gives the order."""
         driver, sort = self._chosen.driver, self.query.sort
         primary = is_newest_first(sort, self._definitions)
-        if isinstance(driver, HasClause) and len(self.query.resource_types) == 1 and not sort:
-            return self._pointed_at(driver, limit)
+        if self.pointing is not None:
+            return self._pointed_at(self.pointing, limit)
         if self._way in BY_TARGETS.values() and isinstance(driver, ChainClause):
             return self._by_target(driver, limit)
         pointing = None if sort else self._walk_targets(driver, limit)
@@ -221,10 +221,14 @@ class Search(Matching):
 
     def _pointed_at(self, driver: HasClause, limit: str) -> str:
         self.order = self._walked
-        candidates = self._candidates(driver)
-        known = self._test(driver) if driver.reference.is_canonical else self._sets.is_pointed_at(driver, RESOURCE)
-        sources, asked = self._sets.sources(driver), self._test(driver)
-        return walk_pointed_at(sources, candidates, known, asked, self.order, limit)
+
+        def known() -> str:
+            if driver.reference.is_canonical:
+                return self._test(driver)
+            return self._sets.is_pointed_at(driver, RESOURCE)
+
+        targets = Targets(self._candidates(driver), known, lambda: self._test(driver), self.order, limit)
+        return targets.walk(lambda: self._sets.sources(driver), self._pointing)
 
     def _walk_types(self, names: Sequence[str], limit: str) -> str:
         numbers = self.arguments.bind([type_numbers()[name] for name in names], "smallint[]")
