@@ -78,22 +78,29 @@ async def test_a_search_is_one_statement(store: TenantStore, statements: Stateme
 
 
 @pytest.mark.parametrize(
-    ("url", "number"),
+    ("first", "again", "number"),
     [
-        # the page alone tells how many there are, and where chains lead into contained resources
-        ("Patient?_has:Observation:subject:status=final", 1),
-        ("Observation?subject:Patient.family=uwase&_sort=-date", 1),
+        # the page alone tells where chains lead into contained resources
+        (
+            "Observation?subject:Patient.family=uwase&_sort=-date",
+            "Observation?subject:Patient.family=uwas&_sort=-date",
+            1,
+        ),
         # how many there are; the page
-        ("Observation?subject:Patient.family=uwase", 2),
+        ("Patient?_has:Observation:subject:code=c", "Patient?_has:Observation:subject:status=final", 2),
+        ("Observation?subject:Patient.family=uwa", "Observation?subject:Patient.family=uwase", 2),
+        # how many there are is remembered
+        ("Patient?_has:Observation:subject:status=final", "Patient?_has:Observation:subject:status=final", 1),
+        ("Observation?subject:Patient.family=uwase", "Observation?subject:Patient.family=uwase", 1),
     ],
 )
 async def test_a_search_along_references_looks_before_it_goes(
-    store: TenantStore, statements: Statements, url: str, number: int
+    store: TenantStore, statements: Statements, first: str, again: str, number: int
 ) -> None:
-    await store.search(query(url))  # the driver asks once for each type of argument it meets
+    await store.search(query(first))  # the driver asks once for each type of argument it meets
     await statements.number()
     statements.texts.clear()
-    assert (await store.search(query(url))).matches
+    assert (await store.search(query(again))).matches
     assert await statements.number() == number
 
 

@@ -168,16 +168,19 @@ class Sets:
 
     def sources(self, clause: HasClause) -> Sources:
         """Return the resources that a ``_has`` starts from, and what they point at."""
-        key, _ = self._conditions.finder.place(clause.reference)
         rows = self._inner(clause.source_type, clause.clause)
-        pointing = f"FROM fhir.reference f WHERE f.tenant_id = c.tenant AND f.param = {key}"
-        to_candidate = f"{pointing} AND f.target = b.id_hash"
         if clause.reference.is_canonical:
-            followed, key, of_type = f"SELECT s.rid AS key FROM ({self._behind(clause, _READ)}) s (rid)", "b.rid", ""
-        else:
-            followed, key = f"SELECT f.target AS key {pointing} AND f.rid IN ({_READ})", "b.id_hash"
-            of_type = self._conditions.is_target(clause.reference, "b.rid")
-        return Sources(rows, followed, key, of_type, to_candidate)
+            followed = f"SELECT s.rid AS key FROM ({self._behind(clause, _READ)}) s (rid)"
+            return Sources(rows, followed, "b.rid", "", lambda: f"{self._of(clause)} AND f.target = b.id_hash")
+        of_parameter = self._of(clause)
+        followed = f"SELECT f.target AS key {of_parameter} AND f.rid IN ({_READ})"
+        of_type = self._conditions.is_target(clause.reference, "b.rid")
+        return Sources(rows, followed, "b.id_hash", of_type, lambda: f"{of_parameter} AND f.target = b.id_hash")
+
+    def _of(self, clause: HasClause) -> str:
+        """Return FROM and WHERE of all references by the parameter of *clause*, ``f``."""
+        key, _ = self._conditions.finder.place(clause.reference)
+        return f"FROM fhir.reference f WHERE f.tenant_id = c.tenant AND f.param = {key}"
 
     def counted(self, clause: HasClause) -> str:
         """Return a SELECT of ``n``, how many resources *clause* starts from, up to a bound, and ``about`` how many."""
@@ -202,11 +205,7 @@ class Sets:
 
     def _behind(self, clause: HasClause, sources: str) -> str:
         """Return a SELECT of the ``rid`` of what *sources* point at by the reference of *clause*."""
-        key, _ = self._conditions.finder.place(clause.reference)
-        pointed = (
-            "SELECT f.target FROM fhir.reference f WHERE f.tenant_id = c.tenant "
-            f"AND f.param = {key} AND f.rid IN ({sources})"
-        )
+        pointed = f"SELECT f.target {self._of(clause)} AND f.rid IN ({sources})"
         behind = " UNION ALL ".join(_BEHIND[named].format(pointed) for named in ways_to_point(clause.reference))
         if clause.reference.only is None:
             return behind

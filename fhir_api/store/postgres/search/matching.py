@@ -273,13 +273,13 @@ class Matching:
         column = KEYED[keys.table]
         if keys.is_one:
             return Counting(f"{rows} AND d.{column} = {keys.hashes}{tests}")
-        each = (
-            f"SELECT w.rid FROM (SELECT DISTINCT unnest({keys.hashes})) h(hash) "
-            f"CROSS JOIN LATERAL ({rows} AND d.{column} = h.hash{tests} OFFSET 0) w"
-        )
+        values = f"(SELECT DISTINCT unnest({keys.hashes})) h(hash) CROSS JOIN LATERAL"
+        of_value = f"{rows} AND d.{column} = h.hash{tests}"
+        each = f"SELECT w.rid FROM {values} ({of_value} OFFSET 0) w"
+        number = f"SELECT coalesce(sum(w.n), 0)::bigint AS n FROM {values} (SELECT count(*) AS n FROM ({of_value}) f) w"
         known = f"coalesce(${len(self.arguments.values) + 2}::bigint[], {keys.hashes})"
         among = f"{rows} AND d.{column} = ANY({known}){tests}"
-        return Counting(each, None if self._has_one_row(driver) else keys.has_several(), keys.hashes, among)
+        return Counting(each, None if self._has_one_row(driver) else keys.has_several(), keys.hashes, among, number)
 
     def _is_told_by_rows(self, driver: Clause) -> bool:
         """Tell whether the resources with rows of *driver* are all that match."""

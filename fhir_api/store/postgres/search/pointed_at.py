@@ -60,14 +60,14 @@ class Sources:
         followed: a SELECT of what those of ``k`` point at, ``key``.
         key: what ``key`` is of a candidate ``b``.
         is_of_type: the condition that ``b`` is of the type that is pointed at, followed by AND, or empty.
-        pointing: FROM and WHERE of all references to ``b``, whatever points.
+        pointing: makes FROM and WHERE of all references to ``b``, whatever points.
     """
 
     rows: str
     followed: str
     key: str
     is_of_type: str
-    pointing: str
+    pointing: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Targets:
                 return self._reading(sources())
 
     def _following(self, sources: Sources) -> str:
-        return f"WITH k AS MATERIALIZED ({sources.rows}) {self._page(self._looked_up(sources))}"
+        return f"WITH k (rid) AS MATERIALIZED ({sources.rows}) {self._page(self._looked_up(sources))}"
 
     def _page(self, of: str) -> str:
         order = self.order
@@ -127,7 +127,7 @@ class Targets:
         met = f"{sources.is_of_type}({sources.key} IN (SELECT f.key FROM f)) IS TRUE"
         full = f"(SELECT count(*) FROM w) = {self.limit}"
         common = (
-            f"k AS MATERIALIZED ({sources.rows}), f AS MATERIALIZED ({sources.followed}), "
+            f"k (rid) AS MATERIALIZED ({sources.rows}), f (key) AS MATERIALIZED ({sources.followed}), "
             f"w AS MATERIALIZED ({self._page(f'{self._first(TRIED)} WHERE {met}')})"
         )
         rest = self._looked_up(replace(sources, followed="SELECT f.key FROM f"), f"NOT {full}")
@@ -136,7 +136,7 @@ class Targets:
     def _reading(self, sources: Sources) -> str:
         tried, walked, read = (f"(SELECT count(*) FROM {name})" for name in "twk")
         # a few candidates tell whether each has so few references that asking costs little
-        references = f"SELECT {sources.pointing} LIMIT {MOST_REFERENCES}"
+        references = f"SELECT {sources.pointing()} LIMIT {MOST_REFERENCES}"
         sample = (
             f"SELECT FROM {self._first(SAMPLED_TARGETS)} CROSS JOIN LATERAL ({references}) f LIMIT {MOST_REFERENCES}"
         )

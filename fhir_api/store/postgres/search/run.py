@@ -35,7 +35,7 @@ async def page(fetch: Fetch, query: Query, indexing: Indexing, counts: Counts) -
     links = places.links(query.clauses)
     if links and (query.count == 0 or query.total is not Total.NONE):
         query, links = replace(query, clauses=await places.leading_inside(fetch, query.clauses)), []
-    total = await _total(fetch, query, indexing)
+    total = await _total(fetch, query, indexing, counts)
     if query.count == 0:
         return Page([], total=total)
     by_name = sorts_by_name(query)
@@ -122,11 +122,18 @@ async def _from_sources(fetch: Fetch, search: Search, clause: HasClause, indexin
     return Search(search.query, indexing, pointing=way_from(*counted))
 
 
-async def _total(fetch: Fetch, query: Query, indexing: Indexing) -> int | None:
+async def _total(fetch: Fetch, query: Query, indexing: Indexing, counts: Counts) -> int | None:
     if query.total is Total.NONE and query.count > 0:
         return None
+    asked = (query.resource_types, query.clauses)
+    known = counts.get(asked) if query.total is Total.ESTIMATE else None
+    if known is not None:
+        return int(known[0])
     search = await rarer.beginning_at_the_rarest(fetch, replace(query, cursor=None, sort=()), indexing)
-    return await totals.total(fetch, search.total(), search.arguments.values, query.total)
+    total = await totals.total(fetch, search.total(), search.arguments.values, query.total)
+    if query.total is Total.ESTIMATE and total >= totals.COUNTED:
+        counts.keep(asked, total)
+    return total
 
 
 async def matching_keys(

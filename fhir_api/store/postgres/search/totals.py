@@ -25,16 +25,18 @@ class Counting(NamedTuple):
         repeats: SQL that tells whether a resource may come twice; None where none does.
         hashes: SQL of values that *rows* looks up, of which the planner knows nothing before.
         among: the same rows for the planner, with one more argument: these values.
+        number: a SELECT of how many *rows* there are, where the rows of each value are better counted by themselves.
     """
 
     rows: str
     repeats: str | None = None
     hashes: str = "NULL"
     among: str | None = None
+    number: str | None = None
 
     def exact(self) -> str:
         """Return the statement that counts all."""
-        every = f"SELECT count(*) AS n FROM ({self.rows}) f"
+        every = self.number or f"SELECT count(*) AS n FROM ({self.rows}) f"
         if self.repeats is None:
             return fenced("x.n", every)
         # to count what is different costs several times as much
