@@ -47,11 +47,9 @@ def interval(text: str, zone: tzinfo = UTC) -> Interval:
     place = _zone(offset) if offset else zone
     if hour is None:
         return _days(int(year), month, day, place)
-    leap = second == "60"
-    start = datetime(
-        int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second or 0), tzinfo=place
-    )
-    low = _milliseconds(start) + (1000 if leap else 0)
+    # a leap second counts as the one before it: the next would be another day
+    seconds = 59 if second == "60" else int(second or 0)
+    low = _milliseconds(datetime(int(year), int(month), int(day), int(hour), int(minute), seconds, tzinfo=place))
     if second is None:
         return Interval(low, low + 60_000)
     if fraction is None:

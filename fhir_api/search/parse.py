@@ -219,6 +219,8 @@ class _QueryReader:
             check_containable(types)
             inside = {resource_type: self._inside(resource_type) for resource_type in types}
             query = query if self.shown_apart != "false" else within_containers(query, self.contained, inside)
+        if query.summary == "text" and query.includes:
+            raise bad_value("_summary", "another value than 'text' beside '_include' and '_revinclude'")
         if query.summary == "count":
             query = replace(query, count=0)
         if query.count == 0 and query.total is Total.NONE:

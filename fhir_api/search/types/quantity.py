@@ -6,6 +6,7 @@ Spec: https://hl7.org/fhir/R4/search.html#quantity
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from fhir_api.search.entries import QuantityEntry, new_entry
@@ -41,9 +42,14 @@ def money(add: Add, key: int, value: dict[str, Any]) -> None:
 
 
 def sampled_data(add: Add, key: int, value: dict[str, Any]) -> None:
-    """Add the least and the greatest sample, in the unit of ``origin``."""
+    """Add the least and the greatest sample, in the unit of ``origin``.
+
+    Raises:
+        ValueError: a sample is neither a decimal nor ``E``, ``L`` or ``U``.
+    """
     origin = value.get("origin") or {}
-    start, factor = origin.get("value") or 0, value.get("factor", 1)
+    # in decimals: 5.45 + 5.4 is 10.850000000000001 in floats
+    start, factor = Decimal(str(origin.get("value") or 0)), Decimal(str(value.get("factor", 1)))
     limits = {"L": value.get("lowerLimit"), "U": value.get("upperLimit")}
     samples: list[float] = []
     for sample in (value.get("data") or "").split():
@@ -52,9 +58,19 @@ def sampled_data(add: Add, key: int, value: dict[str, Any]) -> None:
             if limit is not None:
                 samples.append(limit)
         elif sample != "E":
-            samples.append(start + float(sample) * factor)
+            samples.append(float(start + _decimal(sample) * factor))
     for amount in sorted({min(samples), max(samples)}) if samples else ():
         add(new_entry(QuantityEntry, (key, amount, origin.get("system"), origin.get("code"), origin.get("unit"))))
+
+
+def _decimal(sample: str) -> Decimal:
+    try:
+        number = Decimal(sample)
+    except ArithmeticError:
+        raise ValueError("a sample is no decimal") from None
+    if not number.is_finite():
+        raise ValueError("a sample is not finite")
+    return number
 
 
 LEAVES: dict[str, Callable[..., None]] = {

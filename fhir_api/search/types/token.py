@@ -133,6 +133,11 @@ IDENTIFYING_TYPES = frozenset(
 CASELESS_TYPES = frozenset({"string", "markdown", "ContactPoint"})
 """Types that are compared without case."""
 
+SPECIAL_VALUES = frozenset(
+    {"http://hl7.org/fhir/special-values", "http://terminology.hl7.org/CodeSystem/special-values"}
+)
+"""The implicit system of ``true`` and ``false``, by the search page and by the code system itself."""
+
 
 def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> TokenValue:
     """Read ``code``, ``system|code``, ``|code``, ``system|``; with ``:of-type`` ``system|code|value``.
@@ -153,7 +158,10 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
         return TokenValue(None, parts[0], any_system=True)
     if len(parts) > len(("system", "code")) or not any(parts):
         raise malformed(parameter, r"'code', 'system|code', '|code' or 'system|' (a '|' in a code is written '\|')")
-    return TokenValue(parts[0] or None, parts[1] or None)
+    system, code = parts
+    if code and system in SPECIAL_VALUES and "boolean" in parameter.element_types:
+        system = ""
+    return TokenValue(system or None, code or None)
 
 
 CODE_SETS: Final = frozenset({"in", "not-in", "above", "below"})
