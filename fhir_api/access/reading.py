@@ -17,7 +17,7 @@ from fhir_api.access.access import Access, refused
 from fhir_api.access.clauses import every, never, some
 from fhir_api.access.implied import asked_by_type, is_implied
 from fhir_api.access.judging import Judge
-from fhir_api.access.provenances import told_of
+from fhir_api.access.telling import NAMING, is_of_trail, told_of, without
 from fhir_api.access.visibility import narrowed
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
@@ -49,12 +49,16 @@ class GuardedReader:
         """Return the newest version; None if there is none, or it may not be reached."""
         judge = self._access.admitted("read", key.resource_type)
         version = await self._reader.current(key)
-        if version is None or await self._tells_of_hidden(version):
+        if version is None or not await self._is_seen(version, judge):
             return None
-        return version if await self._is_seen(version, judge) else None
+        return await self._told(version)
 
     async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
         """Return those newest versions that may be reached."""
+        found = await self._readable(keys)
+        return {version.key: version for version in await self._all_told(tuple(found.values()))}
+
+    async def _readable(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
         allowed = [key for key in keys if self._access.reach("read", key.resource_type) is not NOTHING]
         found = await self._reader.currents(allowed) if allowed else {}
         return {key: version for key, version in found.items() if await self._may_read(version)}
@@ -63,16 +67,21 @@ class GuardedReader:
         """Return one version; None if there is none, or it or the newest one may not be reached."""
         judge = self._access.admitted("vread", key.resource_type)
         version = await self._reader.version(key, version_id)
-        if version is None or await self._tells_of_hidden(version):
+        if version is None:
             return None
         if judge.clause is EVERYTHING:
-            return version
+            return await self._told(version)
         current = await self._reader.current(key)
         is_seen = current is not None and await self._is_seen(current, judge) and await self._is_seen(version, judge)
-        return version if is_seen else None
+        return await self._told(version) if is_seen else None
 
     async def history(self, query: HistoryQuery) -> Page:
         """Return versions that may be reached, newest first; a page may have fewer than asked for and a next one."""
+        page = await self._history(query)
+        told = await self._all_told(page.matches)
+        return page if told is page.matches else replace(page, matches=told)
+
+    async def _history(self, query: HistoryQuery) -> Page:
         interaction = "history-type" if query.logical_id is None else "history-instance"
         if query.resource_type is not None:
             if self._access.admitted(interaction, query.resource_type).clause is EVERYTHING:
@@ -100,31 +109,40 @@ class GuardedReader:
     async def search(self, query: Query) -> Page:
         """Return resources that match and may be reached; nothing is learned of others."""
         page = await self._reader.search(self._within(query))
-        hidden = await self._telling_of_hidden((*page.matches, *page.included))
-        if not hidden:
+        matches, included = await self._all_told(page.matches), await self._all_told(page.included)
+        if matches is page.matches and included is page.included:
             return page
-        return replace(
-            page,
-            matches=[version for version in page.matches if version.key not in hidden],
-            included=[version for version in page.included if version.key not in hidden],
-            # it would tell how many there are
-            total=None,
-        )
+        # a total would tell how many are left out
+        total = page.total if len(matches) == len(page.matches) else None
+        return replace(page, matches=matches, included=included, total=total)
 
-    async def _tells_of_hidden(self, version: StoredVersion) -> bool:
-        return bool(await self._telling_of_hidden((version,)))
+    async def _told(self, version: StoredVersion) -> StoredVersion | None:
+        return next(iter(await self._all_told((version,))), None)
 
-    async def _telling_of_hidden(self, versions: Sequence[StoredVersion]) -> set[ResourceKey]:
-        """Return those Provenances among *versions* that tell of resources of which none may be read."""
-        told = told_of(versions)
+    async def _all_told(self, versions: Sequence[StoredVersion]) -> Sequence[StoredVersion]:
+        """Return *versions* without what they tell of resources that may not be read; themselves where that is all."""
+        told = told_of(version for version in versions if self._is_told_in_part(version.key.resource_type))
         if not told:
-            return set()
+            return versions
         asked = {key for keys in told.values() for key in keys}
         unsure = [key for key in asked if self._access.reach("read", key.resource_type) is not EVERYTHING]
-        if not unsure:
-            return set()
-        hidden = set(unsure) - (await self.currents(unsure)).keys()
-        return {provenance for provenance, keys in told.items() if keys and hidden.issuperset(keys)}
+        hidden = set(unsure) - (await self._readable(unsure)).keys() if unsure else set[ResourceKey]()
+        gone = {
+            key
+            for key, named in told.items()
+            if key.resource_type == "Provenance" and named and hidden.issuperset(named)
+        }
+        return [
+            without(version, hidden) if version.key in told and is_of_trail(version.key) else version
+            for version in versions
+            if version.key not in gone
+        ]
+
+    def _is_told_in_part(self, resource_type: str) -> bool:
+        """Tell whether resources of a type tell of others to this caller; whoever reads the whole trail is told all."""
+        if resource_type == "AuditEvent":
+            return self._access.reach("read", resource_type) is not EVERYTHING
+        return resource_type in NAMING
 
     def _within(self, query: Query) -> Query:
         """Return *query* as it looks at nothing else but what may be reached.

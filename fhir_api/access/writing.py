@@ -14,7 +14,7 @@ from fhir_api.access.reading import GuardedReader
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
-from fhir_api.search.query import EVERYTHING, NOTHING
+from fhir_api.search.query import EVERYTHING
 from fhir_api.store.port import Expect, Write
 
 INTERACTIONS = {
@@ -80,10 +80,19 @@ class GuardedWriter(GuardedReader):
         return replace(write, expected=Expect.ABSENT if current is None else current.version_id)
 
     async def removable(self, keys: Sequence[ResourceKey]) -> set[ResourceKey]:
-        """Return those of *keys* that are there, as far as whoever deletes them may know."""
-        judges = {key: self._access.judge("delete", key.resource_type) for key in keys}
-        found = await self._reader.currents([key for key in keys if judges[key].clause is not NOTHING])
-        return {key for key, version in found.items() if await self._is_seen(version, judges[key])}
+        """Return those of *keys* that are there, as far as whoever deletes them may know.
+
+        Raises:
+            FhirError: FORBIDDEN for what they may not delete, unless they may not even read it.
+        """
+        judges = {key: self._access.admitted("delete", key.resource_type) for key in keys}
+        found = set[ResourceKey]()
+        for key, version in (await self._reader.currents(keys)).items():
+            if await self._is_seen(version, judges[key]):
+                found.add(key)
+            elif await self._may_read(version):
+                raise _forbidden_to("delete", key)
+        return found
 
 
 def is_pinned(asked: Sequence[Write], carried_out: Sequence[Write], error: FhirError) -> bool:
@@ -94,8 +103,12 @@ def is_pinned(asked: Sequence[Write], carried_out: Sequence[Write], error: FhirE
 
 
 def _forbidden(write: Write) -> FhirError:
-    interaction, resource_type = INTERACTIONS[write.change], write.key.resource_type
-    error = refuse(ErrorKind.FORBIDDEN, f"You may do '{interaction}' on some {resource_type} resources, not on this.")
+    return _forbidden_to(INTERACTIONS[write.change], write.key)
+
+
+def _forbidden_to(interaction: str, key: ResourceKey) -> FhirError:
+    text = f"You may do '{interaction}' on some {key.resource_type} resources, not on this."
+    error = refuse(ErrorKind.FORBIDDEN, text)
     error.challenge = 'Bearer error="insufficient_scope"'
     return error
 

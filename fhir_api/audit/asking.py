@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from stanforis.audit.looking import LAST
 from stanforis.audit.terms import USUAL, Kind, Said
 
-from fhir_api.audit.events import PREFIX
+from fhir_api.access.telling import TRAIL
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -100,7 +100,7 @@ def _named(code: str, candidates: Sequence[str]) -> Iterator[Said]:
 
 def shown_ids(ids: Iterable[str]) -> Iterator[str]:
     """Yield the places of those of *ids* that are of the trail."""
-    return (each.removeprefix(PREFIX) for each in ids if each.startswith(PREFIX))
+    return (each.removeprefix(TRAIL) for each in ids if each.startswith(TRAIL))
 
 
 def _weight(said: Said) -> int:

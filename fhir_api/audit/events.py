@@ -13,11 +13,9 @@ from stanforis.audit.acts import DISCLOSURE
 from stanforis.audit.looking import Found
 from stanforis.audit.records import SUCCESS, Record
 
+from fhir_api.access.telling import TRAIL
 from fhir_api.audit.shapes import BALP, Shape, coding, concept, profile_of, purposes, shape_of, subtypes_of
 from fhir_api.model.versions import instant
-
-PREFIX = "trail-"
-"""What the ids of resources begin with that are made from the trail."""
 
 _ENTITY_TYPE = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 _RESOURCE_TYPE = "http://hl7.org/fhir/resource-types"
@@ -38,7 +36,7 @@ def audit_event(found: Found, site: str) -> dict[str, Any]:
     shape = shape_of(record)
     event: dict[str, Any] = {
         "resourceType": "AuditEvent",
-        "id": f"{PREFIX}{found.place}",
+        "id": f"{TRAIL}{found.place}",
         "meta": {"profile": [profile]} if (profile := profile_of(record)) else {},
         "type": shape.type,
         "subtype": subtypes_of(record),

@@ -10,7 +10,7 @@ from typing import Any
 from stanforis.audit.looking import Found
 from stanforis.audit.records import SUCCESS, Record
 
-from fhir_api.audit.events import PREFIX
+from fhir_api.access.telling import TRAIL
 from fhir_api.model.versions import instant
 
 _ACTIVITIES = {"C": ("CREATE", "create"), "U": ("UPDATE", "revise"), "D": ("DELETE", "delete")}
@@ -39,7 +39,7 @@ def provenance(found: Found) -> dict[str, Any]:
         agent["onBehalfOf"] = {"identifier": {"system": "urn:stanforis:client", "value": who.client}}
     return {
         "resourceType": "Provenance",
-        "id": f"{PREFIX}{found.place}",
+        "id": f"{TRAIL}{found.place}",
         "meta": {},
         "target": [{"reference": entity} for entity in record.entities],
         "recorded": instant(record.at),

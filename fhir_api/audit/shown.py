@@ -20,8 +20,9 @@ from stanforis.audit.looking import Asked, Found, Place, look_at, look_up
 from stanforis.audit.port import AuditStoreError
 from stanforis.audit.terms import Kind, Said, said_by
 
+from fhir_api.access.telling import TRAIL, is_of_trail
 from fhir_api.audit.asking import best_of, shown_ids, span
-from fhir_api.audit.events import PREFIX, audit_event
+from fhir_api.audit.events import audit_event
 from fhir_api.audit.patients import patients_of
 from fhir_api.audit.provenances import is_write, provenance
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
@@ -85,9 +86,9 @@ class _ShowingReader(ForwardingReader):
 
     async def current(self, key: ResourceKey) -> StoredVersion | None:
         """See :class:`fhir_api.store.port.Reader`."""
-        if not _is_shown(key):
+        if not is_of_trail(key):
             return await self._inner.current(key)
-        kind, place = _KINDS[key.resource_type], Place.read(key.logical_id.removeprefix(PREFIX))
+        kind, place = _KINDS[key.resource_type], Place.read(key.logical_id.removeprefix(TRAIL))
         if place is None:
             return None
         with _available():
@@ -98,8 +99,8 @@ class _ShowingReader(ForwardingReader):
 
     async def currents(self, keys: Sequence[ResourceKey]) -> dict[ResourceKey, StoredVersion]:
         """See :class:`fhir_api.store.port.Reader`."""
-        found = await self._inner.currents([key for key in keys if not _is_shown(key)])
-        for key in filter(_is_shown, keys):
+        found = await self._inner.currents([key for key in keys if not is_of_trail(key)])
+        for key in filter(is_of_trail, keys):
             version = await self.current(key)
             if version is not None:
                 found[key] = version
@@ -107,14 +108,14 @@ class _ShowingReader(ForwardingReader):
 
     async def version(self, key: ResourceKey, version_id: int) -> StoredVersion | None:
         """See :class:`fhir_api.store.port.Reader`."""
-        if _is_shown(key):
+        if is_of_trail(key):
             return await self.current(key) if version_id == 1 else None
         return await self._inner.version(key, version_id)
 
     async def history(self, query: HistoryQuery) -> Page:
         """See :class:`fhir_api.store.port.Reader`."""
         key = ResourceKey(query.resource_type or "", query.logical_id or "")
-        if not _is_shown(key):
+        if not is_of_trail(key):
             return await self._inner.history(query)
         version = await self.current(key)
         return Page([] if version is None else [version])
@@ -264,13 +265,9 @@ class _available:  # noqa: N801 - reads as a word of the with statement
             raise refuse(ErrorKind.UNAVAILABLE, "The audit trail does not answer; try again shortly.") from error
 
 
-def _is_shown(key: ResourceKey) -> bool:
-    return key.resource_type in _KINDS and key.logical_id.startswith(PREFIX)
-
-
 def _check_writable(writes: Sequence[Write]) -> None:
     for write in writes:
-        if _is_shown(write.key):
+        if is_of_trail(write.key):
             raise refuse(ErrorKind.FORBIDDEN, f"{write.key} is made from the audit trail, which nobody changes.")
 
 

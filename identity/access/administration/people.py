@@ -155,6 +155,3 @@ def _check(person: Person | PersonChange) -> None:
         raise AdministrationError("fhir_user: expected is a reference such as Practitioner/1.")
     if OWNER in (person.roles or ()):
         raise AdministrationError("roles: owner is the role of the data folder's key, and nobody's else.")
-    texts = (getattr(person, "login_name", ""), person.name, person.patient, person.organisation, person.facility)
-    if any("\0" in (text or "") for text in (*texts, *(person.roles or ()))):
-        raise AdministrationError("A text has a character that cannot be kept (NUL).")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from identity.access.policy.built_in import BuiltIn
 from identity.access.scopes.scope_set import ScopeSet
@@ -20,6 +21,22 @@ Name = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=200)]
 
 class _Shown(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_texts_that_can_be_kept(cls, told: Any) -> Any:
+        """Refuse what no database keeps, wherever it stands: NUL, and halves of characters (surrogates)."""
+        if not _can_be_kept(told):
+            raise ValueError("a text has a character that cannot be kept")
+        return told
+
+
+def _can_be_kept(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
+    if isinstance(value, Mapping):
+        return all(_can_be_kept(each) for each in (*value, *value.values()))
+    return not isinstance(value, list | tuple) or all(map(_can_be_kept, value))
 
 
 class Person(_Shown):

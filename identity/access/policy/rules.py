@@ -5,6 +5,7 @@ Spec: https://docs.cedarpolicy.com/policies/syntax-policy.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ action ACTIONS appliesTo {
 _BASE = "permit (principal, action, resource);"
 LONGEST = 20_000
 """Characters of the longest rule."""
+MOST_SIGNS = 200
+"""Operators and brackets of a rule. Cedar's parser goes as deep as they do, and too deep ends the process."""
+_SIGN = re.compile(r"[-+*/%.&|<>=!:([{]|\b(?:if|in|is|has|like)\b")
 
 
 class RuleError(OperatorError):
@@ -46,8 +50,8 @@ class Rules:
             RuleError: one of them is no rule.
         """
         texts = {rule.name: rule.text for rule in rules}
-        self._each = {name: _parsed(text) for name, text in texts.items()}
-        self._together = _parsed("\n".join(texts.values()), len(texts) * (LONGEST + 1)) if texts else None
+        self._each = {name: _one(text) for name, text in texts.items()}
+        self._together = _parsed("\n".join(texts.values())) if texts else None
 
     def __bool__(self) -> bool:
         """Tell whether there is any."""
@@ -82,17 +86,24 @@ def check_rule(text: str) -> None:
     """
     from cedarpy import validate_policies  # noqa: PLC0415 - only where rules are written
 
-    _parsed(text)
+    _one(text)
     result = validate_policies(text, _SCHEMA)
     if not result.validation_passed:
         raise RuleError("; ".join(str(getattr(each, "error", each)) for each in result.errors))
 
 
-def _parsed(text: str, longest: int = LONGEST) -> PolicySet:
+def _one(text: str) -> PolicySet:
+    """Return one rule, parsed; nothing too long or too deep gets to the parser."""
+    if len(text) > LONGEST:
+        raise RuleError(f"a rule has {LONGEST:,} characters at most")
+    if len(_SIGN.findall(text)) > MOST_SIGNS:
+        raise RuleError(f"a rule has {MOST_SIGNS} operators and brackets at most; make several of it")
+    return _parsed(text)
+
+
+def _parsed(text: str) -> PolicySet:
     from cedarpy import PolicySet  # noqa: PLC0415 - only where there are rules
 
-    if len(text) > longest:
-        raise RuleError(f"a rule has {longest:,} characters at most")
     try:
         own = PolicySet.from_str(text)
         is_forbidding = all(each.effect == "forbid" for each in own.to_pst().static_policies.values())

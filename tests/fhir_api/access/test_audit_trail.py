@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -60,3 +61,45 @@ async def test_patients_see_who_read_their_own_record(speak):
         named = [entity.get("what", {}).get("reference") for entity in event["entity"]]
         assert "Patient/a" in named
     assert not await events(patient, patient="Patient/b")
+
+
+@pytest.fixture
+async def of_both(app, speak, two_patients) -> None:
+    """One search found both patients and named one, one transaction changed both."""
+    clinician = speak("user/*.cruds", roles=("clinician",), **STAFF)
+    assert (await clinician.get("/Patient", params={"family": "Family-a,Family-b"})).json()["total"] == 2
+    changed = [
+        {"request": {"method": "PUT", "url": f"Patient/{name}"}, "resource": {"resourceType": "Patient", "id": name}}
+        for name in "ab"
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": changed}
+    assert (await clinician.post("/", json=bundle)).status_code == 200
+    await app.trail_of(TENANT).trail.settled()
+
+
+@pytest.mark.usefixtures("of_both")
+@pytest.mark.parametrize("path", ["AuditEvent", "Provenance?target=Patient/a", "Patient/a?_revinclude=*"])
+async def test_patients_are_told_of_nobody_else_whose_record_was_seen_with_theirs(speak, path):
+    patient = speak("patient/*.rs", patient="a", roles=("patient",), subject_type="person")
+    found = [
+        entry["resource"]
+        for entry in (await patient.get(f"/{path}")).json().get("entry", [])
+        if entry["resource"]["resourceType"] in ("AuditEvent", "Provenance")
+    ]
+    assert found or path.startswith("Patient")
+    singly = [(await patient.get(f"/{each['resourceType']}/{each['id']}")).json() for each in found]
+    history = [(await patient.get(f"/{each['resourceType']}/{each['id']}/_history/1")).json() for each in found]
+    for event in (*found, *singly, *history):
+        text = json.dumps(event)
+        assert "Patient/a" in text
+        assert "Patient/b" not in text
+        assert "query" not in text
+
+
+@pytest.mark.usefixtures("of_both")
+async def test_an_auditor_is_told_of_everybody(speak):
+    auditor = speak("user/*.rs", roles=("auditor",), subject_type="practitioner")
+    (search,) = await events(auditor, patient="Patient/a", action="E", subtype="search-type")
+    named = {entity.get("what", {}).get("reference") for entity in search["entity"]}
+    assert {"Patient/a", "Patient/b"} <= named
+    assert any("query" in entity for entity in search["entity"])

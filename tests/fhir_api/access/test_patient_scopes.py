@@ -221,3 +221,25 @@ async def test_a_patient_scope_without_a_patient_reaches_nothing(speak):
 async def test_what_runs_the_store_is_for_administrators(of_a, owner):
     assert (await of_a.post("/$reindex?type=Patient")).status_code == 403
     assert (await of_a.get("/$reindex-status")).status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "url", ["Observation/wa", "Observation?subject=Patient/a", "Observation/wb", "Observation/none"]
+)
+async def test_a_transaction_deletes_nothing_that_a_delete_would_not(speak, owner, url):
+    reader = speak("patient/*.cruds", patient="a", subject_type="person", fhir_user="Patient/a")
+    entry = {"request": {"method": "DELETE", "url": url}}
+    answer = await reader.post("/", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert answer.status_code == 403
+    assert (await owner.get("/Observation/wa")).status_code == 200
+
+
+async def test_a_transaction_says_what_of_a_type_may_not_be_deleted(speak, owner):
+    some = speak("system/Observation.rs system/Observation.d?category=laboratory")
+    entry = {"request": {"method": "DELETE", "url": "Observation/wa"}}
+    answer = await some.post("/", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert answer.status_code == 403
+    blind = speak("system/Observation.d?category=laboratory")
+    unseen = await blind.post("/", json={"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    assert unseen.json()["entry"][0]["response"]["status"].startswith("204")
+    assert (await owner.get("/Observation/wa")).status_code == 200

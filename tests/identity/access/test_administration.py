@@ -263,6 +263,27 @@ async def test_what_is_changed_is_on_record_without_values(tmp_path):
     assert "Nadine" not in repr(kept)
 
 
+@pytest.mark.parametrize("text", ["a\\u0000b", "\\ud800"])
+@pytest.mark.parametrize(
+    ("method", "path", "content"),
+    [
+        ("POST", "/clients", '{"name": "TEXT", "scope": "user/*.rs", "redirect_uris": ["https://x.test/cb"]}'),
+        ("POST", "/clients", '{"name": "x", "audiences": ["TEXT"], "scope": "user/*.rs", "grant_types": []}'),
+        ("PATCH", "/clients/none", '{"organisation": "TEXT"}'),
+        ("POST", "/users", '{"login_name": "x", "roles": ["TEXT"]}'),
+        ("PUT", "/roles/triage", '{"scope": "user/*.rs", "purposes": ["TEXT"]}'),
+        ("PUT", "/roles/triage", '{"scope": "user/*.rs", "description": "TEXT"}'),
+        ("PUT", "/rules/night", '{"text": "forbid(principal, action, resource); // TEXT"}'),
+    ],
+)
+async def test_what_no_database_keeps_is_refused(administered, method, path, content, text):
+    answer = await administered.http.request(
+        method, path, content=content.replace("TEXT", text), headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert "a text has a character that cannot be kept" in answer.json()["detail"]
+
+
 async def test_what_fails_is_on_record_as_a_failure(tmp_path, monkeypatch):
     kept = []
 

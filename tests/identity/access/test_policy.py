@@ -132,7 +132,12 @@ def test_rules_that_can_be_kept(text):
         'forbid (principal, action, resource) when { principal.facility == "F1" };',
         "forbid (principal == ?principal, action, resource);",
         "// " + "x" * 30_000,
+        *(
+            f"forbid (principal, action, resource) when {{ {deep} }};"
+            for deep in ("(" * 4000 + "1" + ")" * 4000, "1" + "+1" * 3000, "principal" + ".a" * 4000, "[" * 2000)
+        ),
     ],
+    ids=range(13),
 )
 def test_rules_that_cannot_be_kept(text):
     with pytest.raises(RuleError):
