@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from fhir_api.store.postgres.arrays import PackedBigints
+
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 else:
@@ -98,6 +100,8 @@ def literal(value: Any) -> str:
             return "NULL"
         case bool() | int() | float():
             return str(value)
+        case PackedBigints(numbers=numbers):
+            return literal(list(numbers))
         case bytes():
             return f"'\\x{value.hex()}'"
         case list() | tuple():

@@ -27,7 +27,7 @@ from fhir_api.search.types import sound
 from fhir_api.search.types.escapes import split, unescape
 from fhir_api.search.types.reading import Reading
 from fhir_api.search.types.token import CODE_SETS, code_set
-from fhir_api.search.types.values import parse_value
+from fhir_api.search.types.values import parse_value, parse_values
 from fhir_api.search.words import text_of_words
 
 MODIFIERS: dict[str, tuple[str, ...]] = {
@@ -78,8 +78,7 @@ class ValueReader:
                 return (self._texts(parameter, texts),)
             return (text_of_words(parameter, [unescape(text) for text in texts]),)
         if modifier == "below" and parameter.element_types == ("code",) and not any("|" in text for text in texts):
-            values = tuple(parse_value(parameter, text, self.reading) for text in texts)
-            return (ValueClause(parameter, "media-type", values),)
+            return (ValueClause(parameter, "media-type", parse_values(parameter, texts, self.reading)),)
         if parameter.type == "token" and modifier in CODE_SETS:
             codes = tuple(code for text in texts for code in code_set(parameter, modifier, text, self.reading))
             return (ValueClause(parameter, "not" if modifier == "not-in" else None, codes),)
@@ -90,7 +89,7 @@ class ValueReader:
         clause = ValueClause(
             parameter,
             modifier if modifier not in self.definitions.resource_types else None,
-            tuple(parse_value(parameter, text, self.reading, modifier) for text in texts),
+            parse_values(parameter, texts, self.reading, modifier),
         )
         return self._with_version(clause)
 
@@ -107,7 +106,7 @@ class ValueReader:
 
         Spec: https://hl7.org/fhir/R4/search.html#versions
         """
-        values = [parse_value(parameter, text, self.reading) for text in texts]
+        values = parse_values(parameter, texts, self.reading)
         partial = tuple(value for value in values if isinstance(value, ReferenceValue) and value.version)
         others = tuple(value for value in values if value not in partial)
         clauses = [ValueClause(parameter, "versions", partial)] if partial else []

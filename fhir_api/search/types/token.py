@@ -17,7 +17,8 @@ from fhir_api.search.types.reading import Reading, malformed
 
 Add = Callable[[Any], None]
 
-_OF_TYPE_PARTS = 3
+_PARTS, _OF_TYPE_PARTS = 2, 3
+_NEITHER = ["", ""]
 
 
 def coding(add: Add, key: int, value: dict[str, Any]) -> None:
@@ -156,7 +157,7 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
         parts[-1] = parts[-1].casefold()
     if len(parts) == 1:
         return TokenValue(None, parts[0], any_system=True)
-    if len(parts) > len(("system", "code")) or not any(parts):
+    if len(parts) > _PARTS or parts == _NEITHER:
         raise malformed(parameter, r"'code', 'system|code', '|code' or 'system|' (a '|' in a code is written '\|')")
     system, code = parts
     if code and system in SPECIAL_VALUES and "boolean" in parameter.element_types:

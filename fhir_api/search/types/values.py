@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fhir_api.search import words
 from fhir_api.search.entries import Component, CompositeEntry, TextEntry, WordsEntry
 from fhir_api.search.query import CompositeValue, NearValue, Parameter, Value, WordsValue
@@ -16,9 +18,17 @@ def parse_value(parameter: Parameter, text: str, reading: Reading, modifier: str
     Raises:
         FhirError: MALFORMED, saying what is expected.
     """
+    return parse_values(parameter, (text,), reading, modifier)[0]
+
+
+def parse_values(
+    parameter: Parameter, texts: Sequence[str], reading: Reading, modifier: str | None = None
+) -> tuple[Value, ...]:
+    """Read values of a parameter, of which there may be thousands; see :func:`parse_value`."""
     if parameter.type == "composite":
-        return composite.parse(parameter, text, reading)
-    return PARSERS[parameter.type](parameter, text, reading, modifier)
+        return tuple([composite.parse(parameter, text, reading) for text in texts])
+    parse = PARSERS[parameter.type]
+    return tuple([parse(parameter, text, reading, modifier) for text in texts])
 
 
 def matches(

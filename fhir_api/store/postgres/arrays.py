@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
-from typing import Any
+from typing import Any, Self
 
 from stanforis.storage.pool import Connection
 
@@ -79,3 +79,19 @@ bigints = _fixed("q", 8, 20)
 doubles = _fixed("d", 8, 701)
 texts = _varying(25, str.encode)
 byteas = _varying(17, bytes)
+
+
+class PackedBigints(bytes):
+    """A list of numbers in binary form, for an argument of the domain ``fhir.bigints``.
+
+    Attributes:
+        numbers: what it was made of.
+    """
+
+    numbers: Sequence[int]
+
+    def __new__(cls, numbers: Sequence[int]) -> Self:
+        """Pack *numbers*."""
+        packed = super().__new__(cls, bigints(numbers))
+        packed.numbers = numbers
+        return packed

@@ -18,6 +18,7 @@ from stanforis.storage.pool import Connection
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Query
 from fhir_api.store.explaining import ExplainedStatement, IndexUse
+from fhir_api.store.postgres.arrays import PackedBigints
 from fhir_api.store.postgres.search import run
 from fhir_api.store.postgres.search.counts import Counts
 from fhir_api.store.postgres.writes import Indexing
@@ -61,6 +62,8 @@ def _literal(value: Any) -> str:
         return "NULL"
     if isinstance(value, bool | int | float):
         return f"'{value}'"
+    if isinstance(value, PackedBigints):
+        return _literal(value.numbers)
     if isinstance(value, bytes):
         return f"'\\x{value.hex()}'"
     text = _array(value) if isinstance(value, list | tuple) else str(value)
