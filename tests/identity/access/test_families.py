@@ -1,12 +1,21 @@
-"""Refresh-token families under any order of events: a model of what has to hold, beside the server."""
+"""Refresh-token families and pushed requests under any order of events: a model of what has to hold, beside the server.
+
+What clients send goes the way of the installation: through what tells whether a tenant is served.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from httpx import ASGITransport, AsyncClient
+from httpx import Response as Answer
 from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from stanforis.tenancy.tenants import State
+from starlette.responses import Response
 
 from identity.access.errors import InvalidTokenError, OAuthError
 from identity.access.grants.grant import Grant
@@ -14,11 +23,13 @@ from identity.access.grants.introspection import revoke
 from identity.access.grants.issuing import start_family
 from identity.access.grants.parameters import Parameters
 from identity.access.grants.token_endpoint import token
+from identity.access.hosting.mounts import Mounts
 from identity.access.store.records import GrantType
 from identity.access.tokens.jwk import public_jwk, thumbprint
 from identity.access.tokens.keys import SigningKey
 from tests.support.access import Access, a_system, a_user, an_app, client_key
 
+TENANT = 1
 WEEK = 7 * 24 * 3600
 SCOPES = strategies.sampled_from(["offline_access", "online_access"])
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -27,10 +38,33 @@ DEVICE, OTHER = client_key("ES256"), client_key("ES384")
 PRINT = thumbprint(public_jwk(DEVICE.private.public_key()))
 
 
+class Installation:
+    """What an installation answers below a tenant's authorization server."""
+
+    def __init__(self, mounts: Mounts) -> None:
+        self._mounts = mounts
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if not await self._mounts(scope, receive, send):
+            await Response(status_code=404)(scope, receive, send)
+
+    async def post(self, path: str, form: dict[str, str], headers: dict[str, str] | None = None) -> Answer:
+        async with self._client() as http:
+            return await http.post(path, data=form, headers=headers)
+
+    async def get(self, path: str, parameters: dict[str, str]) -> Answer:
+        async with self._client() as http:
+            return await http.get(path, params=parameters)
+
+    def _client(self) -> AsyncClient:
+        return AsyncClient(transport=ASGITransport(self), base_url=f"https://access.test/t/{TENANT}/auth/")
+
+
 class Families(RuleBasedStateMachine):
     """Tokens are (grant, number); only the newest number of a living grant is good."""
 
     tokens = Bundle("tokens")
+    pushed = Bundle("pushed")
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,6 +78,11 @@ class Families(RuleBasedStateMachine):
         self.bound: set[str] = set()
         self.exchanged: dict[str, list[str]] = {}
         self.is_registered = True
+        self.state = State.ACTIVE
+        self.waiting: dict[str, tuple[str, float]] = {}
+        authority = SimpleNamespace(server=lambda tenant: self.access.server if tenant == TENANT else None)
+        mounts = Mounts(cast("Any", authority), lambda tenant: tenant == TENANT and self.state.may_read)
+        self.http = Installation(mounts)
         self.run(self.access.store.keep_client(_a_service()))
 
     @staticmethod
@@ -57,11 +96,49 @@ class Families(RuleBasedStateMachine):
         form = {"grant_type": "refresh_token", "refresh_token": text, "client_id": client_id}
         if key is None and text.partition(".")[0] in self.bound:
             key = DEVICE
-        proof = None if key is None else self.access.proof(key)
-        try:
-            return self.run(token(self.access.server, Parameters(form), proof=proof))
-        except OAuthError as error:
-            return None if error.refusal in {"invalid_grant", "invalid_client"} else error
+        headers = {} if key is None else {"dpop": self.access.proof(key)}
+        answer = self.run(self.http.post("token", form, headers))
+        if not self.is_served:
+            assert answer.status_code == 404
+            return None
+        said = answer.json()
+        if answer.status_code == 200:
+            return said
+        return None if said["error"] in {"invalid_grant", "invalid_client"} else said["error"]
+
+    @property
+    def is_served(self) -> bool:
+        return self.state.may_read
+
+    @property
+    def may_refresh(self) -> bool:
+        return self.is_registered and self.is_served
+
+    @rule(state=strategies.sampled_from([State.ACTIVE, State.SUSPENDED, State.EXPORTED]))
+    def pass_into(self, state):
+        """People of a suspended tenant go on reading; an exported one gives nothing, and asking it changes nothing."""
+        self.state = state
+
+    @rule(target=pushed, client_id=strategies.sampled_from(["app", "thief"]))
+    def push(self, client_id):
+        answer = self.run(self.http.post("par", self.access.asked(client_id=client_id)))
+        if not self.is_served or (client_id == "app" and not self.is_registered):
+            assert answer.status_code == (401 if self.is_served else 404)
+            return multiple()
+        request_uri = answer.json()["request_uri"]
+        self.waiting[request_uri] = (client_id, self.access.clock.now + answer.json()["expires_in"])
+        return request_uri
+
+    @rule(request_uri=pushed, client_id=strategies.sampled_from(["app", "thief"]))
+    def authorize(self, request_uri, client_id):
+        """A pushed request is good once, for who pushed it, and not for long."""
+        answer = self.run(self.http.get("authorize", {"request_uri": request_uri, "client_id": client_id}))
+        if not self.is_served:
+            assert answer.status_code == 404
+            return
+        by, until = self.waiting.pop(request_uri, ("", 0.0))
+        is_good = by == client_id and self.access.clock.now < until and (by != "app" or self.is_registered)
+        assert (answer.status_code == 303) == is_good
 
     @rule(
         target=tokens,
@@ -84,11 +161,11 @@ class Families(RuleBasedStateMachine):
     @rule(target=tokens, text=tokens)
     def refresh(self, text):
         grant_id = text.partition(".")[0]
-        is_good = self.is_registered and self.is_alive(grant_id) and self.newest[grant_id] == text
+        is_good = self.may_refresh and self.is_alive(grant_id) and self.newest[grant_id] == text
         answer = self.use(text, "app")
         assert (answer is not None) == is_good
         if answer is None:
-            if self.is_registered and self.is_alive(grant_id):
+            if self.may_refresh and self.is_alive(grant_id):
                 self.dead.add(grant_id)
             return multiple()
         assert answer["refresh_token"] != text
@@ -104,8 +181,8 @@ class Families(RuleBasedStateMachine):
     @rule(text=tokens)
     def use_with_another_key(self, text):
         """A token is good with its own key only; with another one nothing happens to it."""
-        if self.is_registered and self.is_alive(text.partition(".")[0]):
-            assert self.use(text, "app", OTHER).refusal == "invalid_dpop_proof"
+        if self.may_refresh and self.is_alive(text.partition(".")[0]):
+            assert self.use(text, "app", OTHER) == "invalid_dpop_proof"
 
     @rule(text=tokens)
     def exchange(self, text):
@@ -144,7 +221,7 @@ class Families(RuleBasedStateMachine):
         """Whoever has what was sealed and makes up the secret ends the grant, as somebody with an old token does."""
         grant_id, _, sealed = text.split(".")
         assert self.use(f"{grant_id}.guessed.{sealed}", "app") is None
-        if self.is_registered:
+        if self.may_refresh:
             self.dead.add(grant_id)
 
     @rule(text=tokens, other=tokens)
@@ -173,7 +250,7 @@ class Families(RuleBasedStateMachine):
     def put_off(self, is_active):
         """What is good while the person is put off is only asked again afterwards."""
         self.run(self.access.store.keep_user(a_user(is_active=is_active)))
-        if not is_active and self.is_registered:
+        if not is_active and self.may_refresh:
             for grant_id in self.newest:
                 if self.is_alive(grant_id):
                     assert self.use(self.newest[grant_id], "app") is None

@@ -70,6 +70,13 @@ async def test_who_may_not_does_nothing(registry, slug, token, status):
         assert "/tenants/{slug}/suspend" in (await client.get("/openapi.json")).json()["paths"]
 
 
+async def test_a_name_that_no_database_keeps_is_that_of_nobody(registry):
+    async with speaking(registry) as client:
+        assert (await client.get("/tenants/%00")).status_code == 404
+        assert (await client.patch("/tenants/a%00", json={"name": "x"})).status_code == 404
+        assert (await client.post("/tenants/%00/suspend")).status_code == 404
+
+
 async def test_a_database_that_is_away_is_told():
     pool = Pool(PoolOptions("postgresql://nobody@127.0.0.1:1/none", acquire_seconds=0.3))
     async with speaking(Registry(pool, Contexts(bytes(32)))) as client:
