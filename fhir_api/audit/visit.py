@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from stanforis.audit import Record, TenantTrail, Who
 from stanforis.audit.records import network, now
@@ -34,6 +33,7 @@ _ACTIONS = {
     "conditional-delete": "D",
 }
 """The action of each interaction; of any other it is E, execute."""
+_CHANGES = {"C": "create", "U": "update", "D": "delete"}
 _BY_KEY = frozenset({"read", "vread", "history-instance", "update", "patch", "delete"})
 _WRITES = frozenset(
     {"create", "update", "conditional-update", "patch", "conditional-patch"} | {"delete", "conditional-delete"}
@@ -46,28 +46,27 @@ _MOST_NAMES = 30
 _NAME = re.compile(r"[a-z_][a-z0-9-]{0,63}(?::[A-Za-z]{1,64})?(?:\.[A-Za-z0-9:.\-]{1,120})?")
 
 
-@dataclass(slots=True)
 class Touched:
-    """Resources that were given to somebody or written.
+    """Resources that were given to somebody.
 
     Attributes:
         entities, found, patients: as in :class:`stanforis.audit.Record`; keys of what they are there for.
     """
 
-    entities: dict[str, None]
-    found: dict[str, None]
-    patients: set[str]
+    __slots__ = ("entities", "found", "patients")
 
-    @classmethod
-    def nothing(cls) -> Touched:
-        """Return what begins."""
-        return cls({}, {}, set())
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.entities: dict[str, None] = {}
+        self.found: dict[str, None] = {}
+        self.patients: set[str] = set()
 
-    def add(self, version: StoredVersion) -> None:
-        """Add a version that was given."""
-        patients = patients_of(version)
-        self.patients |= patients
-        (self.found if patients else self.entities)[str(version.key)] = None
+    def add(self, versions: Iterable[StoredVersion]) -> None:
+        """Add versions that were given."""
+        for version in versions:
+            patients = patients_of(version)
+            self.patients |= patients
+            (self.found if patients else self.entities)[str(version.key)] = None
 
 
 class Visit:
@@ -86,13 +85,12 @@ class Visit:
         self._head = head
         self._identity = identity
         self._at = now()
-        self._read = Touched.nothing()
+        self._read = Touched()
         self._written = False
 
     def gave(self, versions: Iterable[StoredVersion]) -> None:
         """Note that versions were given to the caller."""
-        for version in versions:
-            self._read.add(version)
+        self._read.add(versions)
 
     def wrote(self) -> None:
         """Note that what was written is stored, and on record."""
@@ -106,8 +104,7 @@ class Visit:
         if action == "D":
             patients |= self._read.patients
         entities = tuple(f"{version.key}/_history/{version.version_id}" for version in versions)
-        interaction = {"C": "create", "U": "update", "D": "delete"}[action]
-        return self._record(interaction, action, _CREATED if action == "C" else 200, entities, patients=patients)
+        return self._record(_CHANGES[action], action, _CREATED if action == "C" else 200, entities, patients=patients)
 
     def ends(self, outcome: Outcome) -> Record | None:
         """Return the record of all that is not on record yet; None where nothing is left."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import asyncpg
+from stanforis.recent import Recent
 from stanforis.storage.pool import Pool, PoolOptions, PoolTimeoutError
 from stanforis.tenancy.contexts import Contexts
 
@@ -45,6 +46,7 @@ _WORK = (
 _READ = "SELECT * FROM hl7.read(tenancy.enter($1), $2)"
 _COUNTS = "SELECT * FROM hl7.counts(tenancy.enter($1))"
 
+_MOST_TENANTS = 256
 _VERDICTS = {1: Verdict.STORED, 2: Verdict.REPLAYED, 3: Verdict.HELD, 4: Verdict.REFUSED}
 _DUPLICATES = {Duplicates.ACCEPT_NEW: 1, Duplicates.REJECT: 2, Duplicates.HOLD: 3}
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, PoolTimeoutError)
@@ -61,14 +63,13 @@ class PostgresMessageStores:
     def __init__(self, pool: Pool, contexts: Contexts) -> None:
         self._pool = pool
         self._contexts = contexts
-        self._tenants: dict[int, PostgresMessageStore] = {}
+        self._tenants: Recent[int, PostgresMessageStore] = Recent(_MOST_TENANTS)
 
     def for_tenant(self, tenant: int) -> PostgresMessageStore:
         """Return the store of a tenant."""
-        store = self._tenants.get(tenant)
-        if store is None:
-            store = self._tenants[tenant] = PostgresMessageStore(self._pool, self._contexts, tenant)
-        return store
+        return self._tenants.get(tenant) or self._tenants.keep(
+            tenant, PostgresMessageStore(self._pool, self._contexts, tenant)
+        )
 
     async def close(self) -> None:
         """Close the connections."""
