@@ -40,6 +40,8 @@ def reference(
     """
     text = value.get("reference")
     if text is None:
+        if value.keys() <= token.UNSAID:
+            return
         target, kind = "", value.get("type") or implied
     else:
         target, kind = _target(text, root)

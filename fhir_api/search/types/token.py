@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from fhir_api.model.errors import ErrorKind, refuse
+from fhir_api.model.errors import ErrorKind, FhirError, refuse
+from fhir_api.search.code_sets import CodeSets
 from fhir_api.search.entries import IdentifierEntry, TextEntry, TokenEntry, new_entry
 from fhir_api.search.folding import fold
 from fhir_api.search.query import Parameter, StringValue, TokenValue
@@ -20,17 +21,26 @@ Add = Callable[[Any], None]
 _PARTS, _OF_TYPE_PARTS = 2, 3
 _NEITHER = ["", ""]
 
+UNSAID = frozenset({"id", "extension"})
+"""Elements of what has no value: with these alone, as of ``data-absent-reason``, an element counts as missing.
+
+Spec: https://hl7.org/fhir/R4/search.html#modifiers
+"""
+
 
 def coding(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add a Coding; one without system and code is kept as a value that only ``:missing`` sees."""
-    add(new_entry(TokenEntry, (key, value.get("system"), value.get("code") or "")))
+    code = value.get("code")
+    if code is not None or not value.keys() <= UNSAID:
+        add(new_entry(TokenEntry, (key, value.get("system"), code or "")))
 
 
 def codeable_concept(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add each Coding of a CodeableConcept; one of text alone is seen by ``:missing`` only."""
     codings = value.get("coding")
     if not codings:
-        add(new_entry(TokenEntry, (key, None, "")))
+        if not value.keys() <= UNSAID:
+            add(new_entry(TokenEntry, (key, None, "")))
         return
     for member in codings:
         add(new_entry(TokenEntry, (key, member.get("system"), member.get("code") or "")))
@@ -44,13 +54,15 @@ def identifier(add: Add, key: int, value: dict[str, Any]) -> None:
     if codings:
         for member in codings:
             add(new_entry(IdentifierEntry, (key, system, code, member.get("system"), member.get("code"))))
-    else:
+    elif code or not value.keys() <= UNSAID:
         add(new_entry(IdentifierEntry, (key, system, code, None, None)))
 
 
 def contact_point(add: Add, key: int, value: dict[str, Any]) -> None:
     """Add the value of a ContactPoint; it has no system."""
-    add(new_entry(IdentifierEntry, (key, None, (value.get("value") or "").casefold(), None, None)))
+    number = value.get("value")
+    if number is not None or not value.keys() <= UNSAID:
+        add(new_entry(IdentifierEntry, (key, None, (number or "").casefold(), None, None)))
 
 
 def boolean(add: Add, key: int, value: object) -> None:
@@ -182,11 +194,24 @@ def code_set(parameter: Parameter, modifier: str, text: str, reading: Reading) -
         raise refuse(ErrorKind.NOT_SUPPORTED, message)
     if modifier in {"in", "not-in"}:
         # the version of a canonical follows a bar as well
-        return reading.codes.members(unescape(text))
+        return _members(reading.codes, unescape(text), reading.base_url)
     parts = [unescape(part) for part in split(text, "|")]
     if len(parts) != len(("system", "code")) or not all(parts):
         raise malformed(parameter, f"'system|code' with ':{modifier}'")
     return reading.codes.below(*parts) if modifier == "below" else reading.codes.above(*parts)
+
+
+def _members(codes: CodeSets, value_set: str, base_url: str) -> tuple[TokenValue, ...]:
+    """Return the codes of a value set; an address of this server is one before it is a canonical."""
+    literal = value_set.removeprefix(f"{base_url}/")
+    if literal == value_set:
+        return codes.members(value_set)
+    try:
+        return codes.members(literal)
+    except FhirError as error:
+        if error.kind is not ErrorKind.NOT_FOUND:
+            raise
+    return codes.members(value_set)
 
 
 def media_types_below(code: str) -> tuple[str, ...]:

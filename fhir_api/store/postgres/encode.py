@@ -34,7 +34,7 @@ from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
 from fhir_api.store.postgres.hashing import Hasher, leading, tells
 
-INDEX_VERSION = 11
+INDEX_VERSION = 12
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
 
 FOLDED_LENGTH = 500
