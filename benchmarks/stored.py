@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 import orjson
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 from benchmarks.searches import Values
 from fhir_api.store.postgres.bodies import unpack

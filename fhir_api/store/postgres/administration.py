@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any, Self
 
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 DOMAINS = ("smallints", "integers", "bigints", "doubles", "texts", "byteas")
 """Domains of the schema ``fhir``, each over arrays of one type."""

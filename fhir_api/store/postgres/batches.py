@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 from fhir_api.model.errors import FhirError
 from fhir_api.model.versions import Change

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 import orjson
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.limits import Limits, RequestClass, class_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import orjson
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.store.parameters import (

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import asyncpg
-from stanforis.storage.pool import Connection, PoolTimeoutError
+from stanforis.storage.connection import Connection
+from stanforis.storage.pool import PoolTimeoutError
 
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
 from fhir_api.store.collisions import CollisionError

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from stanforis.recent import Recent
-from stanforis.storage.pool import Connection, Pool
+from stanforis.storage.connection import Connection
+from stanforis.storage.pool import Pool
 from stanforis.tenancy.contexts import Contexts
 
 from fhir_api.store.limits import Limits

@@ -19,7 +19,7 @@ import orjson
 from stanforis.audit import TenantTrail, Trail
 from stanforis.audit.batches import audit_key
 from stanforis.audit.postgres import PostgresAuditStore
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 from stanforis.tenancy.directory import Directory, StoredDirectory
 from stanforis.tenancy.keys import Vault
 from stanforis.tenancy.ledger import Ledger

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 from stanforis.tenancy.contexts import DIRECTORY
 
 from fhir_api.store.parameters import BUILDING, LIVE, REMOVING, Due, OwnParameter

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
+from stanforis.storage.connection import Connection
 from stanforis.storage.gathering import Gatherer, up_to
-from stanforis.storage.pool import Connection
 from stanforis.storage.waiting import Waiting
 
 from fhir_api.model.errors import ErrorKind, FhirError

@@ -9,7 +9,7 @@ from stanforis.audit import Batch
 from stanforis.audit.postgres import ADD as RECORD
 from stanforis.audit.postgres import arguments as arguments_of
 from stanforis.audit.postgres import call as record_call
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 from fhir_api.model.errors import FhirError
 from fhir_api.model.versions import StoredVersion

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fhir_api.fhirpath import model
 from fhir_api.validation.profiles.contexts import AMENDED, Holder, Invariant, context_invariant, held, is_in_context
 from fhir_api.validation.profiles.elements import ElementTree
 from fhir_api.validation.profiles.places import Place
-from fhir_api.validation.profiles.run import Json, Run
+from fhir_api.validation.profiles.run import Json, OtherProfiles, Run
 from fhir_api.validation.profiles.values import stated
-
-if TYPE_CHECKING:
-    from fhir_api.validation.profiles.service import Profiles
 
 _MODIFIERS: Final = "modifierExtension"
 _KEYS: Final = frozenset({"extension", _MODIFIERS})
@@ -49,7 +46,7 @@ class _Rules(NamedTuple):
 class Extensions:
     """Checks the extensions of resources; definitions are read when first met, and kept."""
 
-    def __init__(self, profiles: Profiles) -> None:
+    def __init__(self, profiles: OtherProfiles) -> None:
         self._profiles = profiles
         self._rules: dict[str, _Rules | None] = {}
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
+from conformance.types import Binding
 from fhir_api.fhirpath import Budget, Environment, typed_only
 from fhir_api.model.outcome import Issue
+from fhir_api.packages.library import Definition
+from fhir_api.terminology import Terminology
+from fhir_api.validation.profiles.elements import ElementTree
 from fhir_api.validation.profiles.places import Place
-
-if TYPE_CHECKING:
-    from fhir_api.validation.profiles.service import Profiles
 
 Json = Any
 Resolver = Callable[[str], dict[str, Any] | None]
@@ -21,6 +22,38 @@ Check = Callable[[Json, str, Place, "Run"], None]
 
 DEEPEST: Final = 48
 """How many profiles may lead to each other before the rest is not checked: real ones stay below 10."""
+
+
+class OtherProfiles(Protocol):
+    """The profiles that one profile may lead to; see :class:`fhir_api.validation.profiles.Profiles`."""
+
+    @property
+    def terminology(self) -> Terminology | None:
+        """What codes mean."""
+
+    def knows(self, canonical: str) -> bool:
+        """Tell whether there is a StructureDefinition of that canonical."""
+
+    def type_of(self, canonical: str) -> str | None:
+        """Return the type that a profile constrains."""
+
+    def definition(self, canonical: str) -> Definition | None:
+        """Return a StructureDefinition."""
+
+    def root(self, canonical: str) -> ElementTree | None:
+        """Return all elements of a profile."""
+
+    def conforms(self, tree: Json, canonical: str, run: Run | None = None) -> bool | None:
+        """Tell whether an element or resource conforms to a profile."""
+
+    def holds(self, canonical: str, value: Json, kind: str, run: Run) -> bool | None:
+        """Tell whether a value of a type conforms to a profile."""
+
+    def apply(self, canonical: str, value: Json, kind: str, place: Place, run: Run) -> None:
+        """Leave in a run what a profile finds wrong with a value of a type."""
+
+    def binding_issues(self, binding: Binding, coded: Json, kind: str, place: Place) -> Iterable[Issue]:
+        """Return what is wrong with the codes of an element that is bound."""
 
 
 def within_bundle(tree: Json, resolver: Resolver | None) -> Resolver | None:
@@ -71,7 +104,7 @@ class Run:
 
     def __init__(
         self,
-        profiles: Profiles,
+        profiles: OtherProfiles,
         resource: Json,
         root: Json,
         resolver: Resolver | None,

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from stanforis.storage.pool import Connection, Pool, PoolTimeoutError
+from stanforis.storage.connection import Connection
+from stanforis.storage.pool import Pool, PoolTimeoutError
 from stanforis.tenancy.contexts import DIRECTORY, Contexts
 
 from identity.access.errors import UnavailableError

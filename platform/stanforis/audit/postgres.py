@@ -9,7 +9,8 @@ import asyncpg
 
 from stanforis.audit.batches import Anchor, Batch, Seal, Sealed
 from stanforis.audit.port import AuditStoreError, Head, MakeSeal, StoredBatch
-from stanforis.storage.pool import Connection, Pool, PoolTimeoutError
+from stanforis.storage.connection import Connection
+from stanforis.storage.pool import Pool, PoolTimeoutError
 from stanforis.tenancy.contexts import DIRECTORY, Contexts
 
 _ADDED = ("bigint", "integer", "bytea", "bytea", "bigint[]", "boolean")

@@ -19,7 +19,7 @@ class Lull:
         self._until = 0.0
 
     def begin(self, crowd: int, began: float) -> None:
-        """Take note that a call which *began* then (seconds of :func:`time.monotonic`) ended while so many were there."""
+        """Take note that a call that *began* then (by :func:`time.monotonic`) ended while so many were there."""
         now = time.monotonic()
         self._crowd = crowd
         self._until = now + min(self._most, (now - began) / 2)

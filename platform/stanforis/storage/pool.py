@@ -12,16 +12,11 @@ from asyncio import Future
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import asyncpg
 
 from stanforis.storage import pooler
-
-if TYPE_CHECKING:
-    Connection = asyncpg.Connection[asyncpg.Record]
-else:  # the class takes no parameters when it runs
-    Connection = asyncpg.Connection
+from stanforis.storage.connection import Connection
 
 
 class PoolTimeoutError(Exception):

@@ -12,12 +12,10 @@ Spec: https://www.pgbouncer.org/config.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from stanforis.errors import OperatorError
-
-if TYPE_CHECKING:
-    from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 PASSED_ON: Final = ("application_name", "timezone")
 """What a pooler sets for each client, whichever session it gets."""

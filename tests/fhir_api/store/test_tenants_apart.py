@@ -8,8 +8,9 @@ from itertools import count
 
 import asyncpg
 import pytest
+from stanforis.storage.connection import Connection
 from stanforis.storage.embedded import ConnectionInfo
-from stanforis.storage.pool import Connection, PoolOptions
+from stanforis.storage.pool import PoolOptions
 from stanforis.tenancy.contexts import open_contexts
 
 from fhir_api.model.keys import ResourceKey

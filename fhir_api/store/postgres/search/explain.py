@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 import orjson
-from stanforis.storage.pool import Connection
+from stanforis.storage.connection import Connection
 
 from fhir_api.search.definitions import SearchDefinitions
 from fhir_api.search.query import Query
