@@ -25,6 +25,8 @@ _MOMENT = re.compile(
 )
 _TIME = re.compile(r"(\d\d)(?:(\d\d)(?:(\d\d)(\.\d{1,9})?)?)?(?:[+-]\d{4})?")
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_CONTROLS = dict.fromkeys(set(range(32)) - {9, 10, 13})
+"""Senders write two bytes for a character: ``\\X00E9\\`` has a NUL before it."""
 _TRUE = frozenset({"Y", "YES", "1", "T", "TRUE"})
 _FALSE = frozenset({"N", "NO", "0", "F", "FALSE"})
 _CODE = re.compile(r"\S+(\s\S+)*")
@@ -139,8 +141,9 @@ def boolean(text: str, _zone: tzinfo) -> bool | None:
 
 
 def string(text: str, _zone: tzinfo) -> str | None:
-    """Return a text; None for one of blanks only."""
-    return text if text.strip() else None
+    """Return a text without the controls that FHIR has no room for; None for one of blanks only."""
+    kept = text if text.isprintable() else text.translate(_CONTROLS)
+    return kept if kept.strip() else None
 
 
 def code(text: str, _zone: tzinfo) -> str | None:

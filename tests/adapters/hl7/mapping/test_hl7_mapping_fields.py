@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -142,3 +143,62 @@ def test_a_field_is_left_out_only_where_it_says_what_the_orc_said(ordering: str,
     found = mapped("ORU^R01", PATIENT, f"ORC|RE|P|F{'|' * 9}{DOCTOR}", f"{ORDER}{'|' * 12}{ordering}")
     ignored = {str(place): why for place, why in found.ledger.ignored}
     assert ignored.get("OBR[1]-16[1].1.1") == reason
+
+
+@pytest.mark.parametrize(
+    ("field", "telecom"),
+    [
+        ("^NET^^diane@north.example", {"system": "email", "value": "diane@north.example"}),
+        ("^^^diane@north.example", {"system": "email", "value": "diane@north.example", "use": "home"}),
+        ("(407)939-1289^PRN^^diane@north.example", {"system": "phone", "value": "(407)939-1289", "use": "home"}),
+    ],
+)
+def test_an_address_without_a_kind_of_equipment_is_one_and_a_number_beside_it_stays_one(
+    field: str, telecom: dict[str, str]
+) -> None:
+    patient = only(mapped("ADT^A08", f"{PATIENT}{'|' * 10}{field}"), "Patient")
+    assert patient["telecom"] == [telecom]
+
+
+def test_a_dose_of_999_is_not_known_and_the_place_of_a_vaccination_is_kept() -> None:
+    rxa = "RXA|0|1|20121101|20121101|140^Influenza^CVX|{}|||01^^NIP001||^^^North Clinic"
+    unknown, known = (mapped("VXU^V04", PATIENT, "ORC|RE||9", rxa.format(amount)) for amount in ("999", "0.5"))
+    assert "doseQuantity" not in only(unknown, "Immunization")
+    assert only(known, "Immunization")["doseQuantity"] == {"value": Decimal("0.5")}
+    identifier = only(known, "Location")["identifier"]
+    assert "North Clinic" in {each.get("value") for each in identifier}
+
+
+@pytest.mark.parametrize("event", ["ADT^A01", "ADT^A03", "ADT^A28", "ADT^A06"])
+def test_a_guarantor_is_a_related_person(event: str) -> None:
+    found = mapped(event, PATIENT, "PV1|1|O", "GT1|1||Doe^John||1 Street^^Kigali")
+    assert only(found, "RelatedPerson")["name"][0]["family"] == "Doe"
+
+
+def test_characters_of_two_bytes_are_read_without_the_nul() -> None:
+    header = "MSH|^~\\&|A|B|C|D|20260101||ORU^R01|1|P|2.5.1||||||8859/1"
+    found = mapped_with(header, PATIENT, ORDER, r"OBX|1|ST|X^X^LN||Diab\X00E9\tico||||||F")
+    assert only(found, "Observation")["valueString"] == "Diab\u00e9tico"
+
+
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        ("SNM", "http://terminology.hl7.org/CodeSystem/snm"),
+        ("CAS", "http://terminology.hl7.org/CodeSystem/CAS"),
+        ("ICF", "http://hl7.org/fhir/sid/icf"),
+        ("loinc", "http://loinc.org"),
+    ],
+)
+def test_code_systems_have_the_uri_that_hl7_terminology_says(name: str, uri: str) -> None:
+    found = mapped("ORU^R01", PATIENT, ORDER, f"OBX|1|ST|X^X^{name}||1||||||F")
+    assert only(found, "Observation")["code"]["coding"][0]["system"] == uri
+
+
+def test_a_local_code_keeps_code_and_text() -> None:
+    found = mapped("ORU^R01", PATIENT, ORDER, "OBX|1|ST|NA^SODIUM^L^2951-2^Sodium^LN||1||||||F")
+    assert only(found, "Observation")["code"]["coding"] == [
+        {"code": "NA", "display": "SODIUM"},
+        {"code": "2951-2", "display": "Sodium", "system": "http://loinc.org"},
+    ]
+    assert found.unmapped_codes == {("sender", "CodingSystem", "L"): 1}
