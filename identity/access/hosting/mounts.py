@@ -32,6 +32,9 @@ PickerOf = Callable[[Server], PatientPicker]
 MOST_MADE = 32
 """Applications that one process keeps; the one asked for longest ago makes room."""
 _PATH = re.compile(r"((?:/t/(?P<tenant>[1-9][0-9]{0,8}))?(?P<base>/auth|/admin|/fhir))(?:/.*)?")
+_METADATA = "/.well-known/oauth-authorization-server"
+_OF_ISSUER = re.compile(rf"{_METADATA}(?P<issuer>(?:/t/[1-9][0-9]{{0,8}})?{AUTH_PATH})")
+"""Where RFC 8414 section 3.1 puts the document of an issuer that has a path: before that path."""
 
 
 def _nobody(server: Server) -> PatientPicker:
@@ -74,6 +77,9 @@ class Mounts:
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> bool:
         """Answer a request; False, and nothing is sent, where its path is none of these."""
+        if (inserted := _OF_ISSUER.fullmatch(scope["path"])) is not None:
+            scope["path"] = f"{inserted['issuer']}{_METADATA}"
+            scope["raw_path"] = scope["path"].encode()
         path = _PATH.fullmatch(scope["path"])
         tenant = int(path["tenant"] or DEFAULT_TENANT) if path else 0
         if path is None or not self._exists(tenant):

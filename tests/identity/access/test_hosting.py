@@ -231,6 +231,9 @@ def test_a_note_says_where_the_server_is(tmp_path):
     ("path", "is_answered"),
     [
         ("/auth/jwks", True),
+        ("/.well-known/oauth-authorization-server/auth", True),
+        ("/.well-known/oauth-authorization-server/t/7/auth", False),
+        ("/.well-known/oauth-authorization-server/admin", False),
         ("/fhir/.well-known/smart-configuration", True),
         ("/admin/users", True),
         ("/fhir/Patient", False),

@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from jwt.algorithms import ECAlgorithm
 
+from identity.access.tokens.signing import signed_claims
 from tests.durability.server import Server
 from tests.stanforis.cli.test_application import stanforis
 from tests.stanforis.cli.test_up_with_access import BACK, bearer, browser, command, sign_in
 from tests.support.access import client_key
 
+VOUCHER = client_key("ES256")
+"""The key of somebody who vouches for software."""
 CLIENTS = Path(__file__).parents[2] / "support/oauth_client"
 with socket.socket() as _free:
     _free.bind(("127.0.0.1", 0))
@@ -34,6 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if shutil.which("node") is None or not (CLIENTS / "node_modules/fhirclient").exists():
         pytest.skip("no clients: `make clients` gets them (needs node and npm)")
     running = Server(tmp_path_factory.mktemp("smart") / "data", workers=1, is_open=False)
+    trusted = running.folder / "access/statement-keys.json"
+    trusted.parent.mkdir(parents=True)
+    trusted.write_text(json.dumps({"keys": [VOUCHER.public.jwk()]}))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("STANFORIS_CORS_ORIGINS", ORIGIN)
         running.start()
@@ -72,6 +79,20 @@ def run(server: Server, script: str, told: dict[str, Any]) -> dict[str, Any]:
     return seen
 
 
+def statement(server: Server) -> str:
+    """Return what somebody says of an app."""
+    said = {
+        "aud": server.base.removesuffix("/fhir") + "/auth",
+        "exp": int(time.time()) + 60,
+        "client_name": "Vouched for",
+        "scope": "openid user/Patient.rs",
+        "grant_types": ["authorization_code"],
+        "redirect_uris": [BACK],
+    }
+    return signed_claims(said, VOUCHER)
+
+
+@pytest.mark.usefixtures("patients")
 def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
     key = client_key()
     assert isinstance(key.private, EllipticCurvePrivateKey)
@@ -80,7 +101,9 @@ def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
     keys.write_text(json.dumps({"keys": [key.public.jwk()]}))
     bye = f"{BACK}/bye"
     app = registered(
-        server, "Chart", "--scope", SCOPE, "--redirect-uri", BACK, "--post-logout-redirect-uri", bye
+        server, "Chart", "--scope", SCOPE, "--redirect-uri", BACK, "--post-logout-redirect-uri", bye,
+        "--grant-type", "authorization_code", "--grant-type", "refresh_token",
+        "--grant-type", "urn:ietf:params:oauth:grant-type:device_code",
     )  # fmt: skip
     service = registered(
         server, "Router", "--scope", "user/Patient.rs", "--jwks", str(keys), "--authentication", "private_key_jwt",
@@ -91,7 +114,7 @@ def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
         "--authentication", "private_key_jwt", "--grant-type", "client_credentials",
     )  # fmt: skip
     told = {"app": app["client_id"], "system": system["client_id"], "service": service["client_id"]}
-    told |= {"jwk": jwk, "name": nurse, "password": PASSWORD, "back": bye}
+    told |= {"jwk": jwk, "name": nurse, "password": PASSWORD, "back": bye, "statement": statement(server)}
     assert run(server, "openid.mjs", told) == {
         "code": {"fhirUser": True, "expires_in": 300},
         "reads": [200, 403],
@@ -106,6 +129,13 @@ def test_openid_client_goes_every_way_and_is_refused(server, nurse, tmp_path):
         "system": {"scope": "system/Observation.rs system/Patient.rs", "reads": 200},
         "active": [True, False],
         "more": "invalid_scope",
+        "older": ["system/Patient.rs", 200],
+        "narrow": [[1, 200], [1, 404]],
+        "unreadable": "invalid_scope",
+        "devices": ["user/Patient.rs", "access_denied"],
+        "registered": ["Vouched for", 200],
+        "unregistered": "invalid_software_statement",
+        "pushedByAnother": True,
         "bound": ["dpop", 200, 200, 401],
         "stolen": "invalid_dpop_proof",
         "kept": "dpop",

@@ -1,10 +1,10 @@
 // openid-client against a running server: code, refresh, userinfo, a system's own tokens, and refusals. Prints JSON.
-// node openid.mjs ISSUER FHIR_BASE '{"app", "system", "service", "jwk", "name", "password", "back"}'
+// node openid.mjs ISSUER FHIR_BASE '{"app", "system", "service", "jwk", "name", "password", "back", "statement"}'
 import * as client from 'openid-client'
 import { browser } from './browser.mjs'
 
 const [issuer, fhir, given] = process.argv.slice(2)
-const { app, system, service, jwk, name, password, back } = JSON.parse(given)
+const { app, system, service, jwk, name, password, back, statement } = JSON.parse(given)
 const execute = [client.allowInsecureRequests]
 const seen = {}
 const refusal = (promise) => promise.then(() => 'done', (error) => error.error ?? error.cause?.error ?? error.code)
@@ -60,10 +60,47 @@ await client.tokenRevocation(own, granted.access_token)
 seen.active.push((await client.tokenIntrospection(own, granted.access_token)).active)
 seen.more = await refusal(client.clientCredentialsGrant(own, { scope: 'system/Condition.rs' }))
 
+// Scopes as SMART 1 wrote them, and scopes that search parameters narrow.
+const older = await client.clientCredentialsGrant(own, { scope: 'system/Patient.read' })
+seen.older = [older.scope, await status(older.access_token, 'Patient')]
+const narrow = async (scope) => {
+  const token = (await client.clientCredentialsGrant(own, { scope })).access_token
+  const read = (path) => fetch(`${fhir}/${path}`, { headers: { authorization: `Bearer ${token}` } })
+  const total = (await (await read('Observation?_total=accurate')).json()).total
+  return [total, (await read('Observation/of-uwase')).status]
+}
+seen.narrow = [
+  await narrow('system/Observation.rs?patient=Patient/uwase'),
+  await narrow('system/Observation.rs?patient=Patient/mugisha'),
+]
+seen.unreadable = await refusal(client.clientCredentialsGrant(own, { scope: 'system/Observation.rs?_include=x' }))
+
+// A device, and a device that the person turns away.
+const device = async (answer) => {
+  const asked = await client.initiateDeviceAuthorization(config, { scope: 'user/Patient.rs' })
+  await person.send(await person.browse(asked.verification_uri_complete), { answer })
+  return client.pollDeviceAuthorizationGrant(config, asked).then((given) => given.scope, (error) => error.error)
+}
+seen.devices = [await device('allow'), await device('deny')]
+
+// Software registers itself with a statement.
+const register = (metadata) =>
+  client.dynamicClientRegistration(new URL(issuer), metadata, client.None(), { execute, algorithm: 'oauth2' })
+const made = await register({ software_statement: statement })
+const signedIn = await person.agree(client.buildAuthorizationUrl(made, { ...asked, scope: 'openid user/Patient.rs' }), {
+  name,
+  password,
+})
+const its = await client.authorizationCodeGrant(made, signedIn, checks)
+seen.registered = [made.clientMetadata().client_name, await status(its.access_token, 'Patient')]
+seen.unregistered = await refusal(register({ client_name: 'x', redirect_uris: [redirect_uri] }))
+
 // The same person and app, pushed beforehand, with tokens that are bound to a key.
 const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'))
 const pushed = await client.buildAuthorizationUrlWithPAR(config, asked, { DPoP })
-const bound = await client.authorizationCodeGrant(config, await person.agree(pushed, { name, password }), checks, undefined, {
+seen.pushedByAnother = (await browser(issuer).browse(new URL(pushed.href.replace(app, system)))).answer === undefined
+const repushed = await client.buildAuthorizationUrlWithPAR(config, asked, { DPoP })
+const bound = await client.authorizationCodeGrant(config, await person.agree(repushed, { name, password }), checks, undefined, {
   DPoP,
 })
 const shown = async (base, handle) =>
