@@ -256,7 +256,7 @@ def _searched_types(
     definitions: SearchDefinitions, resource_types: Sequence[str], pairs: Sequence[tuple[str, str]]
 ) -> tuple[tuple[str, ...], Sequence[str]]:
     """Return the types for the query (empty for every type), and the types whose parameters may be used."""
-    named = next((value.split(",") for name, value in pairs if name == "_type"), None)
+    named = next((value.split(",") for name, value in pairs if name == "_type" and value), None)
     if named is not None:
         for name in named:
             if name not in definitions.resource_types:
