@@ -48,11 +48,11 @@ def who(
 
 
 @audit_commands.command("months")
-def months(data: Data = None, database_url: DatabaseUrl = None) -> None:
+def months(data: Data = None, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Show the months that the trail has, and what each takes on disk."""
     from stanforis.cli import audit_retiring  # noqa: PLC0415 - the same
 
-    audit_retiring.months(Settings.from_environment(data=data, database_url=database_url))
+    audit_retiring.months(Settings.from_environment(data=data, database_url=database_url), as_json=as_json)
 
 
 @audit_commands.command("retire")

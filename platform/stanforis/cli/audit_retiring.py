@@ -6,17 +6,19 @@ import asyncio
 from pathlib import Path
 
 import asyncpg
+import orjson
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
 from stanforis.audit import Trail, Who, administered
 from stanforis.audit.archives import ArchiveError, read_archive
 from stanforis.audit.retiring import Month, Retirement, RetirementError
 from stanforis.cli import databases
-from stanforis.cli.auditing import AuditCommandError, audit_key_of, opened, told
+from stanforis.cli.auditing import COUNTING, AuditCommandError, audit_key_of, opened, told
 from stanforis.settings import Settings
 
 _HOLDER = "stanforis audit"
+_MEBI = 1_048_576
 _MONTHS = """
 SELECT to_char(to_timestamp((m.first >> 20) / 1000) AT TIME ZONE 'UTC', 'YYYY-MM') AS month,
        pg_total_relation_size(b.name) + pg_total_relation_size(t.name) AS bytes
@@ -28,7 +30,7 @@ ORDER BY m.first
 """
 
 
-def months(settings: Settings) -> None:
+def months(settings: Settings, *, as_json: bool = False) -> None:
     """Tell the months that the trail has, and what they take on disk."""
 
     async def run(owner_dsn: str) -> list[asyncpg.Record]:
@@ -42,7 +44,12 @@ def months(settings: Settings) -> None:
         rows = asyncio.run(run(database.settings.database_url))
     console = Console(highlight=False)
     for month, size in rows:
-        console.print(f"{month}  {size / 1_048_576:,.1f} MiB")
+        line = (
+            orjson.dumps({"month": month, "bytes": size}).decode() if as_json else f"{month}  {size / _MEBI:,.1f} MiB"
+        )
+        console.print(line)
+    if not rows:
+        Console(stderr=True).print("The trail has no months yet: the server makes them when it starts.")
 
 
 def retire(settings: Settings, text: str, folder: Path | None) -> None:
@@ -68,14 +75,13 @@ def retire(settings: Settings, text: str, folder: Path | None) -> None:
 
 
 async def _retire(settings: Settings, month: Month, folder: Path | None) -> tuple[dict[int, int], list[Path]]:
-    columns = (SpinnerColumn(), TextColumn("batches looked at"), MofNCompleteColumn(), TimeElapsedColumn())
     key = audit_key_of(settings)
     owner = await asyncpg.connect(settings.database_url)
     try:
         async with opened(settings) as trails:
             retirement = Retirement(owner, trails.store, key, folder)
-            with Progress(*columns, console=Console(stderr=True)) as shown:
-                task = shown.add_task("", total=None)
+            with Progress(*COUNTING, console=Console(stderr=True)) as shown:
+                task = shown.add_task("looked at", total=None)
                 found = await retirement.retire(month, lambda count: shown.advance(task, count))
             found = {tenant: count for tenant, count in found.items() if count}
             record = administered("audit-retire", [f"urn:stanforis:audit:{month}"], who=Who(client="stanforis-cli"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import orjson
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fhir_api.store.postgres.administration import administering
 from stanforis.audit import Record, Trail
@@ -31,6 +31,8 @@ from stanforis.tenancy.contexts import open_contexts
 _HOLDER = "stanforis audit"
 _ROLE = "stanforis_app"
 _MOST_WRITES = 1000
+COUNTING = (SpinnerColumn(), TextColumn("{task.completed:,} batches {task.description}"), TimeElapsedColumn())
+"""How many were done so far; how many there are is not known before."""
 
 
 class AuditCommandError(OperatorError):
@@ -49,13 +51,13 @@ class Opened:
     store: PostgresAuditStore
     tenants: dict[str, int]
 
-    def named(self, tenant: str | None) -> Sequence[int]:
+    def named(self, tenant: str | None) -> dict[str, int]:
         """Return the tenant of that name, or all of them for None."""
         if tenant is None:
-            return [*self.tenants.values()]
+            return self.tenants
         if tenant not in self.tenants:
             raise AuditCommandError(f"There is no tenant '{tenant}'; there are: {', '.join(self.tenants)}.")
-        return [self.tenants[tenant]]
+        return {tenant: self.tenants[tenant]}
 
 
 def verify(settings: Settings, *, tenant: str | None, as_json: bool) -> bool:
@@ -66,21 +68,20 @@ def verify(settings: Settings, *, tenant: str | None, as_json: bool) -> bool:
     """
     key = audit_key_of(settings)
     witness = FileWitness(settings.data / WITNESS)
-    columns = (SpinnerColumn(), TextColumn("batches verified"), MofNCompleteColumn(), TimeElapsedColumn())
 
-    async def run(settings: Settings) -> list[Verdict]:
-        with Progress(*columns, console=Console(stderr=True), disable=as_json) as shown:
-            task = shown.add_task("", total=None)
+    async def run(settings: Settings) -> dict[str, Verdict]:
+        with Progress(*COUNTING, console=Console(stderr=True), disable=as_json) as shown:
+            task = shown.add_task("verified", total=None)
             async with opened(settings) as found:
-                return [
-                    await verified(found.store, key, number, witness, lambda count: shown.advance(task, count))
-                    for number in found.named(tenant)
-                ]
+                return {
+                    name: await verified(found.store, key, number, witness, lambda count: shown.advance(task, count))
+                    for name, number in found.named(tenant).items()
+                }
 
     with databases.reached(settings, _HOLDER) as database:
         verdicts = asyncio.run(run(database.settings))
     _tell_verdicts(verdicts, as_json=as_json)
-    return all(verdict.is_sound for verdict in verdicts)
+    return all(verdict.is_sound for verdict in verdicts.values())
 
 
 def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: bool) -> None:
@@ -96,7 +97,7 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
 
     async def run(settings: Settings) -> Sequence[Found]:
         async with opened(settings) as found:
-            (number,) = found.named(tenant)
+            (number,) = found.named(tenant).values()
             asked = _of_patient(logical_id)
             if resource_type != "Patient":
                 asked = await _of_resource(found.store, number, resource)
@@ -107,6 +108,8 @@ def who(settings: Settings, resource: str, *, tenant: str, count: int, as_json: 
     console = Console(highlight=False, soft_wrap=True)
     for found in accesses:
         console.out(told(found) if as_json else _line(found), highlight=False)
+    if not accesses:
+        Console(stderr=True, highlight=False).print(f"Of tenant {tenant} nobody's access to {resource} is on record.")
 
 
 async def put_on_record(settings: Settings, tenant: int, record: Record) -> None:
@@ -156,14 +159,14 @@ async def opened(settings: Settings) -> AsyncIterator[Opened]:
         await pool.close()
 
 
-def _tell_verdicts(verdicts: Sequence[Verdict], *, as_json: bool) -> None:
+def _tell_verdicts(verdicts: Mapping[str, Verdict], *, as_json: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    for verdict in verdicts:
+    for name, verdict in verdicts.items():
         if as_json:
-            console.out(orjson.dumps(asdict(verdict)).decode(), highlight=False)
+            console.out(orjson.dumps({"name": name, **asdict(verdict)}).decode(), highlight=False)
             continue
         console.print(
-            f"tenant {verdict.tenant}: {verdict.events:,} records in {verdict.batches:,} batches under "
+            f"tenant {name} ({verdict.tenant}): {verdict.events:,} records in {verdict.batches:,} batches under "
             f"{verdict.seals:,} seals, {verdict.unsealed:,} batches not sealed yet: "
             + ("sound" if verdict.is_sound else "NOT SOUND")
         )

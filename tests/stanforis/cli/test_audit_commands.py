@@ -92,7 +92,7 @@ def stanforis(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 def test_a_sound_trail_is_said_to_be_so(stanforis):
     code, lines = stanforis("audit", "verify")
     verdict = json.loads(lines[0])
-    assert (code, verdict["problems"]) == (0, [])
+    assert (code, verdict["name"], verdict["problems"]) == (0, "default", [])
     assert (verdict["seals"], verdict["batches"], verdict["unsealed"]) == (_SEALS, _SEALS + 1, 1)
 
 
@@ -128,6 +128,22 @@ def test_whatever_is_done_to_the_trail_is_seen(stanforis, cluster, statements):
     code, lines = stanforis("audit", "verify", "--tenant", "default")
     assert code == 3
     assert json.loads(lines[0])["problems"]
+
+
+def test_months_are_told_with_their_size(stanforis):
+    code, lines = stanforis("audit", "months")
+    months = [json.loads(line) for line in lines]
+    assert code == 0
+    assert months[0]["month"] == f"{datetime.now(UTC):%Y-%m}"
+    assert all(each["bytes"] > 0 for each in months)
+
+
+def test_that_nobody_saw_a_record_is_told_beside_the_lines(stanforis, monkeypatch, capsys, data):
+    assert stanforis("audit", "who", "Patient/nobody") == (0, [])
+    monkeypatch.setattr(sys, "argv", ["stanforis", "audit", "who", "Patient/nobody", "--data", str(data)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "nobody's access to Patient/nobody is on record" in " ".join(capsys.readouterr().err.split())
 
 
 def test_who_saw_a_record_is_told_the_newest_first(stanforis):
