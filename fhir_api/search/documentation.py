@@ -129,7 +129,7 @@ SPECIAL: Final[Mapping[str, tuple[str, str]]] = {
     "_type": ("types, in a search of the whole server", "?_type=Patient,Practitioner&_id=1"),
     "_text": ("words of the narrative, likewise", "Condition?_text=(bone OR liver) and metastases"),
     "_content": (
-        "words anywhere in the resource, where `full_text_search` is on; `AND`, `OR`, `NOT` or `-`, and brackets",
+        "words anywhere in the resource, unless `full_text_search` is off; `AND`, `OR`, `NOT` or `-`, and brackets",
         "Patient?_content=(asthma OR cough) and -fever",
     ),
     "_query": ("a query that has a name", "Patient?_query=current-high-risk"),

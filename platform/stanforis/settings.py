@@ -221,7 +221,7 @@ class Settings:
         "UTC", "Zone of dates and times that name none, when they are searched.", "", _zone, "an IANA zone"
     )
     full_text_search: bool = _switch(
-        default=False,
+        default=True,
         doc="Index the words of each resource, so that `_content` and `_text` can be searched; a change needs "
         "`stanforis db reindex`.",
     )

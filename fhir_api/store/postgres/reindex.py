@@ -60,7 +60,7 @@ def require_index(dsn: str, zone: str, *, full_text: bool = False) -> None:
     if row is None or row[0] != wanted:
         raise MigrationError(
             f"The search index was made as '{row and row[0]}', this program makes it as '{wanted}' "
-            "(version, definitions, time zone): run 'stanforis db reindex', or go back to what it was."
+            "(version, definitions, time zone, words): run 'stanforis db reindex', or go back to what it was."
         )
 
 
