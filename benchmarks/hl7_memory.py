@@ -34,9 +34,18 @@ _Made = Callable[[int], bytes]
 def memory(roots: Iterable[int]) -> str:
     """Return the memory of processes and all below them, for people to read."""
     pids = [pid for root in roots for pid in below(root)]
-    postgres = [private_memory(pid) for pid in pids if is_postgres(pid)]
+    postgres = [own_memory(pid) for pid in pids if is_postgres(pid)]
     python = [private_memory(pid) for pid in pids if not is_postgres(pid)]
     return f"Python {' '.join(f'{each:6.1f}' for each in python)}  PostgreSQL {sum(postgres):6.1f} {max(postgres):6.1f}"
+
+
+def own_memory(pid: int) -> float:
+    """Return the MB of a process without what it has of files and of buffers that are shared; 0 where there is none."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
 
 
 async def send(port: int, connections: int, numbers: range, made: _Made) -> None:

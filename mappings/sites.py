@@ -55,6 +55,7 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
         accept: table 0155 (``AL | NE | ER | SU``) in place of MSH-15.
         application_accept: the same in place of MSH-16.
         acknowledge_to: name of the site's destination that gets application acknowledgements; empty: none are sent.
+        acknowledge_here: it gets them over the connection that its message came by.
         deferred: what it sends in the original mode is answered when it is stored, and again when it is applied.
         duplicates: ``accept_new | reject | hold``.
         lane: places whose values together are kept in order.
@@ -74,6 +75,7 @@ class SenderFile(Struct, frozen=True, forbid_unknown_fields=True):
     accept: Condition | None = None
     application_accept: Condition | None = None
     acknowledge_to: str = ""
+    acknowledge_here: bool = False
     deferred: bool = False
     duplicates: str = "accept_new"
     lane: tuple[str, ...] = ("PID-3.1", "PID-3.4")

@@ -1,8 +1,9 @@
 """Acknowledgements that an application gives later: when a stored message has become FHIR, or cannot.
 
 Each waits in the queue of the destination that the sender's file names, so it outlives restarts and is sent until it is
-acknowledged itself. It is queued before the message is settled, under a control id that follows from the message and
-the answer: whatever is killed between the two, one answer is sent, once.
+acknowledged itself; or it goes over the connection that the message came by (``following``). It is queued before the
+message is settled, under a control id that follows from the message and the answer: whatever is killed between the two,
+one answer is sent, once.
 
 Spec: HL7 v2.8.2 chapter 2, 2.9.2 and 2.9.3.2; HL7 v2.3.1 chapter 2, 2.12.2 (deferred processing two phase reply).
 """
@@ -60,18 +61,30 @@ class Delayed:
             UnavailableQueueError: it may be answered or not; it can be told again.
         """
         sender = self._senders.get(stored.sender)
-        if sender is None or not sender.acknowledge_to or settlement.state not in _FINAL:
+        if sender is None or not sender.acknowledge_to:
             return
+        if answer := self._answer(sender, stored, message, settlement):
+            await hand_over(self._queue_of(self._tenant, sender.acknowledge_to), answer, now=self._now())
+
+    def answer(self, stored: StoredMessage, settlement: Settlement) -> bytes:
+        """Return what a message is answered over its own connection; empty where its sender wants nothing there."""
+        sender = self._senders.get(stored.sender)
+        if sender is None or not sender.acknowledge_here:
+            return b""
+        return self._answer(sender, stored, Message.parse(stored.raw, stored.charset), settlement)
+
+    def _answer(self, sender: Sender, stored: StoredMessage, message: Message, settlement: Settlement) -> bytes:
+        if settlement.state not in _FINAL:
+            return b""
         outcome, faults = _outcome(settlement)
         conditions = sender.conditions(message)
         code = application_code(*conditions, outcome, deferred=sender.deferred)
         if code is None:
-            return
-        now = self._now()
-        is_original = mode_of(*conditions) is Mode.ORIGINAL
-        delay = Delay(FOLLOWED, _control_id(stored, code), "" if is_original else "AL")
-        answer = acknowledge(message, code, faults, datetime.fromtimestamp(now / 1000, UTC), delay)
-        await hand_over(self._queue_of(self._tenant, sender.acknowledge_to), answer.raw, now=now)
+            return b""
+        # who waits on a connection hears it, or sends the message again: it acknowledges nothing
+        is_asked_for = bool(sender.acknowledge_to) and mode_of(*conditions) is not Mode.ORIGINAL
+        delay = Delay(FOLLOWED, _control_id(stored, code), "AL" if is_asked_for else "")
+        return acknowledge(message, code, faults, datetime.fromtimestamp(self._now() / 1000, UTC), delay).raw
 
 
 def _outcome(settlement: Settlement) -> tuple[Outcome, list[Fault]]:

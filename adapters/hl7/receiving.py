@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
-from adapters.hl7.acknowledgement import Delay, Mode, Outcome, accept_code, acknowledge, mode_of, salvage
+from adapters.hl7.acknowledgement import Delay, Mode, Outcome, accept_code, acknowledge, may_follow, mode_of, salvage
 from adapters.hl7.delayed import FOLLOWS
 from adapters.hl7.encoding.batch import is_batch, parse_file
 from adapters.hl7.encoding.message import Message
 from adapters.hl7.errors import Condition, Fault, Hl7Error, Place, Severity, refuse
 from adapters.hl7.mllp.frames import Oversized
-from adapters.hl7.mllp.listener import Peer, Reply
+from adapters.hl7.mllp.listener import Later, Peer, Reply
 from adapters.hl7.senders import Sender, Senders
 from adapters.hl7.store.lanes import lanes_of
 from adapters.hl7.store.port import Arrival, MessageStores, UnavailableError, Verdict
@@ -30,6 +31,9 @@ _REUSED = Fault(
 Heard = Callable[[Sender, bool], None]
 """Told who sent a message, and whether it is in safe storage."""
 
+Follow = Callable[[int, int], Awaitable[bytes]]
+"""Gives the answer that follows when a tenant's message of this number is applied, or cannot be; empty for none."""
+
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
@@ -45,6 +49,7 @@ class Receiver:
         now: Callable[[], int] = _now,
         stored: Callable[[int], None] = lambda _tenant: None,
         heard: Heard = lambda _sender, _is_stored: None,
+        follow: Follow | None = None,
     ) -> None:
         """Store with *stores* what *senders* send.
 
@@ -54,12 +59,14 @@ class Receiver:
             now: tells milliseconds since 1970.
             stored: told the tenant of a message that was stored.
             heard: told of each message of a known sender.
+            follow: gives later answers; None where none are given over the connection.
         """
         self._stores = stores
         self._senders = senders
         self._now = now
         self._stored = stored
         self._heard = heard
+        self._follow = follow
 
     def know(self, senders: Senders) -> None:
         """Serve *senders* from now on."""
@@ -78,7 +85,8 @@ class Receiver:
         # one after the other: messages of a batch keep their order, whatever lane they are in
         replies = [await self._message(entry.raw, peer) for entry in file.entries]
         answers = tuple(answer for reply in replies for answer in reply.answers)
-        return Reply(answers, all(reply.is_stored for reply in replies))
+        later = tuple(each for reply in replies for each in reply.later)
+        return Reply(answers, all(reply.is_stored for reply in replies), later)
 
     async def _message(self, raw: bytes, peer: Peer) -> Reply:
         try:
@@ -105,7 +113,12 @@ class Receiver:
             return _answered(message, Outcome.REFUSED, _REUSED, conditions)
         if receipt.verdict is Verdict.STORED:
             self._stored(sender.tenant)
-        return Reply((receipt.answer,) if receipt.answer else (), is_stored=True)
+        is_followed = sender.acknowledge_here and may_follow(*conditions, deferred=sender.deferred)
+        if self._follow is None or receipt.number is None or not is_followed:
+            later: tuple[Later, ...] = ()
+        else:
+            later = (partial(self._follow, sender.tenant, receipt.number),)
+        return Reply((receipt.answer,) if receipt.answer else (), is_stored=True, later=later)
 
 
 def answer_of(message: Message, sender: Sender) -> bytes:

@@ -39,6 +39,7 @@ class Sender:
         application_accept: the same for MSH-16.
         deferred: what it sends in the original mode is answered twice: when it is stored, and when it is applied.
         acknowledge_to: name of the destination that gets the answers which are given later; empty: none are given.
+        acknowledge_here: answers that are given later go over the connection that the message came by.
         duplicates: what is done with a control id that came before with other bytes.
         lane: places whose values together are kept in order.
         processing_ids: MSH-11 that are taken; empty takes all.
@@ -56,6 +57,7 @@ class Sender:
     application_accept: str | None = None
     deferred: bool = False
     acknowledge_to: str = ""
+    acknowledge_here: bool = False
     duplicates: Duplicates = Duplicates.ACCEPT_NEW
     lane: tuple[Location, ...] = (location("PID-3.1"), location("PID-3.4"))
     processing_ids: frozenset[str] = frozenset()

@@ -26,6 +26,7 @@ from adapters.hl7.applying.plans import AnsweredPlans
 from adapters.hl7.applying.server import InProcess, Receive, Scope, Send
 from adapters.hl7.applying.worker import Worker, milliseconds
 from adapters.hl7.delayed import Delayed, QueueOf
+from adapters.hl7.following import Following
 from adapters.hl7.mapping.plans import Plans
 from adapters.hl7.mllp.listener import Limits, Listener
 from adapters.hl7.mllp.tls import server_context
@@ -78,6 +79,7 @@ class Tenant:
     worker: Worker
     answering: Answering
     delayed: Delayed
+    following: Following
     removing: Removing
 
 
@@ -129,6 +131,7 @@ class Service:
             Senders(self._served),
             stored=lambda tenant: self._tenants[tenant].worker.wake(),
             heard=lambda sender, is_stored: self._watch.heard(sender, is_stored=is_stored),
+            follow=lambda tenant, number: self._tenants[tenant].following.answer(number),
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -151,7 +154,8 @@ class Service:
         worker = Worker(store, counted)
         note = self._keeping.note_of(number)
         removing = Removing(number, self._served, store, self._keeping.days, milliseconds, note)
-        return Tenant(worker, Answering(server, self._plans, store, worker), delayed, removing)
+        following = Following(store, delayed.answer)
+        return Tenant(worker, Answering(server, self._plans, store, worker), delayed, following, removing)
 
     async def start(self) -> None:
         """Begin to work; what people said before is known from the first message on."""
@@ -161,7 +165,7 @@ class Service:
 
     async def _begin(self, tenant: Tenant) -> None:
         await tenant.answering.look()
-        for work in (tenant.worker, tenant.answering, tenant.removing):
+        for work in (tenant.worker, tenant.answering, tenant.following, tenant.removing):
             self._tasks.append(asyncio.create_task(work.run()))
 
     async def know(self, known: Iterable[Sender]) -> None:

@@ -47,6 +47,7 @@ def _sender(site: SiteFile, file: SenderFile) -> Sender:
             application_accept=file.application_accept,
             deferred=file.deferred,
             acknowledge_to=_acknowledge_to(site, file),
+            acknowledge_here=file.acknowledge_here,
             duplicates=Duplicates(file.duplicates),
             lane=tuple(location(place) for place in file.lane),
             expected_seconds=file.expected_seconds,
@@ -63,9 +64,11 @@ def _acknowledge_to(site: SiteFile, file: SenderFile) -> str:
         ValueError: the site has no such destination of the sender's tenant, or it takes no acknowledgements.
     """
     if not file.acknowledge_to:
-        if file.deferred:
-            raise ValueError("deferred: expected acknowledge_to to name a destination")
+        if file.deferred and not file.acknowledge_here:
+            raise ValueError("deferred: expected acknowledge_to to name a destination, or acknowledge_here")
         return ""
+    if file.acknowledge_here:
+        raise ValueError("acknowledge_here: expected no acknowledge_to beside it")
     for destination in site.destinations:
         if (destination.name, destination.tenant) == (file.acknowledge_to, file.tenant):
             if HANDED_OVER not in destination.messages:

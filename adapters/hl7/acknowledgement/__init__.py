@@ -4,7 +4,7 @@ Spec: HL7 v2.8.2 chapter 2, 2.9.2 (message response using the original and the e
 """
 
 from adapters.hl7.acknowledgement.answer import Answer, Delay, acknowledge, salvage
-from adapters.hl7.acknowledgement.rules import Mode, Outcome, accept_code, application_code, mode_of
+from adapters.hl7.acknowledgement.rules import Mode, Outcome, accept_code, application_code, may_follow, mode_of
 
 __all__ = [
     "Answer",
@@ -14,6 +14,7 @@ __all__ = [
     "accept_code",
     "acknowledge",
     "application_code",
+    "may_follow",
     "mode_of",
     "salvage",
 ]

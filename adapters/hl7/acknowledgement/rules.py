@@ -65,6 +65,11 @@ def application_code(msh_15: str, msh_16: str, outcome: Outcome, *, deferred: bo
     return _APPLICATION[outcome] if _wants(msh_16, outcome) else None
 
 
+def may_follow(msh_15: str, msh_16: str, *, deferred: bool = False) -> bool:
+    """Tell whether a stored message may be answered by an application acknowledgement."""
+    return any(application_code(msh_15, msh_16, outcome, deferred=deferred) for outcome in Outcome)
+
+
 def _wants(condition: str, outcome: Outcome) -> bool:
     """Tell whether a condition of table 0155 asks for an answer; one that is not in the table asks for all."""
     if condition in {"", "NE"}:

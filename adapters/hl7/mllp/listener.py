@@ -32,6 +32,7 @@ class Limits:
         idle_seconds: how long a connection may say nothing.
         answer_seconds: how long a client may take to receive an answer.
         stop_seconds: how long messages in hand may take when the listener stops.
+        later: most answers that a connection waits for; where there are more, the oldest is not given any more.
     """
 
     message_bytes: int = 16 << 20
@@ -39,6 +40,7 @@ class Limits:
     idle_seconds: float = 3600.0
     answer_seconds: float = 30.0
     stop_seconds: float = 10.0
+    later: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Peer:
     certificate: str | None = None
 
 
+Later = Callable[[], Awaitable[bytes]]
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a frame is answered with.
@@ -63,10 +68,12 @@ class Reply:
     Attributes:
         answers: messages, a frame each; none where the sender wants none.
         is_stored: whether all of the frame is in safe storage.
+        later: give answers that are sent when they are there, if the connection still is; an empty one is not sent.
     """
 
     answers: tuple[bytes, ...]
     is_stored: bool
+    later: tuple[Later, ...] = ()
 
 
 Handler = Callable[[bytes | Oversized, Peer], Awaitable[Reply]]
@@ -154,6 +161,7 @@ class _Connection:
         self._peer = _peer_of(writer)
         self._stopping = False
         self._reading: asyncio.Task[object] | None = None
+        self._later: dict[asyncio.Task[None], None] = {}
 
     def stop(self) -> None:
         """Read no more; what has been read is still dealt with."""
@@ -174,6 +182,8 @@ class _Connection:
             where = "".join(traceback.format_tb(error.__traceback__))
             _LOG.error("a connection ended by %s:\n%s", type(error).__name__, where)
         finally:
+            for task in self._later:
+                task.cancel()
             self._writer.close()
             with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
                 async with asyncio.timeout(1):
@@ -208,6 +218,24 @@ class _Connection:
                 self._writer.write(framed(answer))
         async with asyncio.timeout(self._limits.answer_seconds):
             await self._writer.drain()
+        for reply in replies:
+            for later in reply.later:
+                self._follow(later)
+
+    def _follow(self, later: Later) -> None:
+        """Send an answer when it is there."""
+        task = asyncio.create_task(self._answer(later))
+        self._later[task] = None
+        task.add_done_callback(lambda done: self._later.pop(done, None))
+        if len(self._later) > self._limits.later:
+            next(iter(self._later)).cancel()
+
+    async def _answer(self, later: Later) -> None:
+        if answer := await later():
+            self._writer.write(framed(answer))
+            with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
+                async with asyncio.timeout(self._limits.answer_seconds):
+                    await self._writer.drain()
 
 
 async def listen(

@@ -155,6 +155,10 @@ class MemoryMessageStore:
         """Return a message, or None."""
         return self._messages.get(number)
 
+    async def states(self, numbers: Sequence[int]) -> Mapping[int, State]:
+        """Return the states of messages."""
+        return {number: self._messages[number].state for number in numbers if number in self._messages}
+
     async def counts(self) -> dict[State, int]:
         """Return how many messages are in each state."""
         states = [message.state for message in self._messages.values()]

@@ -207,6 +207,10 @@ class MessageStore(Protocol):
         """Return a message, or None."""
         ...
 
+    async def states(self, numbers: Sequence[int]) -> Mapping[int, State]:
+        """Return the states of messages, by number; of those that there are not, nothing."""
+        ...
+
     async def counts(self) -> dict[State, int]:
         """Return how many messages are in each state."""
         ...

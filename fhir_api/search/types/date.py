@@ -24,7 +24,7 @@ _IN_SECONDS = re.compile(r"[0-9]{4}-..-..T........(?:Z|[+-](?:0[0-9]|1[0-4]):[0-
 """What ``datetime.fromisoformat`` may be given: it takes more than FHIR does."""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def span(text: str, zone: tzinfo = UTC) -> Interval:
     """Return :func:`fhir_api.model.dates.interval`, faster: what a bundle says once it says often.
 

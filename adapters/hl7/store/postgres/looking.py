@@ -27,6 +27,10 @@ WORKS = (
     "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL "
     "(SELECT w.number, w.plan, w.made FROM hl7.work w WHERE w.tenant_id = c.tenant AND w.number = ANY ($2) LIMIT $3) x"
 )
+STATES_OF = (
+    "SELECT x.* FROM tenancy.enter($1) c (tenant) CROSS JOIN LATERAL (SELECT m.number, m.state FROM hl7.message m "
+    "WHERE m.tenant_id = c.tenant AND m.number = ANY ($2::bigint[]) LIMIT $3) x"
+)
 CORRECT = "SELECT * FROM hl7.correct(tenancy.enter($1), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 CLOSE = "SELECT hl7.close(tenancy.enter($1), $2, $3)"
 REPLAY = "SELECT hl7.replay(tenancy.enter($1), $2, $3::smallint[], $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"

@@ -158,6 +158,11 @@ class PostgresMessageStore:
         rows = await self._fetch(_READ, number)
         return _stored(rows[0]) if rows else None
 
+    async def states(self, numbers: Sequence[int]) -> Mapping[int, State]:
+        """Return the states of messages."""
+        rows = await self._fetch(looking.STATES_OF, list(numbers), len(numbers))
+        return {row["number"]: STATE_OF[row["state"]] for row in rows}
+
     async def counts(self) -> dict[State, int]:
         """Return how many messages are in each state."""
         rows = await self._fetch(_COUNTS)

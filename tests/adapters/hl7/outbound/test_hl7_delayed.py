@@ -164,6 +164,9 @@ destinations:
         ("acknowledge_to: HIS, deferred: true, accept: AL, application_accept: ER", "ADT_A01, ACK", ""),
         ("acknowledge_to: RIS", "ACK", "expected a destination of tenant 1, found 'RIS'"),
         ("acknowledge_to: HIS, tenant: 2", "ACK", "expected a destination of tenant 2, found 'HIS'"),
+        ("acknowledge_here: true, deferred: true", "ACK", ""),
+        ("deferred: true", "ACK", "expected acknowledge_to to name a destination, or acknowledge_here"),
+        ("acknowledge_here: true, acknowledge_to: HIS", "ACK", "expected no acknowledge_to beside it"),
         ("acknowledge_to: HIS", "ADT_A01", "expected ACK among the messages of HIS"),
         ("deferred: true", "ACK", "expected acknowledge_to to name a destination"),
         ("accept: XX", "ACK", "Invalid enum value 'XX'"),
@@ -176,4 +179,5 @@ def test_a_file_says_who_is_answered_later(tmp_path, sender, messages, error):
         with pytest.raises(MappingError, match=error):
             senders(tmp_path)
     else:
-        assert senders(tmp_path)[0].acknowledge_to == "north/HIS"
+        (sender,) = senders(tmp_path)
+        assert (sender.acknowledge_to or "here") == ("here" if sender.acknowledge_here else "north/HIS")

@@ -224,6 +224,16 @@ async def test_what_was_set_aside_since_waits_for_nothing(store):
     assert (await store.read(one.number)).state is State.DEAD
 
 
+async def test_the_states_of_messages_are_told(store):
+    numbers = [(await store.receive(arrival(each, each.encode(), lanes=(1,)))).number for each in ("A", "B")]
+    await store.settle([Settlement(numbers[0], State.MAPPED)])
+    assert await store.states([*numbers, numbers[1] + 1_000_000]) == {
+        numbers[0]: State.MAPPED,
+        numbers[1]: State.RECEIVED,
+    }
+    assert await store.states([]) == {}
+
+
 async def test_a_claim_ends_with_its_lease(store):
     await store.receive(arrival("A", b"a"))
     assert await claimed(store, now=2_000) == ["A"]
