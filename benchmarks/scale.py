@@ -7,6 +7,8 @@ measured at once. The records are those of ``--data`` (a folder of transaction b
 again: every copy is of other patients with other ids and identifiers, and lies some weeks earlier, up to ten years.
 Beyond 200,000 resources the database is multiplied inside PostgreSQL (see ``benchmarks.multiplying``).
 Requests come over 16 connections; CPU is that of all processes of the server and of PostgreSQL, for each request.
+Beside each search stands what a read of pgbench cost in the second before: twice as much, and the machine was twice as
+dear.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from stanforis.settings import Settings
 from stanforis.storage.embedded import EmbeddedPostgres
 
 from benchmarks import stored
+from benchmarks.calibration import Calibration
 from benchmarks.filling import fill
 from benchmarks.load import Requests, load
 from benchmarks.multiplying import multiply
@@ -85,14 +88,18 @@ def requests(make: Callable[[int], str]) -> Requests:
     return Requests("POST", [f"/{resource_type}/_search"], [form.encode()], "application/x-www-form-urlencoded")
 
 
-def measured(served: Served, name: str, asked: Requests, connections: int, seconds: float) -> dict[str, Any]:
+def measured(
+    served: Served, calibration: Calibration, name: str, asked: Requests, connections: int, seconds: float
+) -> dict[str, Any]:
     """Return the figures of one kind of search, after a moment to warm up."""
+    pgbench = calibration.microseconds(served)
     load(served.base, asked, connections=connections, seconds=1)
     before = served.cpu_seconds()
     found = load(served.base, asked, connections=connections, seconds=seconds)
     after = served.cpu_seconds()
     cpu = {kind: (after[kind] - before[kind]) / max(1, found.requests) * 1e3 for kind in after}
-    return {"name": name, "cpu_ms": sum(cpu.values()), "postgres_ms": cpu["postgres"], **asdict(found)}
+    figures = {"cpu_ms": sum(cpu.values()), "postgres_ms": cpu["postgres"], "pgbench_us": pgbench}
+    return {"name": name, **figures, **asdict(found)}
 
 
 def filled(folder: Path, data: Path | None, size: int) -> tuple[Values, dict[str, Any]]:
@@ -123,8 +130,9 @@ def run(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield {**result, "requests": []}
             continue
         with started(stanforis(folder, os.cpu_count() or 1), "FHIR R4 at ") as served:
+            calibration = Calibration(folder)
             rows = [
-                measured(served, name, requests(make), arguments.connections, arguments.seconds)
+                measured(served, calibration, name, requests(make), arguments.connections, arguments.seconds)
                 for name, make in wanted(values, arguments.only).items()
             ]
         yield {**result, "requests": rows}
@@ -136,11 +144,14 @@ def show(results: Sequence[dict[str, Any]]) -> None:
     for result in results:
         console.print(", ".join(f"{name} {value}" for name, value in result.items() if name != "requests"))
     before = {row["name"]: row["cpu_ms"] for row in results[0]["requests"]}
-    table = Table(*("request", "CPU ms", "of it PostgreSQL", "growth", "a second", "p50 ms", "p99 ms", "errors"))
+    table = Table(
+        *("request", "CPU ms", "of it PostgreSQL", "growth", "a second", "p50 ms", "p99 ms", "errors", "pgbench µs")
+    )
     for row in results[-1]["requests"]:
         growth = row["cpu_ms"] / before[row["name"]] if before.get(row["name"]) else 1
         numbers = (row["cpu_ms"], row["postgres_ms"], growth, row["per_second"], row["p50_ms"], row["p99_ms"])
-        table.add_row(row["name"], *(f"{number:,.2f}" for number in numbers), str(row["errors"]))
+        shown = (f"{number:,.2f}" for number in numbers)
+        table.add_row(row["name"], *shown, str(row["errors"]), f"{row['pgbench_us']:.0f}")
     console.print(table)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fhir_api.model.keys import ResourceKey
@@ -152,6 +152,17 @@ class Conditions:
         return (
             f"EXISTS (SELECT FROM fhir.{rows.table} x "
             f"WHERE x.tenant_id = c.tenant AND {place} AND {rows.condition} {PROBED})"
+        )
+
+    def primary_dates_hold(self, clauses: Sequence[ValueClause], candidate: Candidate) -> str:
+        """Return the condition that *clauses*, all on the primary date of a type, are true of *candidate*.
+
+        A resource has one primary date: so all of them are about the same row, which is looked up once.
+        """
+        tests = " AND ".join(self.finder.rows(clause).condition for clause in clauses)
+        return (
+            "EXISTS (SELECT FROM fhir.date x WHERE x.tenant_id = c.tenant "
+            f"AND x.rid = {candidate.rid} AND x.low = {candidate.low} AND {tests} {PROBED})"
         )
 
     def _dated(self, clause: PrimaryDateClause, candidate: Candidate) -> str:

@@ -48,6 +48,7 @@ NUMBERED_ROW = Candidate(
 """The resource that is tested: itself, or by a row of an index table, with its primary date or without."""
 
 
+_SEVERAL = 2
 _RIVALS = frozenset({"token", "number", "quantity", "composite"})
 
 
@@ -178,8 +179,20 @@ class Matching:
 
     def _held(self, candidate: Candidate) -> list[str]:
         """Return the conditions that a row ``d`` matches, and is of what was there when the walk began."""
-        tests = [self._holds(clause, candidate) for clause in self._chosen.others]
+        tests = self._all_hold(candidate)
         return tests if self.start is None else [*tests, unchanged("d.rid", self._beginning(), self.arguments)]
+
+    def _all_hold(self, candidate: Candidate) -> list[str]:
+        """Return the conditions that all criteria but the driver hold for *candidate*."""
+        dates = [each for each in self._chosen.others if isinstance(each, ValueClause) and self._is_primary(each)]
+        if len(dates) < _SEVERAL or len({each.parameter.key for each in dates}) > 1:
+            return [self._holds(each, candidate) for each in self._chosen.others]
+        tests = [self._holds(each, candidate) for each in self._chosen.others if each not in dates]
+        return [*tests, self._conditions.primary_dates_hold(dates, candidate)]
+
+    def _is_primary(self, clause: ValueClause) -> bool:
+        parameter = clause.parameter
+        return parameter.type == "date" and self._definitions.primary_date(parameter.resource_type) == parameter
 
     def _behind_row(self, candidate: Candidate) -> list[str]:
         """Return the condition that a row ``d`` lies on this page or behind."""
@@ -192,10 +205,8 @@ class Matching:
         """Return bounds of *low*, the primary date of a row ``d``, that follow from clauses on the primary date."""
         bounds: list[str] = []
         for clause in self._chosen.others:
-            if isinstance(clause, ValueClause) and clause.parameter.type == "date":
-                primary = self._definitions.primary_date(clause.parameter.resource_type)
-                if clause.parameter == primary:
-                    bounds += self._conditions.finder.bounds(clause, low)
+            if isinstance(clause, ValueClause) and self._is_primary(clause):
+                bounds += self._conditions.finder.bounds(clause, low)
         return bounds
 
     def _behind(self) -> list[str]:

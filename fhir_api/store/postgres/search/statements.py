@@ -257,10 +257,7 @@ class Search(Matching):
         if not isinstance(rows, Ranges) or not rows.arms:
             raise TypeError(f"{driver.parameter.type} rows are keyed")
         self.order = NEWEST_FIRST
-        bounds, tests = (
-            self._bounds("d.dated"),
-            [self._holds(each, DATED_ROW) for each in self._chosen.others],
-        )
+        bounds, tests = self._bounds("d.dated"), self._all_hold(DATED_ROW)
         if self.start is not None:
             bounds.append(self.order.behind(self.start, self.arguments, ("d.dated", "d.rid")))
             tests.append(unchanged("d.rid", self._beginning(), self.arguments))
