@@ -117,6 +117,8 @@ class GuardedReader:
         return replace(page, matches=matches, included=included, total=total)
 
     async def _told(self, version: StoredVersion) -> StoredVersion | None:
+        if version.key.resource_type not in NAMING:
+            return version
         return next(iter(await self._all_told((version,))), None)
 
     async def _all_told(self, versions: Sequence[StoredVersion]) -> Sequence[StoredVersion]:
