@@ -38,6 +38,20 @@ def check(
     _exit(hl7_mapping.check(sender, sites, everything=everything, as_json=as_json))
 
 
+@hl7_commands.command("begin")
+def begin(
+    name: Annotated[str, typer.Argument(metavar="SITE/SENDER", help="What the sender is to be called: north/LAB1.")],
+    messages: Messages,
+    sites: Annotated[
+        Path, typer.Option(envvar="STANFORIS_HL7_SITES", help="Folder of the sites; made where there is none.")
+    ] = Path("sites"),
+) -> None:
+    """Write the files of a new sender: what its messages say and no row maps. Nothing is overwritten."""
+    from stanforis.cli import hl7_mapping  # noqa: PLC0415 - heavy, and needed here only
+
+    _exit(hl7_mapping.begin_sender(name, messages, sites))
+
+
 @hl7_commands.command("preview")
 def preview(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A message.")],

@@ -25,6 +25,7 @@ from fhir_api.model import exact_json
 from mappings.errors import MappingError
 from mappings.sites import SITES, find_sender
 from mappings.sites import sites as sites_in
+from stanforis.cli.hl7_beginning import OPEN, begin
 from stanforis.errors import OperatorError
 
 _EVERYONE = "-"
@@ -52,6 +53,18 @@ def check(sender: str, sites: Path | None, *, everything: bool, as_json: bool) -
     return 1 if plan.own_problems or outbound else 0
 
 
+def begin_sender(name: str, messages: list[Path], sites: Path) -> int:
+    """Write the files of a new sender, and say what comes next."""
+    try:
+        made = begin(name, (message for _, message in _messages(messages)), sites)
+    except MappingError as error:
+        raise OperatorError(str(error)) from error
+    for file in made:
+        _say(f"written: {file}")
+    _say(f"Put an answer in place of each {OPEN}, then: stanforis hl7 check --sender {name} --sites {sites}")
+    return 0
+
+
 def preview(file: Path, sender: str, sites: Path | None, *, as_json: bool) -> int:
     """Show what a message becomes; 1 if no rows map it."""
     message = _message(file)
@@ -65,6 +78,10 @@ def preview(file: Path, sender: str, sites: Path | None, *, as_json: bool) -> in
             _say(f"{issue.severity} {issue.place}: {issue.text}")
         _print_codes(mapped.unmapped_codes)
         ledger = mapped.ledger
+        if sender:
+            _print_changes(_plan("", sites), _plan(sender, sites), message)
+        for each in ledger.unmapped:
+            _say(f"not mapped: {each}")
         _say(f"{len(ledger.mapped)} mapped, {len(ledger.ignored)} left out, {len(ledger.unmapped)} not mapped")
     return 0 if mapped.structure else 1
 
@@ -126,22 +143,17 @@ def run_tests(sender: str, sites: Path | None, *, as_json: bool) -> int:
 def diff(plan: str, other: str, messages: list[Path], sites: Path | None, *, as_json: bool) -> int:
     """Show what two plans make of messages; 1 if it is not the same."""
     plans = [_named(name, sites) for name in (plan, other)]
-    differences = []
+    differences: list[dict[str, Any]] = []
     for path, message in _messages(messages):
-        before, after = (set(_leaves(each.apply(message, now="2000-01-01T00:00:00Z").bundle)) for each in plans)
-        if before != after:
-            differences.append(
-                {"message": str(path), "only_first": sorted(before - after), "only_second": sorted(after - before)}
-            )
+        first, second = _apart(plans[0], plans[1], message)
+        if first or second:
+            differences.append({"message": str(path), "only_first": first, "only_second": second})
     if as_json:
         _json({"plans": [each.id for each in plans], "differences": differences})
     else:
         for each in differences:
             _say(str(each["message"]))
-            for line in each["only_first"]:
-                _say(f"  - {line}")
-            for line in each["only_second"]:
-                _say(f"  + {line}")
+            _print_apart(each["only_first"], each["only_second"])
         _say(f"{len(differences)} messages become something else")
     return 1 if differences else 0
 
@@ -206,6 +218,25 @@ def _rows(plan: Plan, place: str) -> Iterator[dict[str, str]]:
                 }
 
 
+def _apart(plan: Plan, other: Plan, message: Message) -> tuple[list[str], list[str]]:
+    """Return what only the first of two plans makes of a message, and what only the second does."""
+    before, after = (set(_leaves(each.apply(message, now="2000-01-01T00:00:00Z").bundle)) for each in (plan, other))
+    return sorted(before - after), sorted(after - before)
+
+
+def _print_changes(plan: Plan, other: Plan, message: Message) -> None:
+    first, second = _apart(plan, other, message)
+    _say(f"the rows of the sender change {len(first) + len(second)} lines")
+    _print_apart(first, second)
+
+
+def _print_apart(first: Iterable[str], second: Iterable[str]) -> None:
+    for line in first:
+        _say(f"  - {line}")
+    for line in second:
+        _say(f"  + {line}")
+
+
 def _leaves(value: Any, path: str = "") -> Iterator[str]:
     if isinstance(value, dict):
         kind = value.get("resourceType")
@@ -214,7 +245,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _leaves(each, path)
-    elif not (path.endswith((".id", ".request.url")) or "urn:uuid:" in str(value)):
+    elif not (path.endswith((".id", ".request.url", ".request.ifNoneExist")) or "urn:uuid:" in str(value)):
         # identities hold the sender's name: they are others for every plan of another sender
         yield f"{path} = {value}"
 

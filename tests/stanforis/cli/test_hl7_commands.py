@@ -88,3 +88,29 @@ def test_what_is_not_there_is_told(arguments: tuple[str, ...]) -> None:
     found = run(*arguments)
     assert found.exit_code == 1
     assert found.exception is not None
+
+
+def test_a_new_sender_begins_with_what_no_row_maps(tmp_path: Path) -> None:
+    message = tmp_path / "m.hl7"
+    message.write_bytes(b"MSH|^~\\&|LAB9|N|||20260101||ADT^A08|1|P|2.5\rPID|1||7^^^N^MR|||||2\rZIN|X123|AOK\r")
+    sites = tmp_path / "sites"
+    assert run("begin", "north/LAB9", str(message), "--sites", str(sites)).exit_code == 0
+    table, sheet = sites / "north/LAB9/tables/AdministrativeSex.csv", sites / "north/LAB9/z/ZIN.csv"
+    assert table.read_text() == "code,target\n2,?\n"
+    assert sheet.read_text() == "identifier,target,comment\nZIN-1,?,\nZIN-2,?,\n"
+    assert run("check", "--sender", "LAB9", "--sites", str(sites)).exit_code == 1
+    table.write_text("code,target\n2,female\n")
+    sheet.write_text("identifier,target\nZIN-1,Coverage.subscriberId\nZIN-2,Coverage.payor(Organization.name)\n")
+    run("begin", "north/LAB9", str(message), "--sites", str(sites))
+    assert table.read_text() == "code,target\n2,female\n"
+    assert run("check", "--sender", "LAB9", "--sites", str(sites)).exit_code == 0
+    shown = run("preview", str(message), "--sender", "LAB9", "--sites", str(sites)).stdout
+    assert "+ Patient.gender = female" in shown
+    assert "+ Coverage.subscriberId = X123" in shown
+    assert "0 not mapped" in shown
+
+
+@pytest.mark.parametrize("name", ["LAB9", "../x/LAB9", "north/LAB9/x"])
+def test_a_sender_needs_a_site_and_a_name(name: str, tmp_path: Path) -> None:
+    assert run("begin", name, UPDATE, "--sites", str(tmp_path)).exit_code == 1
+    assert list(tmp_path.iterdir()) == []
