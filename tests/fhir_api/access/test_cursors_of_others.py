@@ -16,6 +16,7 @@ async def test_a_cursor_of_somebody_else_leads_to_nothing_more(owner, speak, sea
         following = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
         if following:
             stolen = await of_a.get(following)
-            assert stolen.status_code in (200, 403)
+            # the place in a search that looks elsewhere may be none in the narrowed one
+            assert stolen.status_code in (200, 400, 403)
             seen |= {entry["resource"]["id"] for entry in stolen.json().get("entry", ())}
     assert seen <= {"a", "wa", "p"}
