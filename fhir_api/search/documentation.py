@@ -79,9 +79,9 @@ MEANINGS: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
     "uri": {
         "missing": ("there is no uri, or there is one", "ValueSet?url:missing=false"),
-        "above": ("a URL that the value lies below, by whole segments", "ValueSet?url:above=http://example.org/a/b"),
+        "above": ("a URL that the value begins with", "ValueSet?url:above=http://example.org/a/b"),
         "below": (
-            "a URL below the value, by whole segments; with `|version`, versions that begin so",
+            "a URL that begins with the value; with `|version`, versions that begin so",
             "ValueSet?url:below=http://example.org/a",
         ),
     },

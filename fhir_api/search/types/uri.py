@@ -34,6 +34,9 @@ LEAVES: dict[str, Callable[..., None]] = {
 }
 """What each FHIR type puts into the index."""
 
+URN: Final = "urn:"
+"""How URNs begin; they have no hierarchy."""
+
 
 def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | None = None) -> UriValue:
     """Read a uri.
@@ -42,7 +45,7 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
         FhirError: MALFORMED when it is empty, or for ``:above`` and ``:below`` of a urn.
     """
     uri_text = unescape(text)
-    if modifier in {"above", "below"} and uri_text.startswith("urn:"):
+    if modifier in {"above", "below"} and uri_text.startswith(URN):
         raise malformed(parameter, f"a URL with ':{modifier}', not a urn")
     return UriValue(uri_text)
 
@@ -50,13 +53,15 @@ def parse(parameter: Parameter, text: str, reading: Reading, modifier: str | Non
 def matches(entry: UriEntry, value: UriValue, modifier: str | None = None) -> bool:
     """Tell whether a uri equals the value, starts with it (``:below``) or is a start of it (``:above``).
 
-    Starts end at a path segment: ``http://a/b`` is above ``http://a/b/c`` and not above ``http://a/bc``. Those with a
-    version end at a part of it: ``http://a|1.0`` is below ``http://a|1``.
+    "Either the search term left-matches the value, or vice-versa": ``http://a/b`` is above ``http://a/bc``, too. Those
+    with a version end at a part of it: ``http://a|1.0`` is below ``http://a|1``. URNs are neither above nor below.
     """
     if modifier == "below":
-        return entry.uri == value.uri or entry.uri.startswith(start_below(value.uri))
+        return value.uri == entry.uri or (
+            entry.uri.startswith(start_below(value.uri)) and not entry.uri.startswith(URN)
+        )
     if modifier == "above":
-        return value.uri == entry.uri or value.uri.startswith(start_below(entry.uri))
+        return entry.uri in starts_above(value.uri)
     return COMPARISONS[modifier](entry.uri, value.uri)
 
 
@@ -76,17 +81,13 @@ COMPARISONS: Final[Mapping[str | None, Callable[[str, str], bool]]] = {
 def start_below(uri_text: str) -> str:
     """Return how everything below a URL begins; with a version, the versions that it is the beginning of.
 
-    Spec: https://hl7.org/fhir/R4/search.html#versions
+    Spec: https://hl7.org/fhir/R4/search.html#uri, https://hl7.org/fhir/R4/search.html#versions
     """
-    if "|" in uri_text:
-        return f"{uri_text}."
-    return uri_text if uri_text.endswith("/") else f"{uri_text}/"
+    return f"{uri_text}." if "|" in uri_text else uri_text
 
 
 def starts_above(uri_text: str) -> list[str]:
-    """Return a URL and everything above it: whatever :func:`start_below` makes a start of it."""
+    """Return a URL and everything above it: its beginnings, and of a version those that end at a part of it."""
     url = uri_text.partition("|")[0]
-    slashes = [place for place, character in enumerate(url) if character == "/"]
     points = [place for place, character in enumerate(uri_text) if character == "." and place > len(url)]
-    starts = [*(url[:place] for place in slashes), *(url[: place + 1] for place in slashes)]
-    return list(dict.fromkeys([uri_text, *starts, *(uri_text[:place] for place in points)]))
+    return [uri_text, *(url[:length] for length in range(1, len(url))), *(uri_text[:place] for place in points)]

@@ -77,14 +77,22 @@ def is_uri(item: Item, modifier: str, text: str) -> bool:
     wanted = plain(text)
     names = {item.value, item.value.partition("|")[0]} if item.type == "canonical" else {item.value}
     if modifier == "below":
-        return any(name == wanted or name.startswith(_start_below(wanted)) for name in names)
+        return any(_is_beginning(wanted, name) for name in names)
     if modifier == "above":
-        return any(name == wanted or wanted.startswith(_start_below(name)) for name in names)
+        return any(_is_beginning(name, wanted) for name in names)
     return wanted in names
 
 
-def _start_below(name: str) -> str:
-    return f"{name}." if "|" in name else name.rstrip("/") + "/"
+def _is_beginning(above: str, below: str) -> bool:
+    """Tell whether *below* is *above* or begins with it, whose version ends at a part of that of *below*."""
+    if above == below or below.startswith("urn:"):
+        return above == below
+    url, bar, version = above.partition("|")
+    if bar:
+        return below.startswith(f"{url}|{version}.")
+    longer, versioned, _ = below.partition("|")
+    # what is of no version is above longer URLs, not above its own versions
+    return longer.startswith(url) and not (versioned and longer == url)
 
 
 def target(item: Item) -> str | None:

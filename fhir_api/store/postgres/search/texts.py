@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from fhir_api.search.folding import fold
 from fhir_api.search.query import StringValue, UriValue, Value, WordsValue
-from fhir_api.search.types.uri import start_below, starts_above
+from fhir_api.search.types.uri import URN, start_below, starts_above
 from fhir_api.store.postgres.encode import FOLDED_LENGTH
 from fhir_api.store.postgres.hashing import Hasher, leading
 from fhir_api.store.postgres.statement import Arguments
@@ -89,6 +89,8 @@ class Texts:
         uri = value.uri if isinstance(value, UriValue) else ""
         if modifier == "below":
             inside = self.starts_with(start_below(uri)[:FOLDED_LENGTH])
+            if URN.startswith(uri):
+                inside = f"({inside} AND NOT ({self.starts_with(URN)}))"
             return f"(x.param = {key} AND ({self._is_uri([uri])} OR {inside}))"
         if modifier == "above":
             return f"(x.param = {key} AND {self._is_uri(starts_above(uri))})"
