@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -23,6 +25,16 @@ def kill_postgres(server: Server, _chance: Random) -> None:
 def kill_everything(server: Server, _chance: Random) -> None:
     server.kill_all()
     server.until_nothing_is_left()
+    server.start()
+
+
+def stop_postgres(server: Server, _chance: Random) -> None:
+    """Have PostgreSQL end as it does when somebody stops it; what it was doing is rolled back."""
+    os.kill(server.postmaster, signal.SIGINT)
+
+
+def stop_everything(server: Server, _chance: Random) -> None:
+    server.stop()
     server.start()
 
 

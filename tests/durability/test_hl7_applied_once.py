@@ -15,7 +15,15 @@ import pytest
 
 from adapters.hl7.encoding import Message
 from adapters.hl7.mllp import MllpClient, MllpError
-from tests.durability.killing import Kill, harass, kill_a_process, kill_everything, kill_postgres
+from tests.durability.killing import (
+    Kill,
+    harass,
+    kill_a_process,
+    kill_everything,
+    kill_postgres,
+    stop_everything,
+    stop_postgres,
+)
 from tests.durability.server import Server
 
 CLIENTS = 4
@@ -126,6 +134,10 @@ async def rounds(folder: Path, kills: list[Kill]) -> None:
 
 async def test_every_acknowledged_message_is_applied_once_and_in_order(tmp_path):
     await rounds(tmp_path / "data", [kill_a_process, kill_postgres, kill_a_process, kill_everything])
+
+
+async def test_every_acknowledged_message_is_applied_once_where_things_are_stopped_under_load(tmp_path):
+    await rounds(tmp_path / "data", [stop_postgres, stop_everything, stop_postgres])
 
 
 @pytest.mark.nightly
