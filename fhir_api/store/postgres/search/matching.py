@@ -266,6 +266,7 @@ class Matching:
 
     def total(self) -> Counting:
         """Return what counts all matches: index rows alone where they tell, else resources."""
+        self._conditions.meets_all = True
         driver = self._chosen.driver
         is_keyed = driver is not None and len(self.query.resource_types) == 1 and not has_parts(driver)
         keys = self._sets.keys(driver) if driver is not None and is_keyed else None
