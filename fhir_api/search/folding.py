@@ -14,7 +14,7 @@ _DROPPED = dict.fromkeys(map(ord, "'`.\u00b4\u2018\u2019\u02bc\u00ad\u200b\u200c
 _SEPARATORS = re.compile(r"[\W_]+")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def fold(text: str) -> str:
     """Return *text* without case, accents and punctuation, and with single blanks.
 

@@ -76,13 +76,13 @@ def _collect(value: dict[str, Any], texts: list[str]) -> None:
                     texts.append(each)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def _together(texts: frozenset[str]) -> frozenset[str]:
     """Return the words of all *texts*; most resources of a type have the same."""
     return frozenset().union(*map(_words, texts))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def _words(text: str) -> frozenset[str]:
     return frozenset() if _WORDLESS.match(text) else _split(text)
 

@@ -25,7 +25,7 @@ PARAMETERS: Final = frozenset({
 """URLs of the parameters that are of this kind."""
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=16384)
 def sounds(text: str) -> tuple[str, ...]:
     """Return what each word of *text* sounds like; a word in letters that Metaphone does not know is left as it is."""
     return tuple(metaphone(word) or word for word in fold(text).split())

@@ -14,7 +14,7 @@ from fhir_api.model.keys import ResourceKey
 _SIGN = 1 << 63
 _WRAP = 1 << 64
 _CACHE_LIMIT = 16_384
-_SETS_LIMIT = 16_384
+_SETS_LIMIT = 4_096
 
 
 class Hasher:
