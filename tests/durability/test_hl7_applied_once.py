@@ -37,7 +37,7 @@ PAUSE = 0.05
 
 def adt(control_id: str, mrn: str, family: str) -> bytes:
     return (
-        f"MSH|^~\\&|LAB1|CLINIC|EHR|HOSPITAL|20261123101500||ADT^A08^ADT_A01|{control_id}|P|2.5.1\r"
+        f"MSH|^~\\&|DEMO|CLINIC|EHR|HOSPITAL|20261123101500||ADT^A08^ADT_A01|{control_id}|P|2.5.1\r"
         f"EVN|A08|20261123101500\rPID|1||{mrn}^^^CLINIC&1.2.3&ISO^MR||{family}^Diane||19900101|F\rPV1|1|O\r"
     ).encode()
 

@@ -21,7 +21,7 @@ ADT = (
     b"PV1|1|I|WARD^2^1\r"
 )
 ORU = (
-    b"MSH|^~\\&|LAB1|CLINIC|EHR|HOSPITAL|20261123101500||ORU^R01^ORU_R01|R1|P|2.5.1\r"
+    b"MSH|^~\\&|DEMO|CLINIC|EHR|HOSPITAL|20261123101500||ORU^R01^ORU_R01|R1|P|2.5.1\r"
     b"PID|1||4711^^^CLINIC^MR\rORC|RE|O1\rOBR|1|O1|F1|GLU^Glucose^L\r"
     b"OBX|1|NM|GLU^Glucose^L||5.4|mmol/L|||||F\rOBX|2|TX|COM^Comment^L||first\\.br\\a \\T\\ b||||||F\r"
     b"NTE|1||as \\F\\ said\rORC|RE|O2\rOBR|2|O2|F2|HB^Haemoglobin^L\rOBX|1|NM|HB^Hb^L||12.1|g/dL|||||F\rZLB|own^part\r"

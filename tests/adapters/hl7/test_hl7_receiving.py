@@ -77,7 +77,7 @@ async def test_a_refusal_names_the_place(raw, expected):
 
 
 async def test_an_unknown_sender_is_refused():
-    only = receiver(Sender("lab", application="LAB1", facility="CLINIC"))
+    only = receiver(Sender("lab", application="DEMO", facility="CLINIC"))
     assert said(await only.receive(ADT, PEER)) == [("AR", "M1", "204", "MSH^1^3")]
     assert said(await only.receive(ORU, PEER))[0][0] == "AA"
 

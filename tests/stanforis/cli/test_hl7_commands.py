@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from mappings.sites import SITES
 
-UPDATE = str(SITES / "example/LAB1/tests/update.hl7")
+UPDATE = str(SITES / "example/DEMO/tests/update.hl7")
 
 
 def run(*arguments: str) -> Result:
@@ -19,7 +19,7 @@ def run(*arguments: str) -> Result:
 
 
 def test_check_names_wrong_rows_of_a_site(tmp_path: Path) -> None:
-    assert run("check", "--sender", "LAB1").exit_code == 0
+    assert run("check", "--sender", "DEMO").exit_code == 0
     (tmp_path / "north/LAB1").mkdir(parents=True)
     (tmp_path / "north/site.yaml").write_text("name: north\nsenders: [{name: LAB1}]\n")
     (tmp_path / "north/LAB1/rows.csv").write_text("identifier,target\nPID-8,Patient.sex\n")
@@ -43,7 +43,7 @@ def test_check_names_what_is_wrong_with_a_destination(tmp_path: Path) -> None:
 
 
 def test_preview_shows_bundle_and_ledger() -> None:
-    found = run("preview", UPDATE, "--sender", "LAB1", "--json")
+    found = run("preview", UPDATE, "--sender", "DEMO", "--json")
     shown = json.loads(found.stdout)
     assert found.exit_code == 0
     assert shown["bundle"]["type"] == "transaction"
@@ -57,21 +57,21 @@ def test_preview_of_a_message_without_rows_fails(tmp_path: Path) -> None:
 
 
 def test_explain_names_the_rows_of_a_place() -> None:
-    found = run("explain", "ZIN-1", "--sender", "LAB1", "--json")
+    found = run("explain", "ZIN-1", "--sender", "DEMO", "--json")
     assert [(row["sheet"], row["target"]) for row in json.loads(found.stdout)] == [("ZIN[Coverage]", "subscriberId")]
     assert "AdministrativeSex" in run("explain", "PID-8").stdout
     assert run("explain", "ZZZ-1").exit_code == 1
 
 
 def test_the_tests_of_a_sender_run() -> None:
-    found = run("test", "--sender", "example/LAB1", "--json")
+    found = run("test", "--sender", "example/DEMO", "--json")
     assert found.exit_code == 0
     assert json.loads(found.stdout)[0]["failures"] == []
 
 
 def test_diff_shows_what_becomes_something_else() -> None:
-    assert run("diff", "LAB1", "LAB1", UPDATE).exit_code == 0
-    found = run("diff", "-", "LAB1", UPDATE, "--json")
+    assert run("diff", "DEMO", "DEMO", UPDATE).exit_code == 0
+    found = run("diff", "-", "DEMO", UPDATE, "--json")
     assert found.exit_code == 1
     assert "Patient.gender = female" in json.loads(found.stdout)["differences"][0]["only_second"]
 

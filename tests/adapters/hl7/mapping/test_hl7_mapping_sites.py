@@ -35,12 +35,12 @@ def said(folder: Path, element: str, message: bytes = MESSAGE) -> list[object]:
 
 
 def test_the_example_makes_sex_and_insurance_right_without_code() -> None:
-    plan = plan_of("example/LAB1")
+    plan = plan_of("example/DEMO")
     mapped = plan.apply(Message.parse(MESSAGE))
     assert list(values(mapped.bundle, "Patient.gender")) == ["female"]
     assert list(values(mapped.bundle, "Coverage.subscriberId")) == ["X123"]
     assert plan.own_problems == ()
-    site, sender = find_sender("LAB1", SITES)
+    site, sender = find_sender("DEMO", SITES)
     assert try_sender(plan, site, sender.name) == []
 
 
