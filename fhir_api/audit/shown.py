@@ -30,7 +30,7 @@ from fhir_api.model.keys import ResourceKey
 from fhir_api.model.versions import Change, StoredVersion
 from fhir_api.search.entries import IndexEntries
 from fhir_api.search.matching import Index, holds, indexed
-from fhir_api.search.query import ChainClause, Clause, HasClause, IdClause, Query, Total, ValueClause
+from fhir_api.search.query import ChainClause, Clause, HasClause, IdClause, Include, Query, Total, ValueClause
 from fhir_api.store.forwarding import ForwardingReader, ForwardingStore, ForwardingTransaction
 from fhir_api.store.port import HistoryQuery, Page, TenantStore, Transaction, Write
 
@@ -139,8 +139,9 @@ class _ShowingReader(ForwardingReader):
         page = await self._inner.search(query)
         if is_shown and page.next_cursor is not None:
             page = replace(page, next_cursor=_STORED + page.next_cursor)
-        if any(include.reverse and include.source_type == "Provenance" for include in query.includes):
-            page = replace(page, included=[*page.included, *await self._provenances(query, page.matches)])
+        meant = [match for match in page.matches if any(_leads_to(match, include) for include in query.includes)]
+        if meant:
+            page = replace(page, included=[*page.included, *await self._provenances(query, meant)])
         return page
 
     async def _page(self, query: Query, kind: _Kind, said: frozenset[Said] | None) -> Page:
@@ -213,7 +214,16 @@ class _ShowingReader(ForwardingReader):
             page = await look_up(
                 self._trail.trail.store, self._trail.tenant, self._asked(visible, kind, said), _MOST_PROVENANCES
             )
-        return [_Shown(kind, found, self._site, self._extract).version for found in page.found] if said else []
+        return [_Shown(kind, found, self._site, self._extract).version for found in page.found]
+
+
+def _leads_to(version: StoredVersion, include: Include) -> bool:
+    """Tell whether *include* adds the Provenances whose target a resource is."""
+    if not include.reverse or include.source_type != "Provenance":
+        return False
+    kind, codes = version.key.resource_type, {parameter.code for parameter in include.parameters}
+    is_followed = "target" in codes or (kind == "Patient" and "patient" in codes)
+    return is_followed and include.target_type in (None, kind)
 
 
 class _ShowingTransaction(_ShowingReader, ForwardingTransaction):

@@ -107,6 +107,13 @@ async def test_a_write_has_a_provenance_of_each_version(app, accessed, store):
 async def test_provenances_are_included_with_their_targets(accessed):
     resources = await found(accessed, "/Observation", _revinclude="Provenance:target")
     assert [each["resourceType"] for each in resources] == ["Observation", "Provenance"]
+    assert await found(accessed, "/Observation", _revinclude="Provenance:target:Observation") == resources
+
+
+@pytest.mark.parametrize("include", ["Provenance:target:Patient", "Provenance:agent", "Provenance:patient"])
+async def test_only_those_provenances_are_included_that_were_asked_for(accessed, include):
+    resources = await found(accessed, "/Observation", _revinclude=include)
+    assert [each["resourceType"] for each in resources] == ["Observation"]
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
