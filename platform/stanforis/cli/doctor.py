@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 
 import orjson
@@ -23,7 +24,7 @@ from stanforis.settings import Settings
 from stanforis.storage.embedded import FolderInUseError, find_programs
 
 _OLDEST_PYTHON = (3, 11)
-_ANSWER_SECONDS = 2.0
+_ANSWER_SECONDS = 5.0
 _FREE_BYTES = 1024**3
 _MEMORY_BYTES = 1024**3
 _BUILT_AFTER = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -117,19 +118,21 @@ def _port(settings: Settings) -> str:
     try:
         open_listener(settings.host, settings.port, exposed(settings, is_open=False)).close()
     except PortTakenError:
-        if not _is_live(settings):
+        if _health(settings, "live") is not HTTPStatus.OK:
             raise
         return f"a server of ours answers on {settings.host}:{settings.port}"
     return f"{settings.host}:{settings.port} is free"
 
 
-def _is_live(settings: Settings) -> bool:
+def _health(settings: Settings, what: str) -> HTTPStatus | None:
+    """Return how a server at the address answers about its health; None where none of ours does."""
     connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_ANSWER_SECONDS)
     try:
-        connection.request("GET", "/health/live")
-        return connection.getresponse().read() == b'{"status":"live"}'
-    except (OSError, http.client.HTTPException):
-        return False
+        connection.request("GET", f"/health/{what}")
+        answer = connection.getresponse()
+        return HTTPStatus(answer.status) if answer.read().startswith(b'{"status":"') else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
     finally:
         connection.close()
 
@@ -148,6 +151,8 @@ def _database(settings: Settings) -> str:
         with databases.opened(settings, "stanforis doctor") as database:
             problem = databases.problem(database)
     except FolderInUseError as error:
+        if _health(settings, "ready") is HTTPStatus.SERVICE_UNAVAILABLE:
+            raise _NotWellError(f"in use by {error.holder}, and not ready; its log says why.") from None
         return f"in use by {error.holder}"
     if problem:
         raise _NotWellError(problem)

@@ -30,7 +30,7 @@ def welcome(settings: Settings, announce: Callable[[str], None], *, demo: bool, 
     # A token is shown where only this machine can use it, and no proxy stands in front.
     is_here = is_loopback(settings.host) and urlsplit(settings.base_url).hostname in _HERE
     if token is not None and is_here:
-        announce(f'Good for 10 minutes; `stanforis token` gives another:\nTOKEN="{token}"')
+        announce(f'Good for 10 minutes; `stanforis token --data {settings.data}` gives another:\nTOKEN="{token}"')
         announce(f'curl -H "Authorization: Bearer $TOKEN" "{settings.base_url}/Patient?_count=5"')
 
 
