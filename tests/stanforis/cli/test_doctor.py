@@ -45,8 +45,6 @@ LIVE = (200, b'{"status":"live"}')
     ("ready", "well"), [((200, b'{"status":"ready"}'), True), ((503, b'{"status":"not ready"}'), False)]
 )
 def test_a_server_whose_database_does_not_answer_is_not_well(tmp_path: Path, ready, well, capsys):
-    tmp_path: Path, ready: tuple[int, bytes], well: bool, capsys
-):
     (tmp_path / "postgres").mkdir()
     lock = FolderLock(tmp_path)
     lock.acquire("process 12")
