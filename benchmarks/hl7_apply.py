@@ -31,7 +31,7 @@ from rich.table import Table
 from adapters.hl7.mllp import MllpClient
 
 _ADT = (
-    "MSH|^~\\&|LAB1|H1|X|Y|20260102030405||ADT^A01^ADT_A01|{number}|P|2.5.1\rEVN|A01|20260102030405\r"
+    "MSH|^~\\&|DEMO|H1|X|Y|20260102030405||ADT^A01^ADT_A01|{number}|P|2.5.1\rEVN|A01|20260102030405\r"
     "PID|1||{patient}^^^H1&1.2.3&ISO^MR||Uwase^Aline||19800201|F|||1 Rd^^Kigali\r"
     "PV1|1|I|W^1^2||||D1^Doc||||||||||||V{number}\r"
 )
