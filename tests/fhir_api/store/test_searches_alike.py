@@ -91,3 +91,26 @@ async def test_one_that_takes_long_is_not_waited_for(monkeypatch: pytest.MonkeyP
     assert (await alike.page(PATIENTS, searches.find)).total == 0
     release.set()
     await asyncio.gather(*stuck)
+
+
+async def test_what_includes_may_show_is_not_compared() -> None:
+    searches, alike = Searches(), Alike()
+    narrowed = Query(("Patient",), visible={})
+    await asyncio.gather(*(alike.page(narrowed, searches.find) for _ in range(3)))
+    assert searches.begun == 3
+
+
+async def test_a_search_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[object] = []
+
+    def counting(query: object) -> int:
+        hashed.append(query)
+        return 1
+
+    monkeypatch.setattr("fhir_api.store.postgres.alike.hash", counting, raising=False)
+    searches, alike = Searches(), Alike()
+    await alike.page(PATIENTS, searches.find)
+    assert hashed == [PATIENTS]
+    others = [Query(("Patient",), count=count) for count in (1, 2)]
+    await asyncio.gather(*(alike.page(query, searches.find) for query in others))
+    assert searches.begun == 3
