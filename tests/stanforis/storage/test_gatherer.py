@@ -129,12 +129,11 @@ async def test_who_does_not_come_again_is_waited_for_until_the_lull_is_over() ->
 
 
 def test_a_lull_is_half_as_long_as_the_call_before_it_at_most() -> None:
-    lull, now = Lull(60), time.monotonic()
-    lull.begin(3, now - 20)
-    assert 0 < lull.left(2) <= 10
-    assert lull.left(3) == 0
-    lull.begin(3, now - 1000)
-    assert 10 < lull.left(2) <= 60
+    lull = Lull(60, clock=lambda: 1024.0)
+    lull.begin(3, 1004.0)
+    assert (lull.left(2), lull.left(3)) == (10, 0)
+    lull.begin(3, 24.0)
+    assert lull.left(2) == 60
 
 
 def test_whoever_is_alone_waits_for_nobody() -> None:
