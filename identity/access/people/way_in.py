@@ -10,6 +10,7 @@ import msgspec
 
 from identity.access.errors import OAuthError, Refusal
 from identity.access.grants.server import Server
+from identity.access.people.signing_in import MOST_FAILURES, has_code
 from identity.access.store.records import Ticket, TicketKind, User, digest, new_secret
 
 SECONDS = 600
@@ -23,18 +24,25 @@ class WayIn(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         user_id: who may choose a password.
         methods: how the person was recognised already; empty where nobody was.
+        opened_at: when it was made, seconds since 1970.
     """
 
     user_id: str
     methods: tuple[str, ...] = ()
+    opened_at: float = 0
+
+    def needs_code(self, user: User) -> bool:
+        """Tell whether *user* has to show the second factor yet."""
+        return not self.methods and user.totp_secret is not None
 
 
 async def open_way_in(server: Server, user: User, methods: tuple[str, ...] = (), seconds: int = SECONDS) -> str:
     """Return the secret of a ticket that is good once for choosing a password, for so many *seconds*."""
     secret = new_secret()
-    body = msgspec.json.encode(WayIn(user_id=user.user_id, methods=methods))
-    until = server.clock() + seconds
-    await server.store.keep_ticket(Ticket(kind=TicketKind.PASSWORD, digest=digest(secret), body=body, expires_at=until))
+    now = server.clock()
+    body = msgspec.json.encode(WayIn(user_id=user.user_id, methods=methods, opened_at=now))
+    kept = Ticket(kind=TicketKind.PASSWORD, digest=digest(secret), body=body, expires_at=now + seconds)
+    await server.store.keep_ticket(kept)
     return secret
 
 
@@ -47,14 +55,21 @@ async def way_in(server: Server, secret: str) -> tuple[WayIn, User]:
     """Return for whom the ticket is, without using it up.
 
     Raises:
-        OAuthError: it was used, has expired, or never was.
+        OAuthError: it was used, has expired, or never was, or the person has another password or was signed out since.
     """
     ticket = await server.store.ticket(TicketKind.PASSWORD, digest(secret), server.clock())
     found = None if ticket is None else msgspec.json.decode(ticket.body, type=WayIn)
     user = None if found is None else await server.store.user(found.user_id)
-    if found is None or user is None or not user.is_active:
+    if found is None or user is None or not user.is_active or found.opened_at < user.valid_from:
         raise _used()
     return found, user
+
+
+async def shows_code(server: Server, secret: str, user: User, code: str) -> bool:
+    """Tell whether *code* is that of *user*'s authenticator; a ticket is good for so many attempts and no more."""
+    # Counted first, as in signing in.
+    attempts = await server.store.note_failure(server.keyed_hash("way in", secret), server.clock(), LINK_SECONDS)
+    return attempts <= MOST_FAILURES and await has_code(server, user, code)
 
 
 async def close_way_in(server: Server, secret: str) -> None:

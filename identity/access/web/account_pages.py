@@ -22,8 +22,8 @@ from identity.access.store.records import User
 from identity.access.web.cookies import session_cookie, set_session
 from identity.access.web.pages import message, page
 from identity.access.web.password_pages import asked_by_link, chosen, password_page
-from identity.access.web.requests import form
-from identity.access.web.signing_in_pages import People, check_form
+from identity.access.web.requests import check_form, form
+from identity.access.web.signing_in_pages import People
 
 _RECENT = 900
 """Seconds after signing in during which somebody may change what they sign in with."""
@@ -102,7 +102,7 @@ async def _changed(people: People, request: Request, sent: Parameters) -> Respon
 async def _choose_password(people: People, request: Request, user: User, sent: Parameters) -> Response:
     del sent
     ticket = await open_way_in(people.server, user, _methods_of(await people.signed_in(request)))
-    return password_page(request, ticket, "account")
+    return password_page(request, people.server, ticket, "account")
 
 
 async def _add_totp(people: People, request: Request, user: User, sent: Parameters) -> Response | None:

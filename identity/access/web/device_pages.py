@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from identity.access.errors import OAuthError, Refusal
 from identity.access.grants import device
 from identity.access.grants.parameters import read_parameters
 from identity.access.grants.server import Server
 from identity.access.people.patients import NoPatients
-from identity.access.people.sessions import form_token, is_form_token
+from identity.access.people.sessions import form_token
 from identity.access.scopes.scope_set import read_scopes
 from identity.access.store.records import User
 from identity.access.web.cookies import session_cookie
 from identity.access.web.pages import described, message, page
-from identity.access.web.requests import form
+from identity.access.web.requests import check_form, form
 from identity.access.web.signing_in_pages import People
 
 _FORGET_AFTER = 3600
@@ -69,8 +68,7 @@ async def _device_answer(people: People, request: Request) -> Response:
     found = await people.signed_in(request)
     if found is None:
         return people.leading("login", request="device")
-    if not is_form_token(people.server, session_cookie(request), f"device {user_code}", sent.get("form", "")):
-        raise OAuthError(Refusal.INVALID_REQUEST, "the form is not one that this server wrote for this browser")
+    check_form(people.server, session_cookie(request), f"device {user_code}", sent)
     session, user = found
     allow = sent.get("answer") == "allow"
     if not await device.answer(

@@ -12,6 +12,7 @@ from identity.access.errors import OAuthError, Refusal
 from identity.access.grants.client_authentication import authenticated_client
 from identity.access.grants.parameters import Parameters, read_parameters
 from identity.access.grants.server import Server
+from identity.access.people.sessions import is_form_token
 from identity.access.store.records import Client
 
 LARGEST = 65_536
@@ -46,6 +47,16 @@ async def form(request: Request) -> Parameters:
         return read_parameters((await body(request)).decode())
     except UnicodeDecodeError:
         raise OAuthError(Refusal.INVALID_REQUEST, "the form is not in UTF-8") from None
+
+
+def check_form(server: Server, secret: str | None, purpose: str, sent: Parameters) -> None:
+    """Check that a form is one that this server wrote for the browser that has the *secret*.
+
+    Raises:
+        OAuthError: it is not.
+    """
+    if not is_form_token(server, secret, purpose, sent.get("form", "")):
+        raise OAuthError(Refusal.INVALID_REQUEST, "the form is not one that this server wrote for this browser")
 
 
 async def client_and_form(server: Server, request: Request) -> tuple[Client, Parameters]:

@@ -30,7 +30,6 @@ from identity.access.people.sessions import (
     Session,
     end_session,
     form_token,
-    is_form_token,
     session_of,
     start_session,
 )
@@ -41,7 +40,7 @@ from identity.access.store.records import User
 from identity.access.web.cookies import browser_cookie, session_cookie, set_session, with_browser_cookie
 from identity.access.web.pages import HEADERS, described, host_of, message, page
 from identity.access.web.password_pages import password_page
-from identity.access.web.requests import form
+from identity.access.web.requests import check_form, form
 
 _OWN_PAGES = MappingProxyType({"device": "device", "account": "account", "hl7": "../hl7/"})
 """Pages that people come to without an application, and where each is from the issuer on."""
@@ -198,7 +197,7 @@ async def _login(people: People, request: Request, sent: Parameters) -> Response
         return await _login_page(people, request, handle, failed=True)
     if found.user.must_change_password:
         ticket = await open_way_in(server, found.user, found.methods)
-        return password_page(request, ticket, handle)
+        return password_page(request, server, ticket, handle)
     return await people.let_in(request, found, handle)
 
 
@@ -295,13 +294,3 @@ async def _remember(server: Server, user: User, client_id: str, scope: ScopeSet)
     before = read_scopes(await server.store.consent(user.user_id, client_id))
     allowed = ScopeSet(before.named | scope.named, before.resources | scope.resources)
     await server.store.keep_consent(user.user_id, client_id, str(allowed))
-
-
-def check_form(server: Server, secret: str | None, purpose: str, sent: Parameters) -> None:
-    """Check that a form is one that this server wrote for this browser.
-
-    Raises:
-        OAuthError: it is not.
-    """
-    if not is_form_token(server, secret, purpose, sent.get("form", "")):
-        raise OAuthError(Refusal.INVALID_REQUEST, "the form is not one that this server wrote for this browser")

@@ -1,8 +1,12 @@
-"""HTTP/1.1 as the API processes speak it: uvicorn's, with bounds on the size of a head and on a client's silence."""
+"""HTTP/1.1 as the API processes speak it: uvicorn's, with one host, and bounds on a head's size and a client's silence.
+
+Spec: https://www.rfc-editor.org/rfc/rfc9112
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +16,12 @@ from stanforis.cli.joining import JoiningTransport
 
 _HEAD_BYTES = 128 * 1024
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?").fullmatch
 _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class MessageError(Exception):
+    """A request that two readers could understand in two ways; the parser passes it on, and uvicorn answers with 400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,12 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Note that the request's head has ended."""
+        """Note that the request's head has ended.
+
+        Raises:
+            MessageError: see :func:`_check`.
+        """
+        _check(self.parser.get_http_version(), self.headers)
         self._in_head = False
         self._in_body = True
         self._forget_timer()
@@ -115,3 +129,18 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _check(version: str, headers: list[tuple[bytes, bytes]]) -> None:
+    """Check what the parser lets pass (RFC 9112 sections 3.2 and 6.1).
+
+    Raises:
+        MessageError: there is not one host, or a chunked body where there are none.
+    """
+    hosts = [value for name, value in headers if name == b"host"]
+    if version == "1.1":
+        if len(hosts) != 1 or _HOST(hosts[0]) is None:
+            raise MessageError
+    elif version != "1.0" or len(hosts) > 1 or any(name == b"transfer-encoding" for name, _ in headers):
+        # a proxy before us that takes the former version at its word would see another end of the body
+        raise MessageError

@@ -124,6 +124,49 @@ async def test_a_link_asks_for_the_second_factor(access):
     assert "Your account" in (await access.follow(await access.post("password", fields | {"code": code}))).text
 
 
+async def test_the_second_factor_of_a_link_cannot_be_guessed_for_long(access):
+    secret = pyotp.random_base32()
+    user = a_user(totp_secret=secret)
+    await access.store.keep_user(user)
+    shown = await access.http.get(await link_for(access.server, user))
+    fields = fields_of(shown.text) | {"password": NEW, "again": NEW}
+    for _ in range(MOST_FAILURES):
+        await access.post("password", fields | {"code": "000000"})
+    code = pyotp.TOTP(secret).at(int(access.clock.now))
+    assert (await access.post("password", fields | {"code": code})).status_code == 400
+
+
+async def test_another_password_ends_what_was_opened_for_one_before(access):
+    one_time = await reset_password(access.server, a_user())
+    seen = await access.sign_in(await access.follow(await access.http.get("account")), password=one_time)
+    link = await link_for(access.server, a_user())
+    access.clock.advance(2)
+    shown = await access.http.get(await link_for(access.server, a_user()))
+    chosen = fields_of(shown.text) | {"password": NEW, "again": NEW}
+    assert "Your account" in (await access.follow(await access.post("password", chosen))).text
+    late = fields_of(seen.text) | {"password": f"{NEW} of a thief", "again": f"{NEW} of a thief"}
+    assert (await access.post("password", late)).status_code == 400
+    assert (await access.http.get(link)).status_code == 400
+
+
+async def test_a_reset_ends_links_to_another_password(access):
+    link = await link_for(access.server, a_user())
+    access.clock.advance(2)
+    await reset_password(access.server, a_user())
+    assert (await access.http.get(link)).status_code == 400
+
+
+async def test_nobody_is_signed_in_by_the_form_of_another_browser(access):
+    shown = await access.http.get(await link_for(access.server, a_user()))
+    fields = fields_of(shown.text) | {"password": NEW, "again": NEW}
+    other = access.browser()
+    await other.get("login?request=account", follow_redirects=True)
+    refused = await other.post("password", data=fields)
+    assert refused.status_code == 400
+    assert "session" not in str(refused.headers.get("set-cookie"))
+    assert "Your account" in (await access.follow(await access.post("password", fields))).text
+
+
 async def test_a_reset_ends_sessions_grants_and_tokens(access):
     tokens = await access.tokens()
     access.server.verifier.verify(tokens["access_token"])

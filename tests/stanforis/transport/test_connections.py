@@ -163,3 +163,36 @@ async def test_a_client_that_goes_on_is_waited_for():
             await asyncio.sleep(0)
         assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1",
+        b"GET / HTTP/1.1\r\nhost: x\r\nhost: y",
+        b"GET / HTTP/1.1\r\nhost: x\r\nHost: x",
+        b"GET / HTTP/1.1\r\nhost: x, y",
+        b"GET / HTTP/1.1\r\nhost: x/y",
+        b"GET / HTTP/1.1\r\nhost: me@x",
+        b"GET / HTTP/1.0\r\nhost: x\r\nhost: y",
+        b"POST / HTTP/1.0\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0",
+        b"GET / HTTP/2.0\r\nhost: x",
+    ],
+)
+async def test_a_head_that_can_be_understood_in_two_ways_is_refused(head):
+    async with serving() as port:
+        answer = await asked(port, None, text=head + b"\r\nconnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.0",
+        b"GET / HTTP/1.1\r\nhost:",
+        *(b"GET / HTTP/1.1\r\nhost: " + host for host in (b"x:80", b"[::1]:1")),
+    ],
+)
+async def test_a_head_with_one_host_is_answered(head):
+    async with serving() as port:
+        assert (await asked(port, None, text=head + b"\r\nconnection: close\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
