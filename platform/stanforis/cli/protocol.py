@@ -21,7 +21,7 @@ _TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: c
 
 
 class MessageError(Exception):
-    """A request that two readers could understand in two ways; the parser passes it on, and uvicorn answers with 400."""
+    """A request that two readers could understand in two ways; the parser hands it on, and uvicorn answers with 400."""
 
 
 @dataclass(frozen=True, slots=True)
