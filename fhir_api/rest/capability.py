@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 import orjson
+from stanforis import SOFTWARE
 
 from conformance.compartments import compartments
 from fhir_api.formats.xml import to_xml
@@ -203,7 +204,7 @@ def _head() -> dict[str, Any]:
         "status": "active",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "kind": "instance",
-        "software": {"name": "Stanforis Health", "version": release},
+        "software": {"name": SOFTWARE, "version": release},
         "implementation": {"description": "A FHIR R4 server", "url": _LATER},
         "fhirVersion": "4.0.1",
         "format": formats,

@@ -22,6 +22,11 @@ def forget_running(folder: Path) -> None:
         _note(folder).unlink()
 
 
+def is_noted(folder: Path) -> bool:
+    """Tell whether a server of *folder* is noted: one is running, or was ended before it could take the note away."""
+    return _note(folder).exists()
+
+
 def running_base(folder: Path) -> str | None:
     """Return the FHIR base URL of the server of *folder*; None when no server asks for tokens there."""
     try:

@@ -19,6 +19,7 @@ from identity.access.hosting.authority import Authority
 from identity.access.hosting.running import running_base
 from stanforis.cli.credentials import LOCAL_BASE
 from stanforis.cli.databases import reached
+from stanforis.cli.registering import require_number
 from stanforis.settings import Settings
 
 Answer = BaseModel | Sequence[BaseModel] | None
@@ -39,6 +40,7 @@ def administer(settings: Settings, tenant: int, act: Act, *, as_json: bool) -> N
 
     Raises:
         AdministrationError: it cannot be done.
+        UnknownTenantError: there is no such tenant.
     """
     base = settings.base_url or running_base(settings.data) or LOCAL_BASE
     with reached(settings, "stanforis") as database:
@@ -60,6 +62,8 @@ def made(kind: type[BaseModel], told: dict[str, Any]) -> Any:
 
 
 async def _done(settings: Settings, tenant: int, act: Act) -> Answer:
+    # whom a tenant that is not there yet was given would be in the one that gets the number
+    await require_number(settings, tenant)
     authority = Authority(settings)
     await authority.start()
     try:

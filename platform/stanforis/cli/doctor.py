@@ -17,6 +17,8 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from identity.access.hosting.running import is_noted
+from stanforis import SOFTWARE
 from stanforis.cli import databases
 from stanforis.cli.listening import PortTakenError, exposed, open_listener
 from stanforis.errors import OperatorError
@@ -25,6 +27,7 @@ from stanforis.storage.embedded import FolderInUseError, find_programs
 
 _OLDEST_PYTHON = (3, 11)
 _ANSWER_SECONDS = 5.0
+_MOST_BYTES = 16 * 1024**2
 _FREE_BYTES = 1024**3
 _MEMORY_BYTES = 1024**3
 _BUILT_AFTER = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -118,21 +121,41 @@ def _port(settings: Settings) -> str:
     try:
         open_listener(settings.host, settings.port, exposed(settings, is_open=False)).close()
     except PortTakenError:
-        if _health(settings, "live") is not HTTPStatus.OK:
+        where = f"{settings.host}:{settings.port}"
+        if not _is_stanforis(settings):
             raise
-        return f"a server of ours answers on {settings.host}:{settings.port}"
+        if not is_noted(settings.data):
+            raise _NotWellError(
+                f"the Stanforis server on {where} is one of another data folder; choose another port."
+            ) from None
+        return f"a server of ours answers on {where}"
     return f"{settings.host}:{settings.port} is free"
 
 
 def _health(settings: Settings, what: str) -> HTTPStatus | None:
     """Return how a server at the address answers about its health; None where none of ours does."""
+    status, body = _answer(settings, f"/health/{what}")
+    return status if body.startswith(b'{"status":"') else None
+
+
+def _is_stanforis(settings: Settings) -> bool:
+    """Tell whether the server at the address says in its CapabilityStatement that it is of this program."""
+    status, body = _answer(settings, "/fhir/metadata")
+    try:
+        return status is HTTPStatus.OK and orjson.loads(body)["software"]["name"] == SOFTWARE
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _answer(settings: Settings, path: str) -> tuple[HTTPStatus | None, bytes]:
+    """Return what a server at the address answers to a GET; no status where there is no answer."""
     connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_ANSWER_SECONDS)
     try:
-        connection.request("GET", f"/health/{what}")
+        connection.request("GET", path, headers={"Accept": "application/fhir+json"})
         answer = connection.getresponse()
-        return HTTPStatus(answer.status) if answer.read().startswith(b'{"status":"') else None
+        return HTTPStatus(answer.status), answer.read(_MOST_BYTES)
     except (OSError, ValueError, http.client.HTTPException):
-        return None
+        return None, b""
     finally:
         connection.close()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -18,12 +17,11 @@ from fhir_api.opening import open_postgres
 from fhir_api.store.postgres.exporting import current_versions
 from fhir_api.store.postgres.store import PostgresStores
 from stanforis.cli import databases
+from stanforis.cli.registering import opened_registry
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
-from stanforis.storage.pool import Pool, PoolOptions
-from stanforis.tenancy.contexts import open_contexts
 from stanforis.tenancy.registry import Registry
-from stanforis.tenancy.tenants import PassageError, State, Tenant
+from stanforis.tenancy.tenants import PassageError, State, Tenant, UnknownTenantError
 
 _Answer = TypeVar("_Answer")
 _HOLDER = "stanforis tenant"
@@ -145,15 +143,9 @@ def _with_registry(settings: Settings, work: Callable[[Registry], Awaitable[_Ans
 
 
 async def _working(settings: Settings, work: Callable[[Registry], Awaitable[_Answer]]) -> _Answer:
-    async with _registry(settings) as registry:
-        return await work(registry)
-
-
-@asynccontextmanager
-async def _registry(settings: Settings) -> AsyncIterator[Registry]:
-    contexts = await open_contexts(settings.database_url, shared_sessions=settings.database_sessions_shared)
-    pool = Pool(PoolOptions(settings.database_app_url, size=1, shared_sessions=settings.database_sessions_shared))
-    try:
-        yield Registry(pool, contexts)
-    finally:
-        await pool.close()
+    async with opened_registry(settings) as registry:
+        try:
+            return await work(registry)
+        except UnknownTenantError as error:
+            there = ", ".join(tenant.slug for tenant in await registry.tenants())
+            raise UnknownTenantError(f"{str(error).removesuffix('.')}; there are: {there}.") from None

@@ -13,6 +13,7 @@ from stanforis.storage.embedded import EmbeddedPostgres
 
 from adapters.hl7.store.postgres import migrations as hl7
 from fhir_api.store.postgres import migrations
+from identity.access.store import migrations as access
 from tests.support.databases import speak_for, stores_on
 from tests.support.stores import deletion, update, write
 
@@ -23,6 +24,7 @@ def running(tmp_path_factory):
     with EmbeddedPostgres(tmp_path_factory.mktemp("data"), durable=False) as cluster:
         migrations.upgrade(cluster.connection.owner_dsn)
         hl7.upgrade(cluster.connection.owner_dsn)
+        access.upgrade(cluster.connection.owner_dsn)
         yield cluster
 
 
@@ -105,10 +107,17 @@ def test_others_are_not_touched(stanforis, running, tmp_path):
         (("create", "No Good"), "letters, digits and hyphens"),
         (("create", "default"), "already"),
         (("create", "fine", "--plan", "golden"), "no such plan"),
-        (("suspend", "nobody"), "There is no tenant 'nobody'"),
-        (("show", "nobody"), "There is no tenant 'nobody'"),
+        (("suspend", "nobody"), "There is no tenant 'nobody'; there are: default"),
+        (("show", "nobody"), "There is no tenant 'nobody'; there are: default"),
     ],
 )
 def test_what_cannot_be_done_is_told(stanforis, arguments, expected):
     code, _, err = stanforis("tenant", *arguments)
     assert (code, expected in err) == (1, True)
+
+
+def test_nobody_is_added_to_a_tenant_that_is_not_there_yet(stanforis):
+    added = stanforis("user", "add", "early", "--fhir-user", "Practitioner/1", "--tenant", "900")
+    assert (added[0], "There is no tenant 900; there are: 1 (default)" in added[2]) == (1, True)
+    assert stanforis("client", "add", "early", "--scope", "user/*.rs", "--tenant", "900")[0] == 1
+    assert stanforis("user", "list", "--tenant", "1")[0] == 0
