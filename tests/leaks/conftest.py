@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -76,6 +76,11 @@ async def client(app: Application) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def houses(app: Any, client: httpx.AsyncClient) -> list[House]:
     """The tenants, each with its resources."""
+    return await built(app, lambda _: client)
+
+
+async def built(app: Any, speaking: Callable[[int], httpx.AsyncClient]) -> list[House]:
+    """Return three new tenants of a server that was started, filled by the client *speaking* gives for each."""
     directory = app._stores.directory
     registry: Registry = directory.registry
     made = []
@@ -85,7 +90,7 @@ async def houses(app: Any, client: httpx.AsyncClient) -> list[House]:
         made.append(House(tenant.number, f"/t/{tenant.slug}/fhir", *words))
     await directory.refresh()
     for house in made:
-        await _fill(client, house)
+        await _fill(speaking(house.number), house)
     return made
 
 
