@@ -104,8 +104,8 @@ SEARCHES = [
     "Patient?_summary=count&family={family}", "Observation?patient={only}&_include=Observation:subject",
     "Patient?_list={only}", "_history", "Patient/_history", "Patient/shared/_history", "Patient?_content={secret}",
     "Observation?subject.organization.name={family}", "Patient?_elements=address", "Observation?date=2026-01-02",
-    "Patient?_filter=family eq {family}", "Patient?_filter=not(_id eq shared)", "Observation?_include:iterate=*&_revinclude=*",
-    "Patient?_has:Observation:subject:_has:Composition:subject:status=final", "Patient?_contained=both", "Group/{only}/*",
+    "Patient?_filter=family eq {family}", "Patient?_filter=not(_id eq shared)", "Patient?_contained=both",
+    "Observation?_include:iterate=*&_revinclude=*", "Patient?_has:Observation:subject:_id={only}",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ _FOR_PEOPLE = (
 )
 """What is granted at most by default; roles say what of it somebody has."""
 _REFERENCE = re.compile(r"(?:(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person)/[A-Za-z0-9.-]{1,64})?")
+_IN_THE_RECORD = frozenset({"Patient", "RelatedPerson", "Person"})
 PAGE = 200
 
 
@@ -60,7 +61,7 @@ class People:
         _check(person)
         password = accounts.one_time_password()
         is_administrator = accounts.ADMINISTRATOR in person.roles
-        told = person.model_dump() | {"login_name": login_name, "roles": tuple(person.roles)}
+        told = person.model_dump() | _of_the_record(person) | {"login_name": login_name, "roles": tuple(person.roles)}
         told["scope"] = person.scope or (accounts.ADMINISTRATORS_SCOPE if is_administrator else _FOR_PEOPLE)
         user = User(
             user_id=new_id(),
@@ -144,6 +145,14 @@ class People:
         if user is None:
             raise UnknownError("There is nobody with this id or login name.")
         return user
+
+
+def _of_the_record(person: Person) -> dict[str, str]:
+    """Return what the resource of somebody who is in the record tells of them, as far as it was not told."""
+    resource_type, _, logical_id = person.fhir_user.partition("/")
+    told = {"subject_type": "person"} if resource_type in _IN_THE_RECORD else {}
+    told |= {"patient": logical_id} if resource_type == "Patient" else {}
+    return {name: value for name, value in told.items() if name not in person.model_fields_set}
 
 
 def _check(person: Person | PersonChange) -> None:

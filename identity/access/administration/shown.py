@@ -45,8 +45,10 @@ class Person(_Shown):
     login_name: str = Field(min_length=1, max_length=200, description="What the person types.")
     name: str = Field("", max_length=200, description="What the person is called on pages.")
     fhir_user: str = Field("", max_length=200, description="The person's resource, such as `Practitioner/1`.")
-    patient: str | None = Field(None, max_length=64, description="Logical id of the person's own Patient.")
-    subject_type: SubjectType = "practitioner"
+    patient: str | None = Field(
+        None, max_length=64, description="Logical id of the person's own Patient; by default that of `fhir_user`."
+    )
+    subject_type: SubjectType = Field("practitioner", description="By default `person` where `fhir_user` is a patient.")
     scope: str | None = Field(None, description="The most that may be granted in the person's name.")
     roles: list[str] = Field(default_factory=list, description="Names of roles.")
     organisation: str | None = Field(None, max_length=64, description="Id of the organisation.")

@@ -24,8 +24,12 @@ def add_user(
     name: Called = None,
     roles: RoleNames = None,
     fhir_user: FhirUser = None,
-    patient: Annotated[str | None, typer.Option(help="Logical id of the person's own Patient.")] = None,
-    subject_type: Annotated[str | None, typer.Option(help="practitioner or person.")] = None,
+    patient: Annotated[
+        str | None, typer.Option(help="Logical id of the person's own Patient; by default that of --fhir-user.")
+    ] = None,
+    subject_type: Annotated[
+        str | None, typer.Option(help="practitioner or person; by default person where --fhir-user is a patient.")
+    ] = None,
     scope: Scope = None,
     organisation: Organisation = None,
     facility: Facility = None,

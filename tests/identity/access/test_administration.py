@@ -112,6 +112,23 @@ async def test_who_is_changed_loses_tokens(administered):
 
 
 @pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"fhir_user": "Patient/ana"}, ("ana", "person")),
+        ({"fhir_user": "Patient/ana", "patient": "bea", "subject_type": "practitioner"}, ("bea", "practitioner")),
+        ({"fhir_user": "Patient/ana", "patient": None}, (None, "person")),
+        ({"fhir_user": "RelatedPerson/1"}, (None, "person")),
+        ({"fhir_user": "Practitioner/1"}, (None, "practitioner")),
+        ({}, (None, "practitioner")),
+    ],
+)
+async def test_somebody_in_the_record_is_that_patient(administered, told, expected):
+    assert (await administered.http.post("/users", json={"login_name": "ana", **told})).status_code == 201
+    known = (await administered.http.get("/users/ana")).json()
+    assert (known["patient"], known["subject_type"]) == expected
+
+
+@pytest.mark.parametrize(
     ("changed", "status"),
     [
         ({"login_name": ""}, 422),
