@@ -15,6 +15,7 @@ from identity.access.clock import Clock
 from identity.access.errors import InvalidTokenError
 from identity.access.tokens.compact import MEMBERS, Jws, parse
 from identity.access.tokens.jwk import VerificationKey
+from identity.access.tokens.reading import UnreadableError, read_json
 
 LONGEST = 300
 """Seconds for which an assertion may be good."""
@@ -43,8 +44,8 @@ def read_assertion(token: str) -> tuple[Jws, Assertion]:
     """
     jws = parse(token, TYPES, MEMBERS | {"jku"})
     try:
-        return jws, msgspec.json.decode(jws.payload, type=Assertion)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return jws, read_json(jws.payload, Assertion)
+    except UnreadableError:
         raise InvalidTokenError("an assertion has iss, sub, aud, exp and jti") from None
 
 
@@ -79,6 +80,6 @@ def claims_of(jws: Jws) -> dict[str, Any]:
         InvalidTokenError: they are no JSON object.
     """
     try:
-        return msgspec.json.decode(jws.payload, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return read_json(jws.payload, dict[str, Any])
+    except UnreadableError:
         raise InvalidTokenError("the claims are no JSON object") from None

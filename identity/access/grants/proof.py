@@ -19,6 +19,7 @@ from identity.access.errors import InvalidTokenError
 from identity.access.tokens.algorithms import KeyRefusedError
 from identity.access.tokens.compact import encode, parse
 from identity.access.tokens.jwk import public_jwk, read_key, thumbprint
+from identity.access.tokens.reading import UnreadableError, read_json
 
 FirstUse = Callable[[str, str, float, float], Awaitable[bool]]
 FRESH = 60
@@ -56,8 +57,8 @@ async def proven_key(
     jws = parse(proof, frozenset({"dpop+jwt"}), frozenset({"alg", "typ", "jwk"}))
     try:
         key = read_key(jws.header.get("jwk"))
-        claims = msgspec.json.decode(jws.payload, type=_Proof)
-    except (KeyRefusedError, msgspec.DecodeError, UnicodeDecodeError):
+        claims = read_json(jws.payload, _Proof)
+    except (KeyRefusedError, UnreadableError):
         raise InvalidTokenError("a proof has a public jwk in its header and the claims jti, htm, htu and iat") from None
     if jws.header.get("alg") != key.algorithm.name or not key.verify(jws.signed, jws.signature):
         raise InvalidTokenError("the key of the proof did not make its signature by its own algorithm")

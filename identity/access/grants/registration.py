@@ -22,6 +22,7 @@ from identity.access.store.records import Client, ClientAuthentication, GrantTyp
 from identity.access.tokens.algorithms import KeyRefusedError
 from identity.access.tokens.compact import parse
 from identity.access.tokens.jwk import read_key_set
+from identity.access.tokens.reading import UnreadableError, read_json
 
 _STATED = frozenset({"client_name", "scope", "grant_types", "redirect_uris"})
 _WITHOUT_PERSON = frozenset({GrantType.CLIENT_CREDENTIALS.value, GrantType.TOKEN_EXCHANGE.value})
@@ -54,8 +55,8 @@ async def register(server: Server, document: bytes) -> dict[str, Any]:
 
 def _metadata(server: Server, document: bytes) -> _Metadata:
     try:
-        said = msgspec.json.decode(document, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        said = read_json(document, dict[str, Any])
+    except UnreadableError:
         raise _impossible("expected is a JSON object") from None
     statement = said.pop("software_statement", None)
     if not isinstance(statement, str):

@@ -19,6 +19,7 @@ from identity.access.grants.server import Server
 from identity.access.people.signing_in import SignedIn
 from identity.access.store.records import Passkey, User
 from identity.access.tokens.compact import decode, encode
+from identity.access.tokens.reading import UnreadableError, read_json
 
 SECONDS = 300
 """How long a challenge is good."""
@@ -99,7 +100,7 @@ async def register(server: Server, user: User, browser: str, credential: str, na
             expected_origin=_origin(server),
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except (WebAuthnException, ValueError, KeyError, TypeError, RecursionError):
         return None
     passkey = Passkey(
         credential_id=encode(verified.credential_id),
@@ -150,7 +151,7 @@ async def sign_in(server: Server, browser: str, credential: str) -> SignedIn | N
             credential_current_sign_count=passkey.sign_count,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError):
+    except (WebAuthnException, ValueError, KeyError, TypeError, RecursionError):
         return None
     await server.store.keep_passkey(msgspec.structs.replace(passkey, sign_count=verified.new_sign_count))
     return SignedIn(user, METHODS)
@@ -173,8 +174,8 @@ def _challenge_in(credential: str) -> bytes | None:
 
 def _read(text: str | bytes) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return read_json(text, dict[str, Any])
+    except UnreadableError:
         return {}
 
 

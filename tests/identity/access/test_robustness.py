@@ -12,10 +12,21 @@ from stanforis.tenancy.contexts import Contexts
 
 from identity.access.errors import InvalidTokenError, UnavailableError
 from identity.access.grants.server import Server
+from identity.access.people.passkeys import sign_in
 from identity.access.store.postgres import PostgresAccessStores
 from identity.access.tokens.claims import Confirmation
 from identity.access.tokens.signing import signed_access_token
-from tests.support.access import FHIR, ISSUER, Access, access_claims, refusal
+from tests.support.access import (
+    ASSERTION_TYPE,
+    FHIR,
+    ISSUER,
+    Access,
+    access_claims,
+    client_key,
+    part,
+    raw_part,
+    refusal,
+)
 
 PATHS = [
     "token",
@@ -161,3 +172,28 @@ async def test_apps_in_a_browser_may_read_answers_but_not_pages(access):
     assert refused.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in (await access.open()).headers
     assert (await access.http.options("consent", headers=asked)).status_code == 405
+
+
+NESTED = b'{"z":' + b"[" * 1500 + b"]" * 1500 + b"}"
+ASSERTION = f"{part({'alg': 'ES384', 'kid': client_key().public.kid})}.{raw_part(NESTED)}.{'x' * 128}"
+PROOF = f"{part({'alg': 'ES256', 'typ': 'dpop+jwt', 'jwk': client_key('ES256').public.jwk()})}.{raw_part(NESTED)}.eHh4"
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status"),
+    [
+        ("register", {"content": NESTED}, 400),
+        ("token", {"data": {"client_assertion_type": ASSERTION_TYPE, "client_assertion": ASSERTION}}, 401),
+        ("token", {"data": {"client_id": "app"}, "headers": {"dpop": PROOF}}, 400),
+    ],
+)
+async def test_json_that_nests_without_end_is_refused(access, path, sent, status):
+    more = {"grant_type": "refresh_token", "refresh_token": "x", "scope": "user/*.rs"}
+    if "data" in sent:
+        sent = sent | {"data": more | sent["data"]}
+    answer = await access.browser().post(path, **sent)
+    assert (answer.status_code, "error" in answer.json()) == (status, True)
+
+
+async def test_a_passkey_that_nests_without_end_is_refused():
+    assert await sign_in(Access().server, "browser", NESTED.decode()) is None
