@@ -83,6 +83,7 @@ def add_contained(entries: IndexEntries, contained: Sequence[dict[str, Any]], ex
     for reference in list(entries.references):
         if (place := places.get(reference.target)) is not None:
             entries.tokens.append(TokenEntry(link_key(reference.parameter), None, place))
+            entries.gathered.add(link_key(reference.parameter))
 
 
 def _add(
@@ -94,19 +95,23 @@ def _add(
         mine, theirs = getattr(entries, name), getattr(found, name)
         present.update(entry.parameter for entry in theirs)
         mine += [entry._replace(parameter=contained_key(position, entry.parameter)) for entry in theirs]
+    # the id is not among them: it may be another one each time, and so would be the set
+    entries.gathered.update(contained_key(position, entry.parameter) for entry in found.tokens)
     moved = {contained_key(position, key): (contained_key(position, part), only)
              for key, (part, only) in found.shared.items()}  # fmt: skip
     entries.shared = {**entries.shared, **moved}
     resource_type = inner["resourceType"]
     values = frozenset([resource_type, *(codes[key] for key in present if key in codes)])
-    entries.words.append(WordsEntry(_mark(resource_type, position, PRESENT).key, values))
+    mark = _mark(resource_type, position, PRESENT)
+    entries.words.append(WordsEntry(mark.key, values))
+    entries.gathered.add(mark.key)
     if logical_id := inner.get("id"):
         entries.tokens.append(TokenEntry(_mark(resource_type, position, "_id").key, None, logical_id))
 
 
 def _mark(resource_type: str, position: int, mark: str) -> Parameter:
     key = contained_key(position, parameter_key(resource_type, mark))
-    return Parameter(resource_type, mark, "token", key, "", "")
+    return Parameter(resource_type, mark, "token", key, "", "", is_gathered=mark == PRESENT)
 
 
 def _present(resource_type: str, position: int, value: str) -> Clause:
@@ -158,7 +163,9 @@ def _moved(clause: Clause, resource_type: str, position: int) -> Clause:
     def moved(parameter: Parameter) -> Parameter:
         parts = tuple(contained_key(position, part) for part in parameter.parts)
         later = None if parameter.later is None else contained_key(position, parameter.later)
-        return replace(parameter, key=contained_key(position, parameter.key), parts=parts, later=later)
+        is_gathered = parameter.type == "token" and not parameter.is_identifier
+        key = contained_key(position, parameter.key)
+        return replace(parameter, key=key, parts=parts, later=later, is_gathered=is_gathered)
 
     def each(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
         return tuple(_moved(inner, resource_type, position) for inner in clauses)
@@ -198,7 +205,9 @@ def chained(clause: ChainClause, place: str) -> Clause | None:
     inner = dict(clause.targets).get(resource_type)
     if inner is None:
         return None
-    link = replace(clause.reference, type="token", key=link_key(clause.reference.key), parts=(), only=None)
+    link = replace(
+        clause.reference, type="token", key=link_key(clause.reference.key), parts=(), only=None, is_gathered=True
+    )
     points = ValueClause(link, None, (TokenValue(None, place),))
     return AllClause((points, contained_at(resource_type, int(position), (inner,))))
 

@@ -168,6 +168,7 @@ class IndexEntries:
 
     *low* is the resource's primary clinical date (low end, milliseconds), or ``EARLIEST`` where it has none: "newest
     first" means newest by this date. *shared*: the parameters whose entries are here, but need not be kept.
+    *gathered*: the keys of tokens and texts that many resources have together, so that a store may keep a set once.
     """
 
     low: int
@@ -183,3 +184,4 @@ class IndexEntries:
     texts: list[TextEntry] = field(default_factory=list)
     words: list[WordsEntry] = field(default_factory=list)
     shared: Shared = field(default_factory=lambda: NOTHING_SHARED)
+    gathered: set[int] = field(default_factory=set)

@@ -49,6 +49,7 @@ class Parameter(Struct, frozen=True):
         only: the entries of *parts* that point at another type than this are none of its own; None where all are.
         later: the key of what follows the first word of each family name it looks at; None where it looks at none.
         by_sound: a string parameter on names; its texts are what their words sound like.
+        is_gathered: its entries are among ``IndexEntries.gathered``.
     """
 
     resource_type: str
@@ -68,6 +69,7 @@ class Parameter(Struct, frozen=True):
     only: str | None = None
     later: int | None = None
     by_sound: bool = False
+    is_gathered: bool = False
 
     @property
     def numbers(self) -> tuple[int, ...]:

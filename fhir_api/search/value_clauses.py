@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from fhir_api.search.definitions import SearchDefinitions
+from fhir_api.search.entries import parameter_key
 from fhir_api.search.query import (
     AllClause,
     AnyClause,
@@ -97,7 +98,9 @@ class ValueReader:
     def _texts(parameter: Parameter, texts: Sequence[str]) -> Clause:
         """Return the clause that one of the texts beside the parameter's codes begins with one of *texts*."""
         values = tuple(StringValue(unescape(text)) for text in texts)
-        places = (replace(parameter, key=key, is_identifier=False, parts=(), only=None) for key in parameter.texts)
+        is_base = parameter.key == parameter_key(parameter.resource_type, parameter.code)
+        place = replace(parameter, is_identifier=False, parts=(), only=None, is_gathered=is_base)
+        places = (replace(place, key=key) for key in parameter.texts)
         clauses = tuple(ValueClause(place, "text", values) for place in places)
         return clauses[0] if len(clauses) == 1 else AnyClause(clauses)
 

@@ -70,6 +70,8 @@ class Extractor:
                 add_words(entries, resource_type, tree)
             if self._whole and (inside := tree.get("contained")):
                 add_contained(entries, inside, self._inner, self._codes)
+            if self._whole:
+                entries.gathered.update(text.parameter for text in entries.texts)
         except (AttributeError, TypeError, ValueError, KeyError, FhirPathEvaluationError):
             # no cause: it would carry values of a patient
             raise refuse(

@@ -34,7 +34,7 @@ from fhir_api.search.folding import fold
 from fhir_api.search.types.units import conversion
 from fhir_api.store.postgres.hashing import Hasher, leading, tells
 
-INDEX_VERSION = 12
+INDEX_VERSION = 13
 """Raised with every change after which equal entries make other rows, or equal resources other entries."""
 
 FOLDED_LENGTH = 500
@@ -46,6 +46,10 @@ def long_key(parameter: int) -> int:
     """Return the key under which resources are marked that have a longer text for a parameter."""
     return parameter_key("#long", str(parameter))
 
+
+GATHERED = parameter_key("#gathered", "")
+"""The parameter under which a resource has one row for the set of all that many resources have together. Under the
+negative of its own number ``token_code`` leads from a value of a parameter to the sets that have it."""
 
 NARROW = 32 * 86_400_000
 """Milliseconds: intervals up to a month lie under their parameter's number, wider ones under its negative. So a search
@@ -155,6 +159,7 @@ class Encoder:
             self._measured(rows, quantity, self._unit(codes, quantity.parameter, quantity), primary, rid)
         self._texts(rows, entries.texts, rid, primary, codes)
         self._words(rows, entries.words, rid, primary, codes)
+        self._gather(rows, entries.gathered, rid, primary, codes)
         for composite in _kept(entries.composites, shared):
             self._composite(rows, composite, rid, primary, codes)
         return rows if _all_different(rows) else _distinct(rows)
@@ -194,6 +199,20 @@ class Encoder:
                 codes.new[key] = (parameter, self.hasher.word(first), hashed, None, "")
                 for word in others:
                     codes.new[parameter, hashed, word] = (parameter, self.hasher.word(word), hashed, None, "")
+
+    def _gather(self, rows: IndexRows, gathered: set[int], rid: int, low: int, codes: Codes) -> None:
+        """Put one row, for the set of their values, in place of the rows of *gathered* parameters."""
+        members = frozenset(
+            (number, value) for number, value, *_ in rows.token if isinstance(number, int) and number in gathered
+        )
+        if not members:
+            return
+        hashed = self.hasher.gathered(members)
+        rows.token = [row for row in rows.token if row[0] not in gathered]
+        rows.token.append((GATHERED, hashed, low, rid))
+        if (GATHERED, hashed, "0") not in codes.known:
+            for place, (parameter, value) in enumerate(members):
+                codes.new[GATHERED, hashed, str(place)] = (-parameter, value, hashed, None, "")
 
     def _identifier(self, entry: IdentifierEntry) -> list[int]:
         hasher = self.hasher

@@ -6,6 +6,8 @@ collides with another one's. Results are signed, as PostgreSQL's bigint is.
 
 from __future__ import annotations
 
+import marshal
+
 from xxhash import xxh3_64_intdigest
 
 from fhir_api.model.derived import Derived
@@ -24,6 +26,7 @@ class Hasher:
         self._seed = seed % _WRAP
         self._tokens: dict[tuple[str | None, str], int] = {}
         self._sets: dict[frozenset[str], int] = {}
+        self._gathered: dict[frozenset[tuple[object, ...]], int] = {}
         self._texts = Derived[str, list[int]](lambda texts: [self.text(text) for text in texts])
 
     def text(self, text: str) -> int:
@@ -88,6 +91,15 @@ class Hasher:
             if len(self._sets) > _SETS_LIMIT:
                 self._sets.clear()
             known = self._sets[words] = self.text(f"\x07{' '.join(sorted(words))}")
+        return known
+
+    def gathered(self, members: frozenset[tuple[object, ...]]) -> int:
+        """Return the hash of a set of parameters with hashes of their values."""
+        known = self._gathered.get(members)
+        if known is None:
+            if len(self._gathered) > _SETS_LIMIT:
+                self._gathered.clear()
+            known = self._gathered[members] = self.content(marshal.dumps(sorted(members, key=str), 2))
         return known
 
     def dimension(self, dimension: str) -> int:

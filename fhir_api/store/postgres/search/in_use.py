@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fhir_api.search.query import Parameter
 from fhir_api.store.port import ValueInUse
+from fhir_api.store.postgres.encode import GATHERED
 from fhir_api.store.postgres.session import Fetch, fenced
 
 # A code stays known when nobody has it any more, so its rows are asked. Uris are found by leaps from one to the next:
@@ -19,13 +20,18 @@ _LEAPS = (
     f"SELECT ({_NEXT.format(behind=' AND x.folded > step.folded')}) FROM step WHERE step.folded IS NOT NULL) "
     "SELECT step.folded FROM step WHERE step.folded IS NOT NULL"
 )
+_IN_SETS = (
+    "SELECT FROM fhir.token_code m CROSS JOIN LATERAL (SELECT FROM fhir.token x WHERE x.tenant_id = c.tenant "
+    f"AND x.param = {GATHERED} AND x.hash = m.hash LIMIT 1) x "
+    "WHERE m.tenant_id = c.tenant AND m.param = -k.param AND m.code_hash = k.hash OFFSET 0"
+)
 VALUES = fenced(
     "x.param, x.system, x.code",
     "SELECT u.param, u.system, u.code FROM ("
     "SELECT k.param, k.system, k.code FROM fhir.token_code k "
     "WHERE k.tenant_id = c.tenant AND k.param = ANY($2::integer[]) "
-    "AND EXISTS (SELECT FROM fhir.token x WHERE x.tenant_id = c.tenant AND x.param = k.param AND x.hash = k.hash "
-    "OFFSET 0) "
+    "AND (EXISTS (SELECT FROM fhir.token x WHERE x.tenant_id = c.tenant AND x.param = k.param AND x.hash = k.hash "
+    f"OFFSET 0) OR EXISTS ({_IN_SETS})) "
     "UNION ALL "
     "SELECT p.param, NULL, f.folded FROM unnest($3::integer[]) p(param) "
     f"CROSS JOIN LATERAL ({_LEAPS}) f) u OFFSET 0",

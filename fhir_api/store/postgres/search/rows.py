@@ -24,13 +24,13 @@ from fhir_api.search.query import (
     ValueClause,
 )
 from fhir_api.search.types.ranges import has_ranges
-from fhir_api.store.postgres.encode import FOLDED_LENGTH, NARROW
+from fhir_api.store.postgres.encode import FOLDED_LENGTH, GATHERED, NARROW
 from fhir_api.store.postgres.hashing import Hasher
 from fhir_api.store.postgres.search.positions import near
 from fhir_api.store.postgres.search.quantities import Quantities
 from fhir_api.store.postgres.search.references import References
 from fhir_api.store.postgres.search.texts import Texts
-from fhir_api.store.postgres.search.tokens import Tokens
+from fhir_api.store.postgres.search.tokens import Tokens, sets_with
 from fhir_api.store.postgres.statement import Arguments
 
 KEYED = {"token": "hash", "reference": "target"}
@@ -165,7 +165,11 @@ class RowFinder:
             case "token":
                 key, parts = self.place(parameter)
                 are_rare = parameter.is_identifier and clause.modifier is None and _are_many_codes(values)
-                return replace(self._tokens(key, values, clause.modifier), parts=parts, are_rare=are_rare)
+                found = self._tokens(key, values, clause.modifier)
+                if parameter.is_gathered:
+                    hashes = f"ARRAY[{found.hashes}]" if found.is_one else found.hashes
+                    return Keys("token", self._arguments.bind(GATHERED, "integer"), sets_with(key, parts, hashes))
+                return replace(found, parts=parts, are_rare=are_rare)
             case "reference" if clause.modifier == "identifier":
                 key = self._arguments.bind(parameter.key, "integer")
                 return Keys("token", key, self.references.logical(values))

@@ -60,3 +60,15 @@ class Tokens:
 
     def _hash_array(self, hashes: Sequence[int]) -> str:
         return self._arguments.bind(list(hashes), "bigint[]")
+
+
+def sets_with(key: str, parts: str, values: str) -> str:
+    """Return SQL for the hashes of the sets in which the parameter has one of *values*, SQL of a ``bigint[]``.
+
+    *key* and *parts* are as in :class:`fhir_api.store.postgres.search.rows.Keys`.
+    """
+    members = f"ANY(ARRAY(SELECT -p.number FROM unnest({parts}) p(number)))" if parts else f"-{key}"
+    return (
+        "ARRAY(SELECT DISTINCT k.hash FROM fhir.token_code k WHERE k.tenant_id = c.tenant "
+        f"AND k.param = {members} AND k.code_hash = ANY({values}))"
+    )
