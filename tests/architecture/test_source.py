@@ -106,6 +106,51 @@ def test_only_settings_read_the_environment():
     assert not found
 
 
+SPEAKING = frozenset({"aiohttp", "http.client", "httpx", "requests", "urllib.request", "urllib3"})
+"""Modules that ask others over HTTP."""
+COMMANDS_OF_THE_OPERATOR = {
+    "platform/stanforis/cli/doctor.py",
+    "platform/stanforis/cli/hl7_operation.py",
+    "platform/stanforis/cli/loading/client.py",
+}
+"""They ask the server that whoever typed the command named."""
+CONNECTING = frozenset({"open_connection", "create_connection", "sock_connect", "getaddrinfo", "gethostbyname"})
+CONNECTS = {
+    "adapters/hl7/mllp/client.py": "destinations of messages stand in files of the operator",
+    "platform/stanforis/cli/listening.py": "asks on which addresses of its own to listen",
+    "platform/stanforis/outbound/client.py": "the one way out",
+}
+
+
+def test_there_is_one_way_out():
+    found = {
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sources()
+        if str(path.relative_to(ROOT)) not in COMMANDS_OF_THE_OPERATOR
+        for node in ast.walk(_tree(path))
+        for name in _imported(node) & SPEAKING
+    }
+    found |= {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.attr}"
+        for path in sources()
+        if str(path.relative_to(ROOT)) not in CONNECTS
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in CONNECTING
+    }
+    assert not found, "requests to the outside go by stanforis.outbound: see docs/transport.md"
+
+
+def _imported(node: ast.AST) -> set[str]:
+    """Return the modules that a statement imports, with those they are in."""
+    if isinstance(node, ast.Import):
+        names = [each.name for each in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        names = [node.module, *(f"{node.module}.{each.name}" for each in node.names)]
+    else:
+        return set()
+    return {".".join(parts[:length]) for name in names for parts in [name.split(".")] for length in range(1, 3)}
+
+
 @pytest.mark.parametrize("name", ["server.lock", "dev.lock"])
 def test_lock_files_pin_by_hash_and_name_no_index(name):
     text = (ROOT / "requirements" / name).read_text()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +23,17 @@ _WIDE = 200
 _REFUSED, _MISSING = 401, 404
 _LISTED = ("number", "received_at", "sender", "type", "control_id", "state", "reason")
 _SENDERS = ("name", "last_at", "is_silent", "last_hour", "waiting", "lag_seconds", "parked", "dead")
+
+
+class _Staying(HTTPRedirectHandler):
+    """Follows no redirects: a token would travel along."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Go nowhere; the answer is told as a refusal."""
+
+
+# nor does a token go by a proxy that the environment names for the world outside
+_OPENER = build_opener(_Staying, ProxyHandler({}))
 
 
 class Interface:
@@ -62,7 +73,7 @@ class Interface:
         headers = {**self._credentials.headers(), "Content-Type": "application/json", "Accept": "application/json"}
         request = Request(self._base + path, body, headers, method=method)  # noqa: S310 - http, or https
         try:
-            with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - the same
+            with _OPENER.open(request, timeout=_SECONDS) as answer:
                 return json.load(answer)
         except HTTPError as error:
             raise OperatorError(_told(error)) from None

@@ -40,6 +40,7 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Any]] = []
         self.answers: list[tuple[int, Any]] = []
+        self.location = ""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,6 +49,8 @@ class Server:
                 server.asked.append((self.command, self.path, json.loads(body) if body else None))
                 status, told = server.answers.pop(0)
                 self.send_response(status)
+                if server.location:
+                    self.send_header("location", server.location)
                 self.end_headers()
                 self.wfile.write(json.dumps(told).encode())
 
@@ -65,6 +68,10 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
+    yield from serving()
+
+
+def serving() -> Iterator[Server]:
     server = Server()
     thread = Thread(target=server.http.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -104,6 +111,23 @@ def test_senders_end_with_what_there_is_to_look_at(server, changed, code):
     server.answers = [(200, [SENDER | changed])]
     found = run(server, "senders")
     assert (found.exit_code, "north/REG" in found.stdout) == (code, True)
+
+
+@pytest.fixture
+def other() -> Iterator[Server]:
+    yield from serving()
+
+
+def test_no_token_goes_to_a_proxy_or_where_an_answer_points(server, other, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{other.http.server_port}")
+    monkeypatch.setenv("no_proxy", "")
+    server.answers = [(200, [SENDER])]
+    assert run(server, "senders").exit_code == 0
+    server.answers = [(302, {})]
+    server.location = f"{other.base}/elsewhere"
+    assert run(server, "senders").exit_code != 0
+    assert other.asked == []
 
 
 def test_messages_are_replayed(server):
