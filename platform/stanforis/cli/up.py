@@ -29,6 +29,7 @@ from stanforis.storage.embedded import EmbeddedPostgres
 from stanforis.storage.secrets import installation_secret
 from stanforis.telemetry import configure_logging, metrics, resolved_format
 from stanforis.transport.cors import by_address
+from stanforis.transport.own_host import OwnHost
 from stanforis.transport.shell import Shell
 from stanforis.transport.tls import certificate_of
 
@@ -93,7 +94,7 @@ def up(
         metrics.share(stack.enter_context(_counts_folder()))
         app = _prepared(database, create_app, is_open=is_open)
         stack.enter_context(_noted(settings, is_open=is_open))
-        serve = _serving(app, listener, shared_counts(workers), settings, database.postgres)
+        serve = _serving(app, listener, shared_counts(workers), settings, database.postgres, is_open=is_open)
         processes = workers
         if hl7 is not None:
             processes = workers + settings.hl7_processes
@@ -122,10 +123,14 @@ def _serving(
     counts: memoryview,
     settings: Settings,
     postgres: EmbeddedPostgres | None,
+    *,
+    is_open: bool,
 ) -> Run:
     """Return what an API process does."""
     certificate = certificate_of(settings)
     app = Shell(app, settings, len(counts), getattr(app, "who_allows", by_address))
+    if is_open:
+        app = OwnHost(app, settings.base_url)
 
     def serve(slot: int, on_ready: Callable[[], None]) -> None:
         if postgres is not None:

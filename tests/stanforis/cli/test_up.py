@@ -275,7 +275,7 @@ def test_it_starts_again_at_once_after_a_kill(tmp_path: Path):
 
 def test_a_second_stop_does_not_wait_for_requests(tmp_path: Path):
     with serving(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port), timeout=30) as asking:
-        asking.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        asking.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
         wait_until(lambda: connections_to(server.port), "the request arrives")
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: len(children(server.process.pid)) < 2, "the idle one ends")
