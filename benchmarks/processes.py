@@ -77,14 +77,20 @@ def _stat(pid: int) -> list[str]:
 
 
 @contextmanager
-def started(command: Sequence[str], announced: str) -> Iterator[Served]:
+def started(command: Sequence[str], announced: str, **environment: str) -> Iterator[Served]:
     """Run *command*, which prints ``… http://…`` in a line that starts with *announced*, and end it afterwards.
+
+    Its environment is that of this process and *environment*.
 
     Raises:
         TimeoutError: it does not announce itself.
     """
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **environment},
     )
     try:
         yield Served(process.pid, _base(process, announced))
@@ -103,8 +109,8 @@ def _base(process: subprocess.Popen[str], announced: str) -> str:
     raise TimeoutError("the server did not say that it is ready")
 
 
-def stanforis(folder: Path, workers: int) -> list[str]:
+def stanforis(folder: Path, workers: int, *, is_open: bool = True) -> list[str]:
     """Return the command of ``stanforis up`` without a line for each request."""
     os.environ["STANFORIS_LOG_REQUESTS"] = "false"
-    arguments = ["up", "--open", "--data", str(folder), "--port", "0", "--workers", str(workers)]
+    arguments = ["up", "--data", str(folder), "--port", "0", "--workers", str(workers), *(["--open"] * is_open)]
     return ["-c", "from stanforis.cli import main; main()", *arguments]
