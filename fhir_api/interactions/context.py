@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Protocol
+
+from msgspec import Struct
 
 from fhir_api.access.access import Access
 from fhir_api.access.caller import Caller
@@ -79,9 +81,8 @@ class Assessing:
     extensions: str = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """One request's world.
+class Context(Struct, frozen=True):
+    """One request's world; a new one is made for every request that goes on record.
 
     Attributes:
         store: the tenant's store.
@@ -100,13 +101,13 @@ class Context:
     store: TenantStore
     rules: Rules
     base_url: str
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     check_structure: bool = True
     definitions: TenantDefinitions | None = None
     claims: Claims | None = None
-    assessing: Assessing = field(default_factory=Assessing)
+    assessing: Assessing = Assessing()
     parameters: TenantParameters | None = None
-    caller: Caller = field(default_factory=lambda: Caller.unlimited(1))
+    caller: Caller = Caller.unlimited(1)
     access: Access | None = None
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import replace
 from typing import cast
+
+from msgspec.structs import replace
 
 from fhir_api.interactions.conditional_references import ConditionalReferences, is_conditional, unmatched
 from fhir_api.interactions.conditions import lock_name

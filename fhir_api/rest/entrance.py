@@ -6,8 +6,9 @@ Spec: https://hl7.org/fhir/R4/security.html#authentication
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from fhir_api.interactions.context import Context
 from fhir_api.model.errors import ErrorKind, FhirError, refuse
@@ -41,8 +42,7 @@ class Head(NamedTuple):
     identity: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(Struct, frozen=True):
     """Somebody who was let in.
 
     Attributes:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import structs
+
 from fhir_api.access.access import Access
 from fhir_api.access.caller import Caller
 from fhir_api.access.decision import Rulebook
@@ -125,14 +127,14 @@ class TokenEntrance:
         policies = await self._authority.policies(caller.tenant)
         access = self._access(caller, policies, await self._register(caller.tenant, contexts).in_force())
         context = contexts.for_host(None)
-        return replace(context, store=guarded(context.store, access), caller=caller, access=access)
+        return structs.replace(context, store=guarded(context.store, access), caller=caller, access=access)
 
     def _stranger(self, head: Head) -> Admitted:
         """Let somebody in who may see nothing but what is for everybody."""
         context = self._context(head, head.tenant or DEFAULT_TENANT)
         caller = Caller(context.caller.tenant, subject_type="person", permissions=_NOBODY)
         access = Access(caller, Rulebook(context.rules.search))
-        return Admitted(replace(context, store=guarded(context.store, access), caller=caller, access=access))
+        return Admitted(structs.replace(context, store=guarded(context.store, access), caller=caller, access=access))
 
     async def _let_in(self, head: Head, verified: Verified, policies: Policies, in_force: InForce) -> Admitted:
         tenant = verified.claims.identity.tenant
@@ -143,7 +145,7 @@ class TokenEntrance:
             if not access.rules.policy.rights(caller).breaks_glass:
                 raise not_permitted()
             await ask_for_review(context.store, context.rules.extract, caller)
-        return Admitted(replace(context, store=guarded(context.store, access), caller=caller, access=access))
+        return Admitted(structs.replace(context, store=guarded(context.store, access), caller=caller, access=access))
 
     def _access(self, caller: Caller, policies: Policies, in_force: InForce) -> Access:
         rules = self._contexts(caller.tenant).for_host(None).rules

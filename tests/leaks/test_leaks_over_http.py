@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from fhir_api.rest.routes import ROUTES
 from fhir_api.rest.wiring import Route

@@ -15,6 +15,7 @@ from fhir_api.model.errors import FhirError
 from fhir_api.model.versions import StoredVersion
 from fhir_api.store.collisions import CollisionError
 from fhir_api.store.port import Expect, Write
+from fhir_api.store.postgres.arrays import bigints
 from fhir_api.store.postgres.encode import CodeKey, Codes
 from fhir_api.store.postgres.gathering import Outcome
 from fhir_api.store.postgres.own import STALE
@@ -94,8 +95,8 @@ async def _send(shared: Shared, plan: Plan, tenant_id: int, connection: Connecti
         return
     statement, arguments = plan.statement(context)
     if batch is not None:
-        statement = f"{statement}, {record_call(len(arguments) + 1)}"
-        arguments += arguments_of(batch, wait=True)
+        statement = f"{statement}, {record_call(len(arguments) + 1, 'fhir.bigints')}"
+        arguments += arguments_of(batch, wait=True, pack=bigints)
     try:
         await connection.fetch(statement, *arguments)
     except asyncpg.PostgresError as error:

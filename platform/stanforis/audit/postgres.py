@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -13,20 +13,25 @@ from stanforis.storage.connection import Connection
 from stanforis.storage.pool import Pool, PoolTimeoutError
 from stanforis.tenancy.contexts import DIRECTORY, Contexts
 
-_ADDED = ("bigint", "integer", "bytea", "bytea", "bigint[]", "boolean")
 _UNAVAILABLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, PoolTimeoutError)
 _SEALS_AT_ONCE = 1000
 
 
-def call(first: int) -> str:
-    """Return the call that stores a batch for the tenant of the context ``$1``, with arguments from *first* on."""
-    given = (f"${first + place}::{cast}" for place, cast in enumerate(_ADDED))
+def call(first: int, terms: str = "bigint[]") -> str:
+    """Return the call that stores a batch for the tenant of the context ``$1``, with arguments from *first* on.
+
+    Args:
+        first: number of the first argument.
+        terms: type by which the terms are handed over.
+    """
+    casts = ("bigint", "integer", "bytea", "bytea", terms, "boolean")
+    given = (f"${place}::{cast}" for place, cast in enumerate(casts, first))
     return f"audit.add(tenancy.enter($1), {', '.join(given)})"
 
 
-def arguments(batch: Batch, *, wait: bool) -> list[Any]:
-    """Return the arguments of :func:`call`."""
-    return [batch.at, batch.events, batch.body, batch.mac, batch.terms, wait]
+def arguments(batch: Batch, *, wait: bool, pack: Callable[[Sequence[int]], object] = list) -> list[Any]:
+    """Return the arguments of :func:`call`; *pack* makes the terms ready for their type."""
+    return [batch.at, batch.events, batch.body, batch.mac, pack(batch.terms), wait]
 
 
 ADD = f"SELECT {call(2)}"

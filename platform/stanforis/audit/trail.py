@@ -60,6 +60,7 @@ class Trail:
         self._keeps = keeps
         self._most_waiting = most_waiting
         self._waiting: defaultdict[int, list[Record]] = defaultdict(list)
+        self._of_tenants: dict[int, TenantTrail] = {}
         self._count = 0
         self._comes = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -68,7 +69,10 @@ class Trail:
 
     def for_tenant(self, tenant: int) -> TenantTrail:
         """Return the trail of one tenant."""
-        return TenantTrail(self, tenant)
+        known = self._of_tenants.get(tenant)
+        if known is None:
+            known = self._of_tenants[tenant] = TenantTrail(self, tenant)
+        return known
 
     async def start(self) -> None:
         """Make room for the months to come, and begin to write.

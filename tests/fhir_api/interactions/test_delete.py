@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from fhir_api.interactions.context import Limits
 from fhir_api.interactions.delete import conditional_delete

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
 from fhir_api.formats.xml import from_xml
 from fhir_api.interactions.context import Context

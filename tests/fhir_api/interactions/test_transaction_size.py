@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from fhir_api.interactions.bundle import process_bundle
 from fhir_api.interactions.context import Limits

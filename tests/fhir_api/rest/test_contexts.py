@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from fhir_api.interactions.context import Context
 from fhir_api.rest.contexts import Contexts
