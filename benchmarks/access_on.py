@@ -1,8 +1,8 @@
 """What access control, or the audit trail, costs a server on a socket: one with it and one without, asked by turns.
 
-    python -m benchmarks.access_on [--audit] [--patients 200] [--rounds 5] [--seconds 4] [--connections 8]
+    python -m benchmarks.access_on [--audit] [--patients 200] [--rounds 5] [--seconds 4] [--workers 1]
 
-Both are ``stanforis up`` with one API process, on PostgreSQL of their own, with the same resources. Without ``--audit``
+Both are ``stanforis up``, on PostgreSQL of their own, with the same resources. Without ``--audit``
 neither has the audit trail; with it both have access control. Needs ``wrk``. CPU is of the server's processes and their
 PostgreSQL, for each request.
 """
@@ -102,9 +102,9 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, kind: Kind) -> Iterator[Server]:
-    """Give a server of a kind with a data folder of its own."""
-    command = stanforis(folder, 1, is_open=kind.is_open)
+def serving(folder: Path, kind: Kind, workers: int) -> Iterator[Server]:
+    """Give a server of a kind with so many API processes and a data folder of its own."""
+    command = stanforis(folder, workers, is_open=kind.is_open)
     with started(command, "FHIR R4 at ", STANFORIS_AUDIT=kind.audit) as served:
         yield Server(served, {"Content-Type": _JSON} | ({} if kind.is_open else _authorization(folder)))
 
@@ -147,7 +147,10 @@ def measured(given: argparse.Namespace, folder: Path) -> dict[tuple[str, bool], 
     """Return what all rounds found, by request and by whether the server has what is measured."""
     kinds = (_ON, _AUDITED) if given.audit else (_OPEN, _ON)
     found: dict[tuple[str, bool], list[Measured]] = {}
-    with serving(folder / "without", kinds[0]) as without, serving(folder / "with", kinds[1]) as with_it:
+    with (
+        serving(folder / "without", kinds[0], given.workers) as without,
+        serving(folder / "with", kinds[1], given.workers) as with_it,
+    ):
         for server in (without, with_it):
             _fill(server, given.patients)
         for number in range(given.rounds + 1):
@@ -174,6 +177,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--connections", type=int, default=8)
     given = parser.parse_args()
     with TemporaryDirectory() as folder:

@@ -55,14 +55,11 @@ class Touched:
 
     __slots__ = ("entities", "found", "patients")
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, versions: Iterable[StoredVersion]) -> None:
+        """Tell of *versions* that were given."""
         self.entities: dict[str, None] = {}
         self.found: dict[str, None] = {}
         self.patients: set[str] = set()
-
-    def add(self, versions: Iterable[StoredVersion]) -> None:
-        """Add versions that were given."""
         for version in versions:
             patients = patients_of(version)
             self.patients |= patients
@@ -76,7 +73,7 @@ class Visit:
         trail: where it goes on record.
     """
 
-    __slots__ = ("_at", "_caller", "_head", "_identity", "_read", "_route", "_written", "trail")
+    __slots__ = ("_at", "_caller", "_given", "_head", "_identity", "_written", "trail")
 
     def __init__(self, trail: TenantTrail, caller: Caller, head: Head, identity: str = "") -> None:
         """Begin with a request's head."""
@@ -85,12 +82,12 @@ class Visit:
         self._head = head
         self._identity = identity
         self._at = now()
-        self._read = Touched()
+        self._given: list[StoredVersion] = []
         self._written = False
 
     def gave(self, versions: Iterable[StoredVersion]) -> None:
         """Note that versions were given to the caller."""
-        self._read.add(versions)
+        self._given.extend(versions)
 
     def wrote(self) -> None:
         """Note that what was written is stored, and on record."""
@@ -102,7 +99,7 @@ class Visit:
         for version in versions:
             patients |= patients_of(version)
         if action == "D":
-            patients |= self._read.patients
+            patients |= Touched(self._given).patients
         entities = tuple(f"{version.key}/_history/{version.version_id}" for version in versions)
         return self._record(_CHANGES[action], action, _CREATED if action == "C" else 200, entities, patients=patients)
 
@@ -112,7 +109,7 @@ class Visit:
         status = outcome.response.status
         if status < _REFUSED and (interaction in _UNRECORDED or (self._written and not self._gave_more(interaction))):
             return None
-        read = self._read
+        read = Touched(self._given)
         query = outcome.request.query if outcome.request else self._head.query
         entities, found = [*read.entities], [*read.found]
         if interaction in _BY_KEY or status >= _REFUSED:
@@ -131,7 +128,7 @@ class Visit:
 
     def _gave_more(self, interaction: str) -> bool:
         """Tell whether the caller, who wrote, was also given what he had not sent."""
-        return interaction not in _WRITES and bool(self._read.entities or self._read.found)
+        return interaction not in _WRITES and bool(self._given)
 
     def _asked_patient(self) -> set[str]:
         segments = self._head.segments
