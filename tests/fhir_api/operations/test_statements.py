@@ -48,8 +48,8 @@ def statements(record, monkeypatch):
     fetch = asyncpg.Connection.fetch
 
     async def counted(self, statement, *arguments, **options):
-        # what a statement may cost is asked once in a process
-        if not statement.startswith("EXPLAIN"):
+        # what a statement may cost is asked once in a process, and the trail is stored and sealed in its own time
+        if not statement.startswith("EXPLAIN") and " audit." not in statement:
             seen.append(statement)
         return await fetch(self, statement, *arguments, **options)
 
