@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 
 from fhir_api.app import Application
 from tests.support.applications import BASE
 from tests.support.bundles import entry, transact
+from tests.support.statements import noted
 
 OBSERVATIONS = 60
 
@@ -44,17 +44,7 @@ async def record(client):
 @pytest.fixture
 def statements(record, monkeypatch):
     """The statements of reading from now on."""
-    seen: list[str] = []
-    fetch = asyncpg.Connection.fetch
-
-    async def counted(self, statement, *arguments, **options):
-        # what a statement may cost is asked once in a process, and the trail is stored and sealed in its own time
-        if not statement.startswith("EXPLAIN") and " audit." not in statement:
-            seen.append(statement)
-        return await fetch(self, statement, *arguments, **options)
-
-    monkeypatch.setattr(asyncpg.Connection, "fetch", counted)
-    return seen
+    return noted(monkeypatch)
 
 
 @pytest.mark.parametrize(

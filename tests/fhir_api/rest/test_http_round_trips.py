@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncpg
 import httpx
 import pytest
 
 from fhir_api.app import Application
 from tests.fhir_api.rest.conftest import JSON
 from tests.support.applications import BASE
+from tests.support.statements import noted
 
 
 @pytest.mark.parametrize(
@@ -17,18 +17,10 @@ from tests.support.applications import BASE
 async def test_a_request_that_reads_is_one_statement(
     app_on_postgres: Application, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    seen: list[str] = []
-    fetch = asyncpg.Connection.fetch
-
-    async def counted(self, statement, *arguments, **options):
-        seen.append(statement)
-        return await fetch(self, statement, *arguments, **options)
-
     await app_on_postgres.start()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app_on_postgres), base_url=BASE) as client:
         await client.put("/Patient/p", json={"resourceType": "Patient", "id": "p"}, headers=JSON)
-        await client.get(url)  # what a statement may cost is asked once in a process
-        monkeypatch.setattr(asyncpg.Connection, "fetch", counted)
+        seen = noted(monkeypatch)
         assert (await client.get(url)).status_code == 200
         # what is sent later, beside requests, is not the request's
         asked = len(seen)
