@@ -43,6 +43,8 @@ _REFUSED = 400
 _CREATED = 201
 _KEY_SEGMENTS = 2
 _MOST_NAMES = 30
+_HELD = 100
+"""How many versions a visit holds until it looks at them; a long request would keep the bodies of all its pages."""
 _NAME = re.compile(r"[a-z_][a-z0-9-]{0,63}(?::[A-Za-z]{1,64})?(?:\.[A-Za-z0-9:.\-]{1,120})?")
 
 
@@ -55,11 +57,14 @@ class Touched:
 
     __slots__ = ("entities", "found", "patients")
 
-    def __init__(self, versions: Iterable[StoredVersion]) -> None:
-        """Tell of *versions* that were given."""
+    def __init__(self) -> None:
+        """Begin with nothing."""
         self.entities: dict[str, None] = {}
         self.found: dict[str, None] = {}
         self.patients: set[str] = set()
+
+    def add(self, versions: Iterable[StoredVersion]) -> None:
+        """Add versions that were given."""
         for version in versions:
             patients = patients_of(version)
             self.patients |= patients
@@ -73,7 +78,7 @@ class Visit:
         trail: where it goes on record.
     """
 
-    __slots__ = ("_at", "_caller", "_given", "_head", "_identity", "_written", "trail")
+    __slots__ = ("_at", "_caller", "_given", "_head", "_identity", "_touched", "_written", "trail")
 
     def __init__(self, trail: TenantTrail, caller: Caller, head: Head, identity: str = "") -> None:
         """Begin with a request's head."""
@@ -82,12 +87,15 @@ class Visit:
         self._head = head
         self._identity = identity
         self._at = now()
+        self._touched = Touched()
         self._given: list[StoredVersion] = []
         self._written = False
 
     def gave(self, versions: Iterable[StoredVersion]) -> None:
         """Note that versions were given to the caller."""
         self._given.extend(versions)
+        if len(self._given) > _HELD:
+            self._read()
 
     def wrote(self) -> None:
         """Note that what was written is stored, and on record."""
@@ -99,7 +107,7 @@ class Visit:
         for version in versions:
             patients |= patients_of(version)
         if action == "D":
-            patients |= Touched(self._given).patients
+            patients |= self._read().patients
         entities = tuple(f"{version.key}/_history/{version.version_id}" for version in versions)
         return self._record(_CHANGES[action], action, _CREATED if action == "C" else 200, entities, patients=patients)
 
@@ -109,7 +117,7 @@ class Visit:
         status = outcome.response.status
         if status < _REFUSED and (interaction in _UNRECORDED or (self._written and not self._gave_more(interaction))):
             return None
-        read = Touched(self._given)
+        read = self._read()
         query = outcome.request.query if outcome.request else self._head.query
         entities, found = [*read.entities], [*read.found]
         if interaction in _BY_KEY or status >= _REFUSED:
@@ -128,7 +136,13 @@ class Visit:
 
     def _gave_more(self, interaction: str) -> bool:
         """Tell whether the caller, who wrote, was also given what he had not sent."""
-        return interaction not in _WRITES and bool(self._given)
+        return interaction not in _WRITES and bool(self._given or self._touched.entities or self._touched.found)
+
+    def _read(self) -> Touched:
+        """Return what was given so far; each version is looked at once, and not before: most writes need none of it."""
+        self._touched.add(self._given)
+        self._given.clear()
+        return self._touched
 
     def _asked_patient(self) -> set[str]:
         segments = self._head.segments
