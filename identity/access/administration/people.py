@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from msgspec.structs import replace
-
 from identity.access.administration.errors import AdministrationError, TakenError, UnknownError
 from identity.access.administration.roles import OWNER
 from identity.access.administration.shown import KnownPerson, Link, Most, Name, OneTime, Person, PersonChange
@@ -85,9 +83,8 @@ class People:
         told = change.model_dump(exclude_unset=True)
         if "roles" in told:
             told["roles"] = tuple(told["roles"])
-        changed = replace(user, **told)
         # An access token says what was true when it was made.
-        return KnownPerson.of(await accounts.end_sessions(self._server, changed))
+        return KnownPerson.of(await accounts.end_sessions(self._server, user, **told))
 
     async def reset_password(self, name: str) -> OneTime:
         """Return a one-time password for somebody; sessions and grants end.
@@ -117,7 +114,7 @@ class People:
         user = await self._user(name)
         for passkey in await self._server.store.passkeys(user.user_id):
             await self._server.store.drop_passkey(passkey.credential_id)
-        return KnownPerson.of(await accounts.end_sessions(self._server, replace(user, totp_secret=None)))
+        return KnownPerson.of(await accounts.end_sessions(self._server, user, totp_secret=None))
 
     async def end_sessions(self, name: str) -> KnownPerson:
         """End everything that somebody has signed in to: sessions, grants and tokens.

@@ -6,8 +6,7 @@ A password that somebody else chose is good for one sign-in, which asks for anot
 from __future__ import annotations
 
 import secrets
-
-from msgspec.structs import replace
+from typing import Any
 
 from identity.access.grants.server import Server
 from identity.access.people.passwords import hashed
@@ -51,35 +50,40 @@ async def first_administrator(server: Server) -> str | None:
 async def reset_password(server: Server, user: User) -> str:
     """Return a one-time password for *user*; what the user had signed in to is over."""
     password = one_time_password()
-    changed = replace(
-        user,
-        password_hash=hashed(password),
-        must_change_password=True,
-        password_until=server.clock() + ONE_TIME_SECONDS,
-    )
-    await end_sessions(server, changed)
+    until = server.clock() + ONE_TIME_SECONDS
+    await end_sessions(server, user, password_hash=hashed(password), must_change_password=True, password_until=until)
     await let_try_again(server, user)
     return password
 
 
-def set_password(user: User, password: str) -> User:
-    """Return *user* with a password of their own choice.
+async def choose_password(server: Server, user: User, password: str) -> User | None:
+    """Give *user* a password of their own choice and return them; what they had signed in to is over.
+
+    None where another password was set since *user* was looked up: what showed that they may choose was for that one.
 
     Raises:
         ValueError: it is too short, too long, or too easy to guess.
     """
     if normal_name(user.login_name) in password.casefold() or len(set(password)) < _LEAST_LETTERS:
         raise ValueError("a password holds more than the login name, or than a few letters again and again")
-    return replace(user, password_hash=hashed(password), must_change_password=False, password_until=0)
-
-
-async def end_sessions(server: Server, user: User) -> User:
-    """Return *user*, kept; what the user signed in to so far is over: sessions, grants and tokens."""
     now = server.clock()
-    changed = replace(user, valid_from=now)
-    await server.store.keep_user(changed)
-    await server.revoke(user.user_id, now + STAFF_SECONDS)
+    chosen = {"password_hash": hashed(password), "must_change_password": False, "password_until": 0, "valid_from": now}
+    changed = await server.store.change_user(user.user_id, chosen, user.password_hash)
+    if changed is not None:
+        await _revoke(server, user, now)
     return changed
+
+
+async def end_sessions(server: Server, user: User, **changes: Any) -> User:
+    """Return *user* with *changes*, kept; what the user signed in to so far is over: sessions, grants and tokens."""
+    now = server.clock()
+    changed = await server.store.change_user(user.user_id, changes | {"valid_from": now})
+    await _revoke(server, user, now)
+    return changed or user
+
+
+async def _revoke(server: Server, user: User, now: float) -> None:
+    await server.revoke(user.user_id, now + STAFF_SECONDS)
 
 
 async def let_try_again(server: Server, user: User) -> None:

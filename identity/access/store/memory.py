@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -66,6 +66,14 @@ class MemoryAccessStore:
     async def keep_user(self, user: User) -> None:
         """See the port."""
         self._users[user.user_id] = user
+
+    async def change_user(self, user_id: str, changes: Mapping[str, Any], password_hash: str = "") -> User | None:
+        """See the port."""
+        user = self._users.get(user_id)
+        if user is None or password_hash not in ("", user.password_hash):
+            return None
+        changed = self._users[user_id] = replace(user, **changes)
+        return changed
 
     async def user(self, user_id: str) -> User | None:
         """See the port."""

@@ -6,7 +6,7 @@ A store exists only for a tenant; nothing in it can be reached from the store of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from identity.access.store.records import Client, Family, Passkey, Role, Rule, Ticket, TicketKind, User
 
@@ -29,6 +29,18 @@ class UserStore(Protocol):
 
     async def keep_user(self, user: User) -> None:
         """Add *user* or replace the one with its id."""
+
+    async def change_user(self, user_id: str, changes: Mapping[str, Any], password_hash: str = "") -> User | None:
+        """Change attributes of a user and leave the others as they are, whoever changes them at the same time.
+
+        Args:
+            user_id: whose.
+            changes: attributes by name; neither ``user_id`` nor ``login_name``.
+            password_hash: where it is given, the user is changed only while this is theirs.
+
+        Returns:
+            The user as they are then; None where there is none, or one with another password.
+        """
 
     async def user(self, user_id: str) -> User | None:
         """Return the user with this id."""

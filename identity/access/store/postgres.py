@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -84,6 +84,11 @@ class PostgresAccessStore:
     async def keep_user(self, user: User) -> None:
         """See the port."""
         await self._value("keep_account", user.user_id, user.login_name, _encode(user))
+
+    async def change_user(self, user_id: str, changes: Mapping[str, Any], password_hash: str = "") -> User | None:
+        """See the port."""
+        told = _encode(changes).decode()
+        return _decoded(await self._value("change_account", user_id, told, password_hash), User)
 
     async def user(self, user_id: str) -> User | None:
         """See the port."""

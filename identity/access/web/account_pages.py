@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 import pyotp
 from fastapi import APIRouter, Request, Response
-from msgspec.structs import replace
 
 from identity.access.grants.parameters import Parameters, read_parameters
 from identity.access.grants.server import Server
@@ -109,7 +108,7 @@ async def _add_totp(people: People, request: Request, user: User, sent: Paramete
     key = sent.get("totp", "")
     if user.totp_secret is not None or not await is_code(people.server, user, key, sent.get("code", "")):
         return await _shown(people, request, failed=True)
-    await people.server.store.keep_user(replace(user, totp_secret=key))
+    await people.server.store.change_user(user.user_id, {"totp_secret": key})
     return None
 
 

@@ -5,11 +5,13 @@ Spec: https://pages.nist.gov/800-63-4/sp800-63b.html#passwordver
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fastapi import Request, Response
 
 from identity.access.grants.parameters import Parameters
 from identity.access.grants.server import Server
-from identity.access.people.accounts import end_sessions, set_password
+from identity.access.people.accounts import choose_password
 from identity.access.people.sessions import form_token
 from identity.access.people.signing_in import SignedIn
 from identity.access.people.way_in import close_way_in, shows_code, way_in
@@ -79,13 +81,11 @@ async def chosen(request: Request, server: Server, sent: Parameters) -> SignedIn
     is_good = password == sent.get("again") and (
         not needs_code or await shows_code(server, ticket, user, sent.get("code", ""))
     )
+    changed = None
     if is_good:
-        try:
-            changed = set_password(user, password)
-        except ValueError:
-            is_good = False
-    if not is_good:
+        with suppress(ValueError):
+            changed = await choose_password(server, user, password)
+    if changed is None:
         return password_page(request, server, ticket, handle, needs_code=needs_code, failed=True)
     await close_way_in(server, ticket)
-    methods = found.methods or (_WITH_CODE if needs_code else _PASSWORD)
-    return SignedIn(await end_sessions(server, changed), methods)
+    return SignedIn(changed, found.methods or (_WITH_CODE if needs_code else _PASSWORD))

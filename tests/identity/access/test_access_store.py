@@ -54,6 +54,29 @@ async def test_clients_and_users_come_back_as_they_were_kept(access_store):
     assert await access_store.client("other") is None
 
 
+async def test_attributes_of_a_user_are_changed_one_by_one(access_store):
+    await access_store.keep_user(replace(USER, name="Zoë \\u0041", valid_from=NOW + 0.125))
+    changed = await access_store.change_user("u1", {"is_active": False, "roles": ("nurse",), "totp_secret": None})
+    assert changed == await access_store.user("u1")
+    assert changed == replace(USER, name="Zoë \\u0041", valid_from=NOW + 0.125, is_active=False, roles=("nurse",))
+    assert await access_store.change_user("u2", {"is_active": False}) is None
+    assert await access_store.user("u2") is None
+
+
+async def test_a_user_with_another_password_is_left_alone(access_store):
+    await access_store.keep_user(USER)
+    assert await access_store.change_user("u1", {"name": "A"}, "y") is None
+    assert await access_store.user("u1") == USER
+    assert await access_store.change_user("u1", {"name": "A"}, "x") == replace(USER, name="A")
+
+
+async def test_of_changes_at_the_same_time_none_is_lost(access_store):
+    await access_store.keep_user(USER)
+    fields = ("name", "organisation", "facility", "patient", "totp_secret", "scope", "fhir_user")
+    await asyncio.gather(*(access_store.change_user("u1", {field: field}) for field in fields))
+    assert await access_store.user("u1") == replace(USER, **{field: field for field in fields})
+
+
 async def test_consents_replace_each_other(access_store):
     assert await access_store.consent("u1", "app") == ""
     await access_store.keep_consent("u1", "app", "openid")

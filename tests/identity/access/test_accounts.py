@@ -10,11 +10,11 @@ import pyotp
 import pytest
 
 from identity.access.people.accounts import (
+    choose_password,
     end_sessions,
     first_administrator,
     one_time_password,
     reset_password,
-    set_password,
 )
 from identity.access.people.passkeys import MOST
 from identity.access.people.signing_in import MOST_FAILURES
@@ -355,9 +355,32 @@ async def test_a_bound_token_needs_its_key_at_userinfo(access):
     assert (await access.http.get("userinfo", headers=shown | {"DPoP": proof})).status_code == 401
 
 
-def test_set_password_forgets_that_it_had_to_change():
-    changed = set_password(a_user(must_change_password=True, password_until=5.0), PASSWORD)
+async def test_a_chosen_password_need_not_be_changed(access):
+    user = a_user(must_change_password=True, password_until=5.0)
+    await access.store.keep_user(user)
+    changed = await choose_password(access.server, user, PASSWORD)
+    assert changed is not None
     assert (changed.must_change_password, changed.password_until) == (False, 0)
+
+
+async def test_a_lock_at_the_same_moment_is_not_lost(access):
+    # each knows the person as they were before the other
+    before = a_user()
+    await end_sessions(access.server, before, is_active=False)
+    await choose_password(access.server, before, NEW)
+    await end_sessions(access.server, before, totp_secret="JBSWY3DPEHPK3PXP")
+    kept = await access.store.user(before.user_id)
+    assert kept is not None
+    assert (kept.is_active, kept.totp_secret) == (False, "JBSWY3DPEHPK3PXP")
+    assert kept.password_hash != before.password_hash
+
+
+async def test_a_password_is_not_chosen_in_place_of_one_that_was_reset_meanwhile(access):
+    before = a_user()
+    one_time = await reset_password(access.server, before)
+    assert await choose_password(access.server, before, NEW) is None
+    shown = await access.sign_in(await access.follow(await access.http.get("account")), password=one_time)
+    assert "Choose a password" in shown.text
 
 
 def test_the_issuer_of_these_tests_can_have_passkeys():
