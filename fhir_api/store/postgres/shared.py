@@ -19,6 +19,7 @@ from fhir_api.store.postgres.guard import Guard
 from fhir_api.store.postgres.lookups import Lookups
 from fhir_api.store.postgres.own import LOAD, Own, loaded
 from fhir_api.store.postgres.search.counts import Counts
+from fhir_api.store.postgres.search.written import Written
 from fhir_api.store.postgres.volleys import Volleys
 from fhir_api.store.postgres.writes import Indexing
 
@@ -74,6 +75,7 @@ class Shared:
     Attributes:
         pool: connections that requests are answered by.
         looks: a connection that tells what the others wait for.
+        written: the statements that searches came to lately.
     """
 
     pool: Pool
@@ -83,6 +85,7 @@ class Shared:
     guard: Guard = field(default_factory=lambda: Guard(Limits()))
     rids: list[range] = field(default_factory=list)
     remembered: Recent[int, OfTenant] = field(default_factory=lambda: Recent(MOST_TENANTS))
+    written: Written = field(default_factory=Written)
     zone_of: Callable[[int], tzinfo | None] = _as_the_installation
     zones: dict[tzinfo, Indexing] = field(default_factory=dict)
 

@@ -125,7 +125,8 @@ class _PostgresReader:
     async def search(self, query: Query) -> Page:
         """See :class:`fhir_api.store.port.Reader`."""
         counts = self._shared.of(self._tenant_id).counts
-        return await self._guarded(RequestClass.SEARCH, lambda fetch: run.page(fetch, query, self._indexing, counts))
+        written, indexing = self._shared.written, self._indexing
+        return await self._guarded(RequestClass.SEARCH, lambda fetch: run.page(fetch, query, indexing, counts, written))
 
     async def explain(self, query: Query) -> list[ExplainedStatement]:
         """See :class:`fhir_api.store.explaining.Explaining`."""

@@ -21,6 +21,7 @@ from fhir_api.store.explaining import ExplainedStatement, IndexUse
 from fhir_api.store.postgres.arrays import PackedBigints
 from fhir_api.store.postgres.search import run
 from fhir_api.store.postgres.search.counts import Counts
+from fhir_api.store.postgres.search.written import Written
 from fhir_api.store.postgres.writes import Indexing
 
 _NAME: Final = "stanforis_explained"
@@ -42,7 +43,7 @@ async def explained(connection: Connection, tenant: str, query: Query, indexing:
         found.append(ExplainedStatement(statement, served, plan))
         return await connection.fetch(statement, tenant, *arguments)
 
-    await run.page(fetch, query, indexing, Counts())
+    await run.page(fetch, query, indexing, Counts(), Written())
     return found
 
 

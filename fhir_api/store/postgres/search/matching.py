@@ -104,6 +104,11 @@ class Matching:
         return driver if is_free and isinstance(driver, HasClause) else None
 
     @property
+    def has_one_way(self) -> bool:
+        """Whether its statement does not depend on what is stored: counting chooses the way of chains and ``_has``."""
+        return not any(isinstance(clause, ChainClause | HasClause) for clause in self.query.clauses)
+
+    @property
     def has_other_starts(self) -> bool:
         """Whether it could start at another clause."""
         return choose(self.query.clauses, without=self._chosen.driver).driver is not None

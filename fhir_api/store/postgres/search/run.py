@@ -23,23 +23,33 @@ from fhir_api.store.postgres.search.order import Start
 from fhir_api.store.postgres.search.pointed_at import way_from
 from fhir_api.store.postgres.search.statements import Search
 from fhir_api.store.postgres.search.together import together
+from fhir_api.store.postgres.search.written import Noted, Written
 from fhir_api.store.postgres.session import Fetch
 from fhir_api.store.postgres.types import type_names
 from fhir_api.store.postgres.writes import Indexing
 
 
-async def page(fetch: Fetch, query: Query, indexing: Indexing, counts: Counts) -> Page:
-    """Return one page of a search, see :class:`fhir_api.store.port.Reader`; *counts* keeps what is counted."""
-    query = replace(query, clauses=await _for_tables(fetch, query.clauses, indexing))
-    query = replace(query, clauses=await together(fetch, query, indexing))
-    links = places.links(query.clauses)
-    if links and (query.count == 0 or query.total is not Total.NONE):
-        query, links = replace(query, clauses=await places.leading_inside(fetch, query.clauses)), []
-    total = await _total(fetch, query, indexing, counts)
-    if query.count == 0:
-        return Page([], total=total)
-    by_name = sorts_by_name(query)
-    search, rows = await _found(fetch, unordered(query) if by_name else query, indexing, counts, links)
+async def page(fetch: Fetch, query: Query, indexing: Indexing, counts: Counts, written: Written) -> Page:
+    """Return one page of a search, see :class:`fhir_api.store.port.Reader`.
+
+    *counts* keeps what is counted, *written* the statements of pages.
+    """
+    total, by_name = None, sorts_by_name(query)
+    found = await written.found(fetch, query)
+    if found is None:
+        asked, noted = query, Noted(fetch)
+        query = replace(query, clauses=await _for_tables(noted, query.clauses, indexing))
+        query = replace(query, clauses=await together(noted, query, indexing))
+        links = places.links(query.clauses)
+        if links and (query.count == 0 or query.total is not Total.NONE):
+            query, links = replace(query, clauses=await places.leading_inside(noted, query.clauses)), []
+        total = await _total(noted, query, indexing, counts)
+        if query.count == 0:
+            return Page([], total=total)
+        found = await _found(noted, unordered(query) if by_name else query, indexing, counts, links)
+        if not by_name and not links:
+            written.keep(asked, found[0], noted.asked)
+    search, rows = found
     placed = await search.placed(fetch, rows)
     order, began = search.order, search.began(rows)
     if by_name:
