@@ -105,8 +105,13 @@ class Matching:
 
     @property
     def has_one_way(self) -> bool:
-        """Whether its statement does not depend on what is stored: counting chooses the way of chains and ``_has``."""
-        return not any(isinstance(clause, ChainClause | HasClause) for clause in self.query.clauses)
+        """Whether its statement does not depend on what is stored.
+
+        Counting chooses the way of chains and ``_has``; a walk of so many rows may fill a page today and not tomorrow.
+        """
+        return self._most is None and not any(
+            isinstance(clause, ChainClause | HasClause) for clause in self.query.clauses
+        )
 
     @property
     def has_other_starts(self) -> bool:
