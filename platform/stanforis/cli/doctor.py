@@ -6,15 +6,17 @@ import http.client
 import os
 import platform
 import shutil
+import ssl
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
 import orjson
+from cryptography import x509
 from rich.console import Console
 
 from identity.access.hosting.running import is_noted
@@ -24,12 +26,14 @@ from stanforis.cli.listening import PortTakenError, exposed, open_listener
 from stanforis.errors import OperatorError
 from stanforis.settings import Settings
 from stanforis.storage.embedded import FolderInUseError, find_programs
+from stanforis.transport.tls import certificate_of
 
 _OLDEST_PYTHON = (3, 11)
 _ANSWER_SECONDS = 5.0
 _MOST_BYTES = 16 * 1024**2
 _FREE_BYTES = 1024**3
 _MEMORY_BYTES = 1024**3
+_RENEWED_BEFORE = timedelta(days=14)
 _BUILT_AFTER = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -149,7 +153,7 @@ def _is_stanforis(settings: Settings) -> bool:
 
 def _answer(settings: Settings, path: str) -> tuple[HTTPStatus | None, bytes]:
     """Return what a server at the address answers to a GET; no status where there is no answer."""
-    connection = http.client.HTTPConnection(settings.host, settings.port, timeout=_ANSWER_SECONDS)
+    connection = _connection(settings)
     try:
         connection.request("GET", path, headers={"Accept": "application/fhir+json"})
         answer = connection.getresponse()
@@ -158,6 +162,29 @@ def _answer(settings: Settings, path: str) -> tuple[HTTPStatus | None, bytes]:
         return None, b""
     finally:
         connection.close()
+
+
+def _connection(settings: Settings) -> http.client.HTTPConnection:
+    if not settings.tls_certificate:
+        return http.client.HTTPConnection(settings.host, settings.port, timeout=_ANSWER_SECONDS)
+    # the certificate is of the public name, not of this address, and is a check by itself; nothing secret is sent
+    trusting = ssl.create_default_context()
+    trusting.check_hostname = False
+    trusting.verify_mode = ssl.CERT_NONE
+    return http.client.HTTPSConnection(settings.host, settings.port, timeout=_ANSWER_SECONDS, context=trusting)
+
+
+def _certificate(settings: Settings) -> str:
+    if certificate_of(settings) is None:
+        return "none: this server does not speak TLS itself"
+    path = Path(settings.tls_certificate)
+    ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    if ends - datetime.now(UTC) < _RENEWED_BEFORE:
+        raise _NotWellError(
+            f"the certificate in {path} is good until {ends:%Y-%m-%d %H:%M} UTC only; put a new one there, which a "
+            "running server reads by itself."
+        )
+    return f"good until {ends:%Y-%m-%d}"
 
 
 def _programs(settings: Settings) -> str:
@@ -194,6 +221,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "memory": _memory,
     "clock": _clock,
     "port": _port,
+    "certificate": _certificate,
     "PostgreSQL": _programs,
     "database": _database,
 }
