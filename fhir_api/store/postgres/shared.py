@@ -21,7 +21,7 @@ from fhir_api.store.postgres.own import LOAD, Own, loaded
 from fhir_api.store.postgres.search.counts import Counts
 from fhir_api.store.postgres.search.written import Written
 from fhir_api.store.postgres.volleys import Volleys
-from fhir_api.store.postgres.writes import Indexing, Lately
+from fhir_api.store.postgres.writes import Indexing
 
 MOST_TENANTS = 256
 """Tenants that one process remembers something of beside the work in hand."""
@@ -76,7 +76,6 @@ class Shared:
         pool: connections that requests are answered by.
         looks: a connection that tells what the others wait for.
         written: the statements that searches came to lately.
-        lately: index rows of resources that were updated lately.
     """
 
     pool: Pool
@@ -87,7 +86,6 @@ class Shared:
     rids: list[range] = field(default_factory=list)
     remembered: Recent[int, OfTenant] = field(default_factory=lambda: Recent(MOST_TENANTS))
     written: Written = field(default_factory=Written)
-    lately: Lately = field(default_factory=Lately)
     zone_of: Callable[[int], tzinfo | None] = _as_the_installation
     zones: dict[tzinfo, Indexing] = field(default_factory=dict)
 

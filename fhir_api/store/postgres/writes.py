@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import orjson
-from stanforis.recent import Recent
 
 from fhir_api.model.errors import ErrorKind, refuse
 from fhir_api.model.keys import ResourceKey
@@ -44,9 +43,6 @@ _INDEX = {
     "composite": (integers, bigints, bigints, doubles, doubles, texts, bigints, bigints),
 }
 INDEX_TABLES = tuple(_INDEX)
-_MOST_LATELY = 1024
-_MOST_ROWS = 64
-"""Resources whose rows are remembered, and rows of one: together about four megabytes."""
 _CODES = (integers, bigints, bigints, texts, texts)
 _NEW = (bigints, bigints, bigints, bigints, smallints, smallints, texts, byteas, byteas)
 _NEXT = (bigints, integers, bigints, bigints, smallints, byteas, byteas)
@@ -120,24 +116,6 @@ class Indexing:
         return self.extractor.extract_tree(resource_type, orjson.loads(body))
 
 
-class Lately:
-    """Index rows of resources that were updated lately, by their hash: what changed once soon changes again."""
-
-    __slots__ = ("_known",)
-
-    def __init__(self) -> None:
-        self._known: Recent[int, IndexRows] = Recent(_MOST_LATELY)
-
-    def rows(self, hashed: int) -> IndexRows | None:
-        """Return the rows with this :func:`~fhir_api.store.postgres.encode.index_hash`; None if they are not known."""
-        return self._known.get(hashed)
-
-    def keep(self, hashed: int, rows: IndexRows) -> None:
-        """Remember *rows*, unless they are many."""
-        if sum(len(getattr(rows, table)) for table in INDEX_TABLES) <= _MOST_ROWS:
-            self._known.keep(hashed, rows)
-
-
 @dataclass(slots=True)
 class Plan:
     """The arguments of one write, collected."""
@@ -146,7 +124,6 @@ class Plan:
     indexing: Indexing
     codes: Codes
     own: Own = NONE
-    lately: Lately = field(default_factory=Lately)
     now: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     new: list[tuple[Any, ...]] = field(default_factory=list)
     following: list[tuple[Any, ...]] = field(default_factory=list)
@@ -189,7 +166,6 @@ class Plan:
             before = self._stored_rows(write.key.resource_type, stored)
             self.removed.extend(before.minus(rows))
             self.added.extend(rows.minus(before))
-            self.lately.keep(hashed, rows)
         self._index_own(write, stored.rid, low, stored)
         version = stored.version + 1
         self.following.append(
@@ -221,12 +197,9 @@ class Plan:
             self.removed.extend(old.minus(rows))
 
     def _stored_rows(self, resource_type: str, stored: Stored) -> IndexRows:
-        """Return the rows that the stored version has: those remembered, else made again from its body."""
+        """Return the rows that the stored version has; they are not kept anywhere, but made again from its body."""
         if stored.change is Change.DELETE:
             return IndexRows()
-        known = self.lately.rows(stored.index_hash)
-        if known is not None:
-            return known
         entries = self.indexing.extract(resource_type, unpack(stored.packed))
         return self.indexing.encoder.rows(entries, stored.rid, self.codes)
 

@@ -55,7 +55,7 @@ async def write_each(
 
 async def _plan(shared: Shared, tenant_id: int, connection: Connection) -> Plan:
     own = await shared.own_of(connection, tenant_id)
-    return Plan(tenant_id, shared.indexing_of(tenant_id), Codes(shared.codes_of(tenant_id)), own, shared.lately)
+    return Plan(tenant_id, shared.indexing_of(tenant_id), Codes(shared.codes_of(tenant_id)), own)
 
 
 def _added(plan: Plan, write: Write, place: Place) -> Outcome:

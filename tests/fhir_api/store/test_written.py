@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from fhir_api.search.query import Query
+from fhir_api.store.postgres.search import rarer
 from fhir_api.store.postgres.search.statements import Search
 from fhir_api.store.postgres.store import PostgresStores
 from tests.support.stores import query, write
@@ -114,3 +115,22 @@ async def test_lists_of_many_values_are_not_kept(stores: PostgresStores, pages: 
     for _ in range(2):
         await tenant.search(many)
     assert len(pages) == 2
+
+
+def observation(number: int, status: str) -> dict[str, object]:
+    made = {"resourceType": "Observation", "id": f"o{number}", "status": status, "code": {"coding": [{"code": "a"}]}}
+    return {**made, "effectiveDateTime": f"20{number:02}-01-01"}
+
+
+async def test_older_matches_are_found_when_what_was_tried_before_no_longer_fills_the_page(
+    stores: PostgresStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rarer, "TRIED", 4)
+    tenant, asked = stores.for_tenant(new_tenant()), query("Observation?code=a&status=final&_count=2")
+    await tenant.write([write(observation(number, "final")) for number in range(10, 14)])
+    assert len((await tenant.search(asked)).matches) == 2
+    newer = [observation(number, "amended") for number in range(20, 30)]
+    newer += [observation(number, "final") | {"code": {"coding": [{"code": "b"}]}} for number in range(30, 40)]
+    await tenant.write([write(each) for each in newer])
+    found = [version.key.logical_id for version in (await tenant.search(asked)).matches]
+    assert found == ["o13", "o12"]
